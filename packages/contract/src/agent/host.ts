@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { ExecOptions, ExecResult } from '../api/exec.ts'
+import { LogLine, LogQuery } from '../api/logs.ts'
+import { endpoint, events, json } from '../endpoint.ts'
+import { Uuid } from '../fields.ts'
+
+/** What the agent serves, over its uplink and on the host's Unix socket. */
+export const host = {
+  health: endpoint({
+    method: 'GET',
+    path: '/health',
+    summary: 'Whether agent and engine are well',
+    scope: 'host',
+    result: json(
+      z.object({
+        version: z.string(),
+        engine: z.object({ available: z.boolean(), message: z.string().nullable() }),
+      }),
+    ),
+    errors: [],
+  }),
+  exec: endpoint({
+    method: 'POST',
+    path: '/exec-command',
+    summary: 'Run a command in a container of this host and return its output',
+    scope: 'host',
+    body: ExecOptions.extend({ container_uuid: Uuid }),
+    result: json(ExecResult),
+    errors: ['container_not_found', 'container_not_running', 'command_failed', 'engine_unavailable'],
+  }),
+  logs: endpoint({
+    method: 'GET',
+    path: '/containers/:uuid/logs',
+    summary: "Read or follow a container's log",
+    scope: 'host',
+    params: z.object({ uuid: Uuid }),
+    query: LogQuery,
+    result: events(LogLine),
+    errors: ['container_not_found', 'engine_unavailable'],
+  }),
+}

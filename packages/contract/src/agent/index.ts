@@ -1,0 +1,13 @@
+import { host } from './host.ts'
+import { report } from './report.ts'
+import { target } from './target.ts'
+
+/** What the control plane serves to agents. */
+export const control = { report, target }
+
+/** What an agent serves to the control plane. */
+export const agent = host
+
+/** Protocol name and path of the connection that agents dial and then serve HTTP/2 on. */
+export const uplinkProtocol = 'gpulab-uplink'
+export const uplinkPath = '/agent/v1/uplink'

@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { endpoint, json } from '../endpoint.ts'
+import { Argv, Bytes, Environment, ImageReference, Uuid } from '../fields.ts'
+
+/**
+ * What the control plane wants of one container. `start_after` is the engine's own `StartedAt` of the run that a
+ * new run shall follow: a container whose current run is that one is started or restarted, any other is let be.
+ * So the wish can be repeated, lost or late without starting anything twice, and no two clocks are compared.
+ */
+export const TargetContainer = z.object({
+  uuid: Uuid,
+  generation: z.int().min(1),
+  desired: z.enum(['running', 'stopped', 'absent']),
+  start_after: z.string().nullable(),
+  name: z.string(),
+  team_uuid: Uuid.describe("Containers of one team share one network, and no other team's."),
+  image: ImageReference,
+  command: Argv.nullable(),
+  env: Environment,
+  gpu_uuids: z.array(z.string()),
+  memory_bytes: Bytes,
+  cpus: z.number().nullable(),
+})
+export type TargetContainer = z.infer<typeof TargetContainer>
+
+export const Target = z.object({
+  version: z.int().min(0).describe('Grows with each change of what this host shall do.'),
+  containers: z.array(TargetContainer),
+})
+export type Target = z.infer<typeof Target>
+
+/** Longest time in seconds that the server holds a long poll. */
+export const targetWaitSeconds = 25
+
+export const target = {
+  get: endpoint({
+    method: 'GET',
+    path: '/agent/v1/target',
+    summary: 'Wait for a newer target than `after`, or get the present one when the wait is over',
+    scope: 'host',
+    query: z.object({ after: z.coerce.number().int().min(-1).default(-1) }),
+    result: json(Target),
+    errors: [],
+  }),
+}

@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { endpoint, events as eventStream } from '../endpoint.ts'
+import { Flag, Timestamp, Uuid } from '../fields.ts'
+
+export const Event = z
+  .object({
+    cursor: z.string().describe('Grows; go on after it with `cursor`.'),
+    at: Timestamp,
+    container_uuid: Uuid,
+    type: z.string().describe('`status` or `deploy_log`; more may come.'),
+    status: z.string().nullable().describe('The new status, of a `status` event.'),
+    reason: z.string().nullable(),
+    message: z.string(),
+  })
+  .meta({ id: 'Event' })
+export type Event = z.infer<typeof Event>
+
+export const events = {
+  ofContainer: endpoint({
+    method: 'GET',
+    path: '/v1/containers/:uuid/events',
+    summary: "Read or follow a container's events",
+    scope: 'read',
+    params: z.object({ uuid: Uuid }),
+    query: z.object({
+      follow: Flag.default(false).describe('Go on until the container is deleted.'),
+      cursor: z.string().max(200).optional(),
+    }),
+    result: eventStream(Event),
+    errors: ['container_not_found'],
+  }),
+}

@@ -1,0 +1,158 @@
+import { z } from 'zod'
+
+interface ErrorRow {
+  readonly status: number
+  readonly exitCode: number
+  readonly retryable: boolean
+  /** The sentence a user sees when the thrower has nothing more exact to say. */
+  readonly title: string
+}
+
+const row = (status: number, exitCode: number, title: string, retryable = false): ErrorRow => ({
+  status,
+  exitCode,
+  retryable,
+  title,
+})
+
+/**
+ * Every failure that crosses a boundary: its HTTP status, the CLI's exit code, whether trying the same again may
+ * help, and its default sentence. Codes are part of the stable surface; rows are only ever added.
+ */
+export const errorTable = {
+  invalid_request: row(400, 2, 'The request is not valid.'),
+  api_key_missing: row(401, 4, 'No API key was given.'),
+  api_key_invalid: row(401, 4, 'The API key is not valid.'),
+  host_token_invalid: row(401, 4, 'The host token is not valid.'),
+  scope_missing: row(403, 4, 'The API key may not do this.'),
+  route_not_found: row(404, 3, 'There is no such endpoint.'),
+  container_not_found: row(404, 3, 'There is no such container.'),
+  template_not_found: row(404, 3, 'There is no such template.'),
+  gpu_type_not_found: row(404, 3, 'There is no such GPU type.'),
+  request_timeout: row(408, 7, 'The request took too long to arrive.', true),
+  container_name_taken: row(409, 5, 'A container of that name exists already.'),
+  container_not_running: row(409, 5, 'The container is not running.'),
+  container_wrong_state: row(409, 5, 'The container is in the wrong state for this.'),
+  boot_replaced: row(409, 5, 'Another agent has taken over this host.'),
+  no_capacity: row(409, 6, 'No host has room for this container.', true),
+  body_too_large: row(413, 2, 'The request body is too large.'),
+  media_type_unsupported: row(415, 2, 'The request body has the wrong media type.'),
+  rate_limited: row(429, 7, 'Too many requests.', true),
+  internal: row(500, 7, 'Something went wrong inside GPULab.'),
+  not_available: row(501, 1, 'This is not available on this installation.'),
+  command_failed: row(502, 1, 'The command could not be run.'),
+  host_unreachable: row(503, 7, 'The host of the container does not answer.', true),
+  engine_unavailable: row(503, 7, 'The Docker Engine of the host does not answer.', true),
+  database_unavailable: row(503, 7, 'The database does not answer.', true),
+  shutting_down: row(503, 7, 'The server is shutting down.', true),
+  exec_outcome_unknown: row(503, 7, 'The connection to the host was lost while the command ran.'),
+  api_unreachable: row(503, 7, 'The GPULab API does not answer.', true),
+  answer_invalid: row(502, 7, 'The server gave an answer that this version does not understand.'),
+  container_failed: row(500, 1, 'The container failed.'),
+  wait_timeout: row(504, 124, 'The wait timed out.', true),
+  reference_ambiguous: row(409, 2, 'More than one object matches.'),
+  input_required: row(400, 2, 'More input is needed, and there is no terminal to ask on.'),
+  config_invalid: row(400, 2, 'The configuration file is not valid.'),
+  insecure_url: row(400, 2, 'Refusing to send credentials over plain http.'),
+  interrupted: row(499, 130, 'Interrupted.'),
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof errorTable
+
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code)
+
+export interface ErrorOptions {
+  /** A whole sentence that is more exact than the table's. */
+  readonly message?: string
+  /** The user's next step. */
+  readonly hint?: string
+  readonly details?: Record<string, unknown>
+  readonly requestId?: string
+  /** For logs; never leaves the process. */
+  readonly cause?: unknown
+}
+
+/** A failure with a code of the table; the only error class that users see. */
+export class GpulabError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  readonly details: Record<string, unknown> | undefined
+  readonly requestId: string | undefined
+
+  constructor(code: ErrorCode, { message, hint, details, requestId, cause }: ErrorOptions = {}) {
+    super(message ?? errorTable[code].title, { cause })
+    this.name = 'GpulabError'
+    this.code = code
+    this.hint = hint
+    this.details = details
+    this.requestId = requestId
+  }
+
+  get status(): number {
+    return errorTable[this.code].status
+  }
+
+  get exitCode(): number {
+    return errorTable[this.code].exitCode
+  }
+
+  get retryable(): boolean {
+    return errorTable[this.code].retryable
+  }
+
+  toEnvelope(requestId: string | undefined = this.requestId): ErrorEnvelope {
+    return {
+      error: {
+        code: this.code,
+        message: this.message,
+        ...(this.hint !== undefined && { hint: this.hint }),
+        ...(this.details && { details: this.details }),
+        retryable: this.retryable,
+        ...(requestId !== undefined && { request_id: requestId }),
+      },
+    }
+  }
+}
+
+/** The body of every answer that is not a success. */
+export const ErrorEnvelope = z
+  .object({
+    error: z.object({
+      code: z.string().describe('One of the documented codes; new ones may be added.'),
+      message: z.string().describe('One sentence for people.'),
+      hint: z.string().optional().describe('The next step.'),
+      details: z.record(z.string(), z.unknown()).optional(),
+      retryable: z.boolean().describe('Whether the same request may succeed later.'),
+      request_id: z.string().optional(),
+    }),
+  })
+  .meta({ id: 'Error' })
+export type ErrorEnvelope = z.infer<typeof ErrorEnvelope>
+
+/** Reads an error envelope; a body that is none (a proxy's page) becomes the closest code to its HTTP status. */
+export function toGpulabError(status: number, payload: unknown): GpulabError {
+  const parsed = ErrorEnvelope.safeParse(payload)
+  if (!parsed.success) {
+    return new GpulabError(status >= 500 ? 'api_unreachable' : 'answer_invalid', {
+      message: `The server answered ${status} without saying why.`,
+      hint: 'Check the API URL: something else may be answering there.',
+    })
+  }
+  const { code, message, hint, details, request_id: requestId } = parsed.data.error
+  return new GpulabError(isErrorCode(code) ? code : codeOfStatus(status), {
+    message,
+    ...(hint !== undefined && { hint }),
+    ...(details && { details }),
+    ...(requestId !== undefined && { requestId }),
+  })
+}
+
+/** A code that this version does not know keeps its message; its class is told by the HTTP status. */
+function codeOfStatus(status: number): ErrorCode {
+  if (status >= 500) return 'internal'
+  if (status === 401) return 'api_key_invalid'
+  if (status === 403) return 'scope_missing'
+  if (status === 404) return 'route_not_found'
+  if (status === 409) return 'container_wrong_state'
+  return status === 429 ? 'rate_limited' : 'invalid_request'
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod'
+
+/** What a frame carries. */
+export const frameType = { stdin: 0, stdout: 1, stderr: 2, control: 3 } as const
+export type FrameType = (typeof frameType)[keyof typeof frameType]
+
+export interface Frame {
+  readonly type: FrameType
+  readonly payload: Uint8Array
+}
+
+/** Larger output is split; a longer length is a broken or hostile peer. */
+export const framePayloadMaxBytes = 1 << 20
+const headerBytes = 5
+
+const isFrameType = (type: number): type is FrameType => type <= frameType.control
+
+/** On a byte stream: type (1 byte), length (4 bytes, big endian), payload. */
+export function encodeFrame({ type, payload }: Frame): Uint8Array {
+  if (payload.length > framePayloadMaxBytes)
+    throw new RangeError(`A frame of ${payload.length} bytes is too long`)
+  const encoded = new Uint8Array(headerBytes + payload.length)
+  encoded[0] = type
+  new DataView(encoded.buffer).setUint32(1, payload.length)
+  encoded.set(payload, headerBytes)
+  return encoded
+}
+
+/** In a WebSocket message, which has a length of its own: type (1 byte), payload. */
+export function encodeMessage({ type, payload }: Frame): Uint8Array {
+  const encoded = new Uint8Array(1 + payload.length)
+  encoded[0] = type
+  encoded.set(payload, 1)
+  return encoded
+}
+
+export function decodeMessage(message: Uint8Array): Frame {
+  const type = message[0]
+  if (type === undefined || !isFrameType(type)) throw new RangeError(`Unknown frame type ${type}`)
+  return { type, payload: message.subarray(1) }
+}
+
+/** Cuts a byte stream into frames. A frame may arrive in any number of chunks; `finish` throws on half a frame. */
+export class FrameDecoder {
+  #pending: Uint8Array[] = []
+  #length = 0
+
+  finish(): void {
+    if (this.#length > 0) throw new RangeError('The stream ended within a frame')
+  }
+
+  *push(chunk: Uint8Array): Generator<Frame> {
+    this.#pending.push(chunk)
+    this.#length += chunk.length
+    while (this.#length >= headerBytes) {
+      const header = this.#peek(headerBytes)
+      const type = header[0] ?? -1
+      const length = new DataView(header.buffer, header.byteOffset).getUint32(1)
+      if (!isFrameType(type)) throw new RangeError(`Unknown frame type ${type}`)
+      if (length > framePayloadMaxBytes) throw new RangeError(`A frame of ${length} bytes is too long`)
+      if (this.#length < headerBytes + length) return
+      this.#take(headerBytes)
+      yield { type, payload: this.#take(length) }
+    }
+  }
+
+  #peek(count: number): Uint8Array {
+    const first = this.#pending[0]
+    if (first && first.length >= count) return first.subarray(0, count)
+    const taken = this.#take(count)
+    this.#pending.unshift(taken)
+    this.#length += count
+    return taken
+  }
+
+  #take(count: number): Uint8Array {
+    this.#length -= count
+    const first = this.#pending[0]
+    if (first && first.length > count) {
+      this.#pending[0] = first.subarray(count)
+      return first.subarray(0, count)
+    }
+    const taken = new Uint8Array(count)
+    let filled = 0
+    while (filled < count) {
+      const next = this.#pending.shift()
+      if (!next) break
+      const part = next.subarray(0, count - filled)
+      taken.set(part, filled)
+      filled += part.length
+      if (part.length < next.length) this.#pending.unshift(next.subarray(part.length))
+    }
+    return taken
+  }
+}
+
+/** The JSON of control frames. Offsets count output bytes of the session from its start. */
+export const Control = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('resize'),
+    columns: z.int().min(1).max(65_535),
+    rows: z.int().min(1).max(65_535),
+  }),
+  z.object({ type: z.literal('signal'), signal: z.string() }),
+  z.object({ type: z.literal('eof') }),
+  z.object({ type: z.literal('exit'), exit_code: z.int().nullable(), signal: z.string().nullable() }),
+  z.object({ type: z.literal('resume'), offset: z.int().min(0) }),
+  z.object({ type: z.literal('ack'), offset: z.int().min(0) }),
+  z.object({ type: z.literal('error'), code: z.string(), message: z.string() }),
+])
+export type Control = z.infer<typeof Control>
+
+export const toControlFrame = (control: Control): Frame => ({
+  type: frameType.control,
+  payload: new TextEncoder().encode(JSON.stringify(control)),
+})
+
+/** Throws on anything that is not a control message: the peer is broken or hostile. */
+export const parseControl = (frame: Frame): Control =>
+  Control.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(frame.payload)))
+
+/** The two ends of a duplex endpoint look the same. */
+export interface Channel {
+  /** The peer's frames in order. Reading slowly holds the peer back; it ends when the peer ends its side. */
+  readonly incoming: AsyncIterable<Frame>
+  /** Resolves when there is room for more. */
+  send(frame: Frame): Promise<void>
+  /** Ends our side after all that was sent. */
+  end(): Promise<void>
+  /** Cuts both sides at once. */
+  destroy(error?: Error): void
+}

@@ -1,0 +1,61 @@
+export { agent, control, uplinkPath, uplinkProtocol } from './agent/index.ts'
+export type { ContainerFacts, DeployLog, Hello, HostGpu, Report } from './agent/report.ts'
+export { heartbeatSeconds } from './agent/report.ts'
+export type { Target, TargetContainer } from './agent/target.ts'
+export { targetWaitSeconds } from './agent/target.ts'
+export { api } from './api/index.ts'
+export type { Account } from './api/account.ts'
+export { type Container, type CreateContainer, type Status, statuses } from './api/containers.ts'
+export type { Event } from './api/events.ts'
+export type { ExecOptions, ExecResult } from './api/exec.ts'
+export type { GpuType } from './api/gpus.ts'
+export type { DeployLogLine, LogLine, LogQuery } from './api/logs.ts'
+export type { Template } from './api/templates.ts'
+export {
+  type CallOptions,
+  type Client,
+  type ClientOptions,
+  createClient,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from './client.ts'
+export {
+  bytes,
+  type CallInput,
+  type CallResult,
+  type Contract,
+  duplex,
+  empty,
+  type Endpoint,
+  endpoint,
+  events,
+  type HandlerInput,
+  type HandlerResult,
+  isBytesBody,
+  json,
+  listEndpoints,
+  type Scope,
+} from './endpoint.ts'
+export {
+  type ErrorCode,
+  ErrorEnvelope,
+  errorTable,
+  GpulabError,
+  isErrorCode,
+  toGpulabError,
+} from './errors.ts'
+export {
+  type Channel,
+  Control,
+  decodeMessage,
+  encodeFrame,
+  encodeMessage,
+  type Frame,
+  FrameDecoder,
+  framePayloadMaxBytes,
+  frameType,
+  parseControl,
+  toControlFrame,
+} from './frames.ts'
+export { readLines } from './lines.ts'

@@ -1,0 +1,73 @@
+import { GpulabError } from '@gpulab/contract'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { randomBytes } from 'node:crypto'
+import type { ServerOptions as TlsOptions } from 'node:https'
+import type { Socket } from 'node:net'
+import { z } from 'zod'
+import { answerError } from './answer-error.ts'
+import { routeUpgrades } from './upgrades.ts'
+
+export type Server = FastifyInstance
+
+export interface ServerOptions {
+  readonly logger: NonNullable<FastifyServerOptions['logger']> | false
+  /** PEM key and certificate; plain HTTP without. */
+  readonly tls?: Pick<TlsOptions, 'key' | 'cert'>
+}
+
+const bodyMaxBytes = 4 << 20
+
+/** A Fastify instance that speaks the contract: zod validation, error envelopes, request ids, upgrades as routes. */
+export function createServer({ logger, tls }: ServerOptions): Server {
+  const options = {
+    logger,
+    bodyLimit: bodyMaxBytes,
+    genReqId: () => `req_${randomBytes(9).toString('base64url')}`,
+    // A long poll or a followed log must not hold up a shutdown.
+    forceCloseConnections: true,
+    clientErrorHandler: (_error: Error, socket: Socket) => refuse(socket),
+    routerOptions: { maxParamLength: 300 },
+  }
+  // The two differ in the type of their raw server only, which nothing here looks at.
+  const app = tls ? (Fastify({ ...options, https: tls }) as unknown as Server) : Fastify(options)
+
+  app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data) => {
+    const parsed = schema.safeParse(data)
+    return parsed.success ? { value: parsed.data } : { error: toInvalidRequest(parsed.error, httpPart) }
+  })
+  for (const mediaType of ['application/octet-stream', 'application/x-tar']) {
+    app.addContentTypeParser(mediaType, (_request, payload, done) => done(null, payload))
+  }
+  app.addHook('onRequest', async (request, reply) => void reply.header('request-id', request.id))
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler((request) => {
+    throw new GpulabError('route_not_found', {
+      message: `There is no ${request.method} ${request.url.split('?')[0]}.`,
+      hint: 'The reference is at /docs.',
+    })
+  })
+  routeUpgrades(app)
+  return app
+}
+
+function toInvalidRequest(error: z.ZodError, part = 'body'): GpulabError {
+  const issues = error.issues.map(({ path, message }) => ({ path: [part, ...path].join('.'), message }))
+  const first = issues[0]
+  return new GpulabError('invalid_request', {
+    message: first ? `${first.path}: ${first.message}` : 'The request is not valid.',
+    details: { issues },
+  })
+}
+
+/** Bytes that are no HTTP request never reach Fastify. */
+function refuse(socket: Socket): void {
+  if (socket.writable) {
+    const body = JSON.stringify(
+      new GpulabError('invalid_request', { message: 'That is not an HTTP request.' }).toEnvelope(),
+    )
+    socket.write(
+      `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+  }
+  socket.destroySoon()
+}

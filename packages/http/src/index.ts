@@ -1,0 +1,6 @@
+export { createServer, type Server, type ServerOptions } from './create-server.ts'
+export { createOpenApi } from './openapi.ts'
+export { renderReference } from './reference-page.ts'
+export { type Context, createServe, type Serve } from './serve.ts'
+export { acceptUplink, createUplinkServer, dialUplink, type UplinkServer } from './uplink.ts'
+export { takeUpgrade } from './upgrades.ts'

@@ -1,0 +1,116 @@
+import {
+  type Contract,
+  type Endpoint,
+  ErrorEnvelope,
+  errorTable,
+  isBytesBody,
+  listEndpoints,
+} from '@gpulab/contract'
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
+
+export type OpenApiDocument = ReturnType<typeof createDocument>
+
+/** Codes that any endpoint may answer with; named once instead of at each. */
+const sharedErrors = [
+  'invalid_request',
+  'api_key_missing',
+  'api_key_invalid',
+  'scope_missing',
+  'rate_limited',
+  'internal',
+  'database_unavailable',
+] as const
+
+/** The OpenAPI 3.1 document of a contract. Objects in answers stay open: fields are only ever added. */
+export function createOpenApi(
+  tree: Contract,
+  info: { title: string; version: string; description?: string },
+): OpenApiDocument {
+  const paths: ZodOpenApiPathsObject = {}
+  for (const { name, endpoint } of listEndpoints(tree)) {
+    const path = endpoint.path.replaceAll(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: toOperation(name, endpoint) }
+  }
+  return createDocument(
+    {
+      openapi: '3.1.1',
+      info,
+      paths,
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'apiKey', in: 'header', name: 'api-key' },
+          bearer: { type: 'http', scheme: 'bearer' },
+        },
+      },
+    },
+    {
+      override: ({ jsonSchema, io }) => {
+        if (io === 'output' && jsonSchema.additionalProperties === false)
+          delete jsonSchema.additionalProperties
+      },
+    },
+  )
+}
+
+function toOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObject {
+  const { params, query, body, scope, summary } = endpoint
+  return {
+    operationId: name,
+    summary,
+    tags: [name.split('.')[0] ?? name],
+    security: scope === 'public' ? [] : [{ apiKey: [] }, { bearer: [] }],
+    'x-scope': scope,
+    ...((params ?? query) && { requestParams: { ...(params && { path: params }), ...(query && { query }) } }),
+    ...(body && {
+      requestBody: {
+        content: isBytesBody(body)
+          ? { [body.mediaType]: { schema: { type: 'string', format: 'binary' } } }
+          : { 'application/json': { schema: body } },
+      },
+    }),
+    responses: { ...toSuccess(endpoint), ...toFailures(endpoint) },
+  }
+}
+
+function toSuccess({ result }: Endpoint): ZodOpenApiOperationObject['responses'] {
+  switch (result.kind) {
+    case 'json':
+      return {
+        [`${result.status}`]: {
+          description: 'Done',
+          content: { 'application/json': { schema: result.schema } },
+        },
+      }
+    case 'empty':
+      return { 204: { description: 'Done' } }
+    case 'bytes':
+      return {
+        200: {
+          description: 'Bytes',
+          content: { [result.mediaType]: { schema: { type: 'string', format: 'binary' } } },
+        },
+      }
+    case 'events':
+      return {
+        200: {
+          description: 'One object a line, or server-sent events if `accept` is `text/event-stream`',
+          content: { 'application/x-ndjson': { schema: result.schema } },
+        },
+      }
+    case 'duplex':
+      return { 101: { description: 'A WebSocket of frames' } }
+  }
+}
+
+function toFailures({ errors }: Endpoint): ZodOpenApiOperationObject['responses'] {
+  const byStatus = Map.groupBy([...new Set([...errors, ...sharedErrors])], (code) => errorTable[code].status)
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      `${status}`,
+      {
+        description: codes.map((code) => `\`${code}\``).join(', '),
+        content: { 'application/json': { schema: ErrorEnvelope } },
+      },
+    ]),
+  )
+}

@@ -1,0 +1,135 @@
+import {
+  type Channel,
+  type Endpoint,
+  GpulabError,
+  type HandlerInput,
+  type HandlerResult,
+  isBytesBody,
+  type Scope,
+} from '@gpulab/contract'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { Readable } from 'node:stream'
+import { eventMediaType, streamEvents } from './events.ts'
+import { openChannel } from './open-channel.ts'
+
+/** What a handler knows of its caller. */
+export interface Context<P> {
+  readonly principal: P
+  /** Aborts when the caller is gone. */
+  readonly signal: AbortSignal
+  readonly requestId: string
+  readonly log: FastifyBaseLogger
+}
+
+type DuplexHandler<E extends Endpoint, P> = (
+  input: HandlerInput<E>,
+  context: Context<P>,
+  channel: Channel,
+) => Promise<void>
+type PlainHandler<E extends Endpoint, P> = (
+  input: HandlerInput<E>,
+  context: Context<P>,
+) => Promise<HandlerResult<E>>
+export type Handler<E extends Endpoint, P> = E['result'] extends { kind: 'duplex' }
+  ? DuplexHandler<E, P>
+  : PlainHandler<E, P>
+
+/** Registers a contract endpoint as a real Fastify route. */
+export type Serve<P> = <E extends Endpoint>(endpoint: E, handle: Handler<E, P>) => void
+
+/**
+ * Gives the function that serves endpoints on `app`. `authenticate` runs before a body is read or a connection
+ * upgraded, and throws when the caller may not use the endpoint's scope.
+ */
+export function createServe<P>(
+  app: FastifyInstance,
+  authenticate: (request: FastifyRequest, scope: Scope) => Promise<P>,
+): Serve<P> {
+  app.decorateRequest('principal')
+  return (endpoint, handle) => {
+    const { method, path, params, query, body } = endpoint
+    const route: RouteOptions = {
+      method,
+      url: path,
+      schema: {
+        ...(params && { params }),
+        ...(query && { querystring: query }),
+        ...(body && !isBytesBody(body) && { body }),
+      },
+      onRequest: async (request) =>
+        request.setDecorator('principal', await authenticate(request, endpoint.scope)),
+      // An absent body is an empty object to endpoints whose fields are all optional.
+      preValidation: async (request) => {
+        if (body && !isBytesBody(body)) request.body ??= {}
+      },
+      handler: async (request, reply) => {
+        const context: Context<P> = {
+          principal: request.getDecorator<P>('principal'),
+          signal: abortWhenGone(reply),
+          requestId: request.id,
+          log: request.log,
+        }
+        const input = { params: request.params, query: request.query, body: request.body }
+        // Fastify has validated these against the schemas that the handler's types are derived from.
+        return answer(endpoint, handle as AnyHandler<P>, input, context, request, reply)
+      },
+    }
+    app.route(route)
+  }
+}
+
+type AnyHandler<P> = (input: object, context: Context<P>, channel?: Channel) => Promise<unknown>
+
+async function answer<P>(
+  endpoint: Endpoint,
+  handle: AnyHandler<P>,
+  input: object,
+  context: Context<P>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { result } = endpoint
+  switch (result.kind) {
+    case 'json': {
+      const parsed = result.schema.safeParse(await handle(input, context))
+      if (!parsed.success) throw new GpulabError('internal', { cause: parsed.error })
+      return reply.code(result.status).type('application/json').send(JSON.stringify(parsed.data))
+    }
+    case 'empty':
+      await handle(input, context)
+      return reply.code(204).send()
+    case 'bytes':
+      return reply
+        .type(result.mediaType)
+        .send(
+          Readable.from((await handle(input, context)) as AsyncIterable<Uint8Array>, { objectMode: false }),
+        )
+    case 'events': {
+      const mediaType = eventMediaType(request.headers.accept)
+      const source = (await handle(input, context)) as AsyncIterable<unknown>
+      void reply.type(mediaType).header('cache-control', 'no-store').header('x-accel-buffering', 'no')
+      return reply.send(
+        Readable.from(streamEvents(source, result.schema, mediaType, context), { objectMode: false }),
+      )
+    }
+    case 'duplex': {
+      const channel = await openChannel(request, reply)
+      await handle(input, context, channel).then(
+        () => channel.end(),
+        (error: Error) => {
+          request.log.error({ err: error }, 'duplex handler failed')
+          channel.destroy(error)
+        },
+      )
+      return reply
+    }
+  }
+}
+
+function abortWhenGone(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new DOMException('The caller is gone', 'AbortError'))
+  })
+  return controller.signal
+}

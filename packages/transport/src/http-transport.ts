@@ -1,0 +1,161 @@
+import { GpulabError, type Transport, type TransportRequest, type TransportResponse } from '@gpulab/contract'
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
+import type { RequestOptions } from 'node:https'
+import { Readable } from 'node:stream'
+
+// An import statement of node:http loads all of undici (44 ms of a CLI's start); this does not.
+const http = process.getBuiltinModule('node:http')
+
+export interface HttpTransportOptions {
+  /** `http://`, `https://`, or `unix:/path/to/socket`. */
+  readonly url: string
+  /** Lets credentials go over plain http to other machines. */
+  readonly insecure?: boolean
+}
+
+const defaultTimeoutMs = 30_000
+
+/** Requests over HTTP/1.1 with kept-alive connections. Any failure to get an answer is `api_unreachable`. */
+export function createHttpTransport(options: HttpTransportOptions): Transport {
+  const endpoint = toEndpoint(requireSecureUrl(options.url, options.insecure))
+  const agent = endpoint.createAgent()
+
+  const request = async (call: TransportRequest): Promise<TransportResponse> => {
+    call.signal?.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const outgoing = endpoint.request({
+      ...endpoint.options,
+      agent,
+      method: call.method,
+      path: endpoint.basePath + call.path,
+      headers: call.headers,
+    })
+    const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
+    const timer = setTimeout(
+      () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    )
+    const abort = (): void => void outgoing.destroy(new DOMException('Aborted', 'AbortError'))
+    call.signal?.addEventListener('abort', abort, { once: true })
+    outgoing.once('response', resolve).once('error', reject)
+    write(outgoing, call.body)
+    try {
+      const response = await promise
+      response.once('close', () => call.signal?.removeEventListener('abort', abort))
+      return { status: response.statusCode ?? 0, body: readBody(response, options.url, call.signal) }
+    } catch (cause) {
+      call.signal?.removeEventListener('abort', abort)
+      call.signal?.throwIfAborted()
+      throw unreachable(options.url, cause)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    request,
+    connect: () =>
+      Promise.reject(new GpulabError('not_available', { message: 'Duplex calls need a session.' })),
+  }
+}
+
+function write(outgoing: ClientRequest, body: TransportRequest['body']): void {
+  if (body === undefined || typeof body === 'string') {
+    outgoing.end(body)
+    return
+  }
+  const source = Readable.from(body, { objectMode: false })
+  source.once('error', (error) => outgoing.destroy(error))
+  outgoing.once('close', () => source.destroy())
+  source.pipe(outgoing)
+}
+
+async function* readBody(
+  response: IncomingMessage,
+  url: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response) yield chunk as Uint8Array
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw unreachable(url, cause)
+  }
+}
+
+interface HttpEndpoint {
+  readonly options: RequestOptions
+  readonly basePath: string
+  readonly request: (options: RequestOptions) => ClientRequest
+  readonly createAgent: () => Agent
+}
+
+function toEndpoint(url: string): HttpEndpoint {
+  if (url.startsWith('unix:')) {
+    return {
+      options: { socketPath: url.slice('unix:'.length) },
+      basePath: '',
+      request: http.request,
+      createAgent: () => new http.Agent({ keepAlive: true }),
+    }
+  }
+  const { protocol, hostname, port, pathname } = new URL(url)
+  const options = { hostname: hostname.replace(/^\[|\]$/g, ''), ...(port !== '' && { port }) }
+  const basePath = pathname.replace(/\/$/, '')
+  if (protocol === 'http:') {
+    return {
+      options,
+      basePath,
+      request: http.request,
+      createAgent: () => new http.Agent({ keepAlive: true }),
+    }
+  }
+  const https = process.getBuiltinModule('node:https')
+  return {
+    options,
+    basePath,
+    request: https.request,
+    createAgent: () => new https.Agent({ keepAlive: true }),
+  }
+}
+
+/** Whether a host name can only be this machine. */
+export const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+
+/** Gives the URL back, or throws `invalid_request` or `insecure_url`. */
+export function requireSecureUrl(url: string, insecure = false): string {
+  if (url.startsWith('unix:/')) return url
+  const parsed = URL.parse(url)
+  if (!parsed || !['http:', 'https:'].includes(parsed.protocol)) {
+    throw new GpulabError('invalid_request', {
+      message: `"${url}" is not an API URL.`,
+      hint: 'Give one like https://gpulab.example.com.',
+    })
+  }
+  if (parsed.protocol === 'http:' && !isLoopback(parsed.hostname) && !insecure) {
+    throw new GpulabError('insecure_url', {
+      message: `Refusing to send credentials to ${parsed.host} over plain http.`,
+      hint: 'Use https, or --insecure (GPULAB_INSECURE=true) if the network is yours.',
+    })
+  }
+  return url
+}
+
+function unreachable(url: string, cause: unknown): GpulabError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const why: Record<string, string> = {
+    ECONNREFUSED: 'nothing listens there',
+    ENOTFOUND: 'the name is unknown',
+    ENOENT: 'the socket does not exist',
+    ECONNRESET: 'the connection was cut',
+    CERT_HAS_EXPIRED: 'its certificate has expired',
+    DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; add it with NODE_EXTRA_CA_CERTS',
+    ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  }
+  return new GpulabError('api_unreachable', {
+    message: `The GPULab API at ${url} does not answer: ${why[code ?? ''] ?? message}.`,
+    hint: 'Check the URL (gpulab auth status) and whether the server runs.',
+    cause,
+  })
+}

@@ -1,0 +1,8 @@
+export {
+  createHttpTransport,
+  type HttpTransportOptions,
+  isLoopback,
+  requireSecureUrl,
+} from './http-transport.ts'
+export { createSessionTransport } from './session-transport.ts'
+export { createStreamChannel } from './stream-channel.ts'

@@ -1,0 +1,105 @@
+import {
+  type Channel,
+  GpulabError,
+  toGpulabError,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from '@gpulab/contract'
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import { Readable } from 'node:stream'
+import { createStreamChannel } from './stream-channel.ts'
+
+const http2 = process.getBuiltinModule('node:http2')
+const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS, NGHTTP2_CANCEL } = http2.constants
+
+/** Requests as streams of one HTTP/2 session: how the control plane calls an agent. */
+export function createSessionTransport(session: ClientHttp2Session): Transport {
+  const open = (call: TransportRequest, endStream: boolean): ClientHttp2Stream => {
+    call.signal?.throwIfAborted()
+    const stream = session.request(
+      { ...call.headers, [HTTP2_HEADER_METHOD]: call.method, [HTTP2_HEADER_PATH]: call.path },
+      { endStream, ...(call.signal && { signal: call.signal }) },
+    )
+    // Whoever waits gets the failure through the promise or the body; this only keeps it from being unhandled.
+    stream.on('error', () => {})
+    return stream
+  }
+
+  const request = async (call: TransportRequest): Promise<TransportResponse> => {
+    const stream = openOrThrow(() => open(call, call.body === undefined))
+    if (typeof call.body === 'string') stream.end(call.body)
+    else if (call.body) Readable.from(call.body, { objectMode: false }).pipe(stream)
+    const status = await headOf(stream, call)
+    return { status, body: readBody(stream, call.signal) }
+  }
+
+  const connect = async (call: TransportRequest): Promise<Channel> => {
+    const stream = openOrThrow(() => open(call, false))
+    const status = await headOf(stream, call)
+    if (status >= 400) throw toGpulabError(status, JSON.parse(await textOf(stream)))
+    return createStreamChannel(stream)
+  }
+
+  return { request, connect }
+}
+
+function openOrThrow(open: () => ClientHttp2Stream): ClientHttp2Stream {
+  try {
+    return open()
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'AbortError') throw cause
+    throw lost(cause)
+  }
+}
+
+async function headOf(stream: ClientHttp2Stream, { timeoutMs, signal }: TransportRequest): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  stream.once('response', (headers) => resolve(Number(headers[HTTP2_HEADER_STATUS])))
+  stream.once('error', reject).once('close', () => reject(new Error('the connection to the host was cut')))
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          reject(new Error(`no answer within ${timeoutMs / 1000} s`))
+          stream.close(NGHTTP2_CANCEL)
+        }, timeoutMs)
+  try {
+    return await promise
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw lost(cause)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function* readBody(
+  stream: ClientHttp2Stream,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw lost(cause)
+  } finally {
+    stream.close(NGHTTP2_CANCEL)
+  }
+  // A session that is torn down ends its streams without an error.
+  if (stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR && stream.rstCode !== NGHTTP2_CANCEL)
+    throw lost(undefined)
+}
+
+async function textOf(stream: ClientHttp2Stream): Promise<string> {
+  let text = ''
+  for await (const chunk of stream.setEncoding('utf8')) text += chunk as string
+  return text
+}
+
+const lost = (cause: unknown): GpulabError =>
+  new GpulabError('host_unreachable', {
+    message: 'The connection to the host was lost.',
+    hint: 'Try again; gpulab inspect shows whether the host is back.',
+    cause,
+  })
