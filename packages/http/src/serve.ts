@@ -8,6 +8,7 @@ import {
   type Scope,
 } from '@gpulab/contract'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import { eventMediaType, streamEvents } from './events.ts'
 import { openChannel } from './open-channel.ts'
@@ -126,10 +127,16 @@ async function answer<P>(
   }
 }
 
-function abortWhenGone(reply: FastifyReply): AbortSignal {
+function abortWhenGone({ raw }: FastifyReply): AbortSignal {
   const controller = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new DOMException('The caller is gone', 'AbortError'))
-  })
+  const abort = (): void => controller.abort(new DOMException('The caller is gone', 'AbortError'))
+  if ('stream' in raw) {
+    // Here the response counts as finished however its stream ended.
+    ;(raw as unknown as Http2ServerResponse).stream.once('aborted', abort)
+  } else {
+    raw.once('close', () => {
+      if (!raw.writableFinished) abort()
+    })
+  }
   return controller.signal
 }

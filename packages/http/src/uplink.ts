@@ -77,7 +77,6 @@ function targetOf(url: string): RequestOptions {
     path: pathname.replace(/\/$/, '') + uplinkPath,
   }
 }
-}
 
 async function refusal(response: IncomingMessage): Promise<GpulabError> {
   let text = ''
@@ -111,6 +110,7 @@ export function createUplinkServer(app: Server): UplinkServer {
   })
   return {
     serve: async (socket) => {
+      await app.ready()
       server.emit('connection', socket)
       if (!socket.destroyed) await once(socket, 'close').catch(() => {})
     },

@@ -31,7 +31,7 @@ export function createSessionTransport(session: ClientHttp2Session): Transport {
     if (typeof call.body === 'string') stream.end(call.body)
     else if (call.body) Readable.from(call.body, { objectMode: false }).pipe(stream)
     const status = await headOf(stream, call)
-    return { status, body: readBody(stream, call.signal) }
+    return { status, body: readBody(session, stream, call.signal) }
   }
 
   const connect = async (call: TransportRequest): Promise<Channel> => {
@@ -75,20 +75,20 @@ async function headOf(stream: ClientHttp2Stream, { timeoutMs, signal }: Transpor
 }
 
 async function* readBody(
+  session: ClientHttp2Session,
   stream: ClientHttp2Stream,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of stream) yield chunk as Uint8Array
+    // A session that is torn down ends its streams as if they were complete.
+    if (session.destroyed) throw new Error('the connection was cut')
   } catch (cause) {
     signal?.throwIfAborted()
     throw lost(cause)
   } finally {
     stream.close(NGHTTP2_CANCEL)
   }
-  // A session that is torn down ends its streams without an error.
-  if (stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR && stream.rstCode !== NGHTTP2_CANCEL)
-    throw lost(undefined)
 }
 
 async function textOf(stream: ClientHttp2Stream): Promise<string> {

@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  decodeMessage,
+  encodeFrame,
+  encodeMessage,
+  type Frame,
+  FrameDecoder,
+  framePayloadMaxBytes,
+  frameType,
+  parseControl,
+  toControlFrame,
+} from './frames.ts'
+
+const anyFrame: fc.Arbitrary<Frame> = fc.record({
+  type: fc.constantFrom(...Object.values(frameType)),
+  payload: fc.uint8Array({ maxLength: 40 }),
+})
+
+describe('frames on a byte stream', () => {
+  it('come out as they went in, however the stream is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyFrame),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        (frames, cuts) => {
+          const stream = Buffer.concat(frames.map(encodeFrame))
+          const decoder = new FrameDecoder()
+          const decoded: Frame[] = []
+          for (let at = 0, n = 0; at < stream.length; n++) {
+            const size = cuts[n % cuts.length] ?? 1
+            decoded.push(...decoder.push(stream.subarray(at, at + size)))
+            at += size
+          }
+          decoder.finish()
+          expect(decoded.map(({ type, payload }) => [type, [...payload]])).toEqual(
+            frames.map(({ type, payload }) => [type, [...payload]]),
+          )
+        },
+      ),
+    )
+  })
+
+  it('are refused when the type is unknown, too long, or cut short', () => {
+    expect(() => [...new FrameDecoder().push(Uint8Array.of(9, 0, 0, 0, 0))]).toThrow(/type 9/)
+    expect(() => [...new FrameDecoder().push(Uint8Array.of(0, 255, 0, 0, 0))]).toThrow(/too long/)
+    const decoder = new FrameDecoder()
+    expect([...decoder.push(Uint8Array.of(0, 0, 0, 0, 2, 1))]).toEqual([])
+    expect(() => decoder.finish()).toThrow(/within a frame/)
+    expect(() => encodeFrame({ type: 0, payload: new Uint8Array(framePayloadMaxBytes + 1) })).toThrow(
+      /too long/,
+    )
+  })
+})
+
+describe('frames as messages', () => {
+  it('come out as they went in', () => {
+    fc.assert(
+      fc.property(anyFrame, (frame) => {
+        expect(decodeMessage(encodeMessage(frame))).toEqual(frame)
+      }),
+    )
+    expect(() => decodeMessage(new Uint8Array())).toThrow(/type undefined/)
+  })
+
+  it('carry control messages and refuse others', () => {
+    const control = { type: 'resize', columns: 80, rows: 24 } as const
+    expect(parseControl(toControlFrame(control))).toEqual(control)
+    const payload = new TextEncoder().encode('{"type":"explode"}')
+    expect(() => parseControl({ type: frameType.control, payload })).toThrow()
+    expect(() => parseControl({ type: frameType.control, payload: Uint8Array.of(0xff) })).toThrow()
+  })
+})
