@@ -1,0 +1,7 @@
+export { callEngine, callEngineJson, EngineError, readText, toSocketPath } from './engine-api.ts'
+export type { EngineAnswer, EngineCall } from './engine-api.ts'
+export { ensureImages, type EnsuredImage, type EnsureImagesOptions } from './ensure-images.ts'
+export { builtReference, imageKeys, imageName, type ImageKey } from './image-list.ts'
+export { holdMachineLock } from './machine-lock.ts'
+export { findProgram, installPackages } from './machine-packages.ts'
+export { runCommand, systemPath, tryCommand, type CommandResult } from './run-command.ts'
