@@ -1,0 +1,37 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+export interface EventuallyOptions {
+  /** How long `attempt` may go on failing. */
+  readonly timeoutMs?: number
+  readonly intervalMs?: number
+}
+
+/**
+ * Calls `attempt` until it stops throwing and returns what it returned. Past the deadline its last error is thrown,
+ * so a failed test shows what was still wrong; an attempt that never settles counts as failed.
+ */
+export async function eventually<T>(
+  attempt: () => T | Promise<T>,
+  options: EventuallyOptions = {},
+): Promise<T> {
+  const { timeoutMs = 5000, intervalMs = 20 } = options
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    try {
+      return await within(Math.max(deadline - Date.now(), 1), attempt)
+    } catch (error) {
+      if (Date.now() + intervalMs >= deadline) throw error
+    }
+    await wait(intervalMs)
+  }
+}
+
+async function within<T>(limitMs: number, attempt: () => T | Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`Still not settled after ${limitMs} ms.`)), limitMs)
+  try {
+    return await Promise.race([attempt(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,3 @@
+export { createFakeClock, type FakeClock } from './clock.ts'
+export { eventually, type EventuallyOptions } from './eventually.ts'
+export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './postgres.ts'
