@@ -8,7 +8,7 @@ export interface TestDatabaseOptions {
   /** Names the migrated state; databases of the same name share one template. */
   readonly template?: string
   /** Brings an empty database to that state, and closes its connections: a template in use cannot be cloned. */
-  migrate(url: string): Promise<void>
+  readonly migrate: (url: string) => Promise<void>
 }
 
 export interface TestDatabase {
@@ -24,7 +24,7 @@ export async function createTestDatabase(options: TestDatabaseOptions): Promise<
   const name = `${databasePrefix(run)}${randomBytes(6).toString('hex')}`
   const sql = connectAdmin(url)
   try {
-    await ensureTemplate(sql, { url, template, migrate: (at) => options.migrate(at) })
+    await ensureTemplate(sql, { url, template, migrate: options.migrate })
     await sql`create database ${sql(name)} template ${sql(template)} strategy file_copy`
   } finally {
     await sql.end()
@@ -35,7 +35,7 @@ export async function createTestDatabase(options: TestDatabaseOptions): Promise<
 interface Template {
   readonly url: string
   readonly template: string
-  migrate(url: string): Promise<void>
+  readonly migrate: (url: string) => Promise<void>
 }
 
 /** Makes the template once, however many test files ask at the same time; a failed migration leaves none. */
