@@ -4,11 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 const retryAfterSeconds = 2
 
 /** Turns whatever a route threw into the envelope, and logs it once if it is ours to mend. */
-export function answerError(
-  error: FastifyError | GpulabError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void {
+export function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const failure = error instanceof GpulabError ? error : toGpulabError(error)
   if (failure.status >= 500) {
     request.log.error({ err: failure.cause ?? failure, code: failure.code }, failure.message)
@@ -25,8 +21,8 @@ const fastifyCodes: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unsupported',
 }
 
-function toGpulabError(error: FastifyError): GpulabError {
-  const code = fastifyCodes[error.code]
+function toGpulabError(error: Error & Partial<FastifyError>): GpulabError {
+  const code = fastifyCodes[error.code ?? '']
   if (code) return new GpulabError(code)
   const isClients = error.statusCode !== undefined && error.statusCode < 500
   return isClients

@@ -1,5 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { randomBytes } from 'node:crypto'
 import type { ServerOptions as TlsOptions } from 'node:https'
 import type { Socket } from 'node:net'
@@ -10,17 +10,19 @@ import { routeUpgrades } from './upgrades.ts'
 export type Server = FastifyInstance
 
 export interface ServerOptions {
-  readonly logger: NonNullable<FastifyServerOptions['logger']> | false
+  readonly logger: FastifyBaseLogger | false
   /** PEM key and certificate; plain HTTP without. */
   readonly tls?: Pick<TlsOptions, 'key' | 'cert'>
+  /** Makes what a lower layer threw into what users shall see, where that is more than an internal failure. */
+  readonly translate?: (error: unknown) => GpulabError | undefined
 }
 
 const bodyMaxBytes = 4 << 20
 
 /** A Fastify instance that speaks the contract: zod validation, error envelopes, request ids, upgrades as routes. */
-export function createServer({ logger, tls }: ServerOptions): Server {
+export function createServer({ logger, tls, translate = () => undefined }: ServerOptions): Server {
   const options = {
-    logger,
+    ...(logger ? { loggerInstance: logger } : { logger: false }),
     bodyLimit: bodyMaxBytes,
     genReqId: () => `req_${randomBytes(9).toString('base64url')}`,
     // A long poll or a followed log must not hold up a shutdown.
@@ -39,7 +41,9 @@ export function createServer({ logger, tls }: ServerOptions): Server {
     app.addContentTypeParser(mediaType, (_request, payload, done) => done(null, payload))
   }
   app.addHook('onRequest', async (request, reply) => void reply.header('request-id', request.id))
-  app.setErrorHandler(answerError)
+  app.setErrorHandler((error: Error, request, reply) =>
+    answerError(translate(error) ?? error, request, reply),
+  )
   app.setNotFoundHandler((request) => {
     throw new GpulabError('route_not_found', {
       message: `There is no ${request.method} ${request.url.split('?')[0]}.`,

@@ -46,7 +46,7 @@ export function createServe<P>(
   app: FastifyInstance,
   authenticate: (request: FastifyRequest, scope: Scope) => Promise<P>,
 ): Serve<P> {
-  app.decorateRequest('principal')
+  if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal')
   return (endpoint, handle) => {
     const { method, path, params, query, body } = endpoint
     const route: RouteOptions = {

@@ -1,0 +1,46 @@
+import { type Scope } from '@gpulab/contract'
+import { createServe, createServer, type Server } from '@gpulab/http'
+import type { FastifyRequest } from 'fastify'
+import { sql } from 'drizzle-orm'
+import { accountRoutes } from './account/routes.ts'
+import { authenticate, authenticateHost } from './auth/authenticate.ts'
+import { containerRoutes } from './containers/routes.ts'
+import { findDatabaseAway } from './db/errors.ts'
+import type { Deps } from './deps.ts'
+import { eventRoutes } from './events/routes.ts'
+import { execRoutes } from './exec/routes.ts'
+import { gpuRoutes } from './gpus/routes.ts'
+import { hostRoutes } from './hosts/routes.ts'
+import { logRoutes } from './logs/routes.ts'
+import { referenceRoutes } from './reference/routes.ts'
+import { templateRoutes } from './templates/routes.ts'
+import { uplinkRoutes } from './uplinks/routes.ts'
+
+/** The whole API, not yet listening. */
+export function createApp(deps: Deps): Server {
+  const app = createServer({
+    logger: deps.log,
+    translate: findDatabaseAway,
+    ...(deps.config.tls && { tls: deps.config.tls }),
+  })
+  const serve = createServe(app, (request: FastifyRequest, scope: Scope) =>
+    authenticate(deps, request, scope),
+  )
+  const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps.config, request))
+
+  accountRoutes(serve)
+  containerRoutes(serve, deps)
+  eventRoutes(serve, deps)
+  execRoutes(serve, deps)
+  gpuRoutes(serve, deps)
+  logRoutes(serve, deps)
+  templateRoutes(serve, deps)
+  hostRoutes(serveHosts, deps)
+  uplinkRoutes(app, deps)
+  referenceRoutes(app)
+  app.get('/healthz', async () => {
+    await deps.db.execute(sql`select 1`)
+    return { status: 'ok' }
+  })
+  return app
+}

@@ -1,0 +1,28 @@
+import { createHmac, randomInt, timingSafeEqual } from 'node:crypto'
+
+export const scopes = ['read', 'write', 'exec', 'admin'] as const
+
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const idCharacters = 8
+/** 32 of 62 characters are 190 bits. */
+const secretCharacters = 32
+const shape = new RegExp(`^gpulab_([0-9A-Za-z]{${idCharacters}})_[0-9A-Za-z]{27,64}$`)
+
+const randomText = (length: number): string =>
+  Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')
+
+/** A new key; only its hash is stored. */
+export function createKey(): { id: string; key: string } {
+  const id = randomText(idCharacters)
+  return { id, key: `gpulab_${id}_${randomText(secretCharacters)}` }
+}
+
+/** The public part of a key, or undefined if it has not the shape of one. */
+export const findKeyId = (key: string): string | undefined => shape.exec(key)?.[1]
+
+export const hashKey = (pepper: string, key: string): Buffer =>
+  createHmac('sha256', pepper).update(key).digest()
+
+/** Whether two digests are equal, in constant time. */
+export const isSameHash = (left: Uint8Array, right: Uint8Array): boolean =>
+  left.length === right.length && timingSafeEqual(left, right)

@@ -1,0 +1,98 @@
+import { GpulabError } from '@gpulab/contract'
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+const File = z.string().transform((path, context) => {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+    return z.NEVER
+  }
+})
+const SecretFile = File.transform((content) => content.toString('utf8').trim()).refine(
+  (text) => text.length >= 16,
+  {
+    error: 'holds fewer than 16 characters',
+  },
+)
+
+/** `host:port`, or `unix:/path`, comma separated. */
+const Listen = z.string().transform((text) => text.split(',').map((part) => part.trim()))
+
+const Environment = z.object({
+  GPULAB_LISTEN: Listen.default(['127.0.0.1:7070']).describe(
+    'Where to listen: host:port or unix:/path, several with commas.',
+  ),
+  GPULAB_TLS_CERT: File.optional().describe('PEM certificate chain; with GPULAB_TLS_KEY, to serve TLS.'),
+  GPULAB_TLS_KEY: File.optional().describe('PEM key.'),
+  DATABASE_URL: z.string().optional().describe('PostgreSQL 15 or newer. Without it: an embedded server.'),
+  GPULAB_DATA_DIR: z
+    .string()
+    .default('/var/lib/gpulab/postgres')
+    .describe('Where the embedded server keeps its data.'),
+  GPULAB_PEPPER_FILE: SecretFile.describe(
+    'A file with at least 16 random characters, that API keys are hashed with.',
+  ),
+  GPULAB_ENCRYPTION_KEY_FILE: SecretFile.refine((text) => /^[0-9a-f]{64}$/i.test(text), {
+    error: 'must hold 64 hexadecimal digits (openssl rand -hex 32)',
+  }).describe('A file with 64 hexadecimal digits, that secrets are encrypted with.'),
+  GPULAB_HOST_TOKEN_FILE: SecretFile.describe('A file with the token that GPU hosts show.'),
+  GPULAB_PROXY_URL: z.url().optional().describe("The gateway's domain, as in https://proxy.example.com."),
+  GPULAB_STAND_INS_FILE: File.optional().describe(
+    'JSON: image to the stand-in used for it where no registry is reachable.',
+  ),
+  GPULAB_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+})
+
+export interface Config {
+  readonly listen: readonly string[]
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  readonly databaseUrl: string | undefined
+  readonly dataDir: string
+  readonly pepper: string
+  readonly encryptionKey: Buffer
+  readonly hostToken: string
+  readonly proxyUrl: URL | undefined
+  readonly standIns: Readonly<Record<string, string>>
+  readonly logLevel: string
+}
+
+/** Names and meanings of all settings, for `--help`. */
+export const settings = Object.entries(Environment.shape).map(([name, schema]) => ({
+  name,
+  description: schema.description ?? '',
+}))
+
+/** Reads the environment, with all that is wrong with it in one error. No value is printed. */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const parsed = Environment.safeParse(environment)
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+    throw new GpulabError('config_invalid', {
+      message: `The settings are not complete:\n  ${issues.join('\n  ')}`,
+      hint: 'gpulab-api --help lists them all; docs/operators.md shows how to make the key files.',
+    })
+  }
+  const env = parsed.data
+  if ((env.GPULAB_TLS_CERT === undefined) !== (env.GPULAB_TLS_KEY === undefined)) {
+    throw new GpulabError('config_invalid', { message: 'GPULAB_TLS_CERT and GPULAB_TLS_KEY go together.' })
+  }
+  return {
+    listen: env.GPULAB_LISTEN,
+    tls:
+      env.GPULAB_TLS_CERT && env.GPULAB_TLS_KEY
+        ? { cert: env.GPULAB_TLS_CERT, key: env.GPULAB_TLS_KEY }
+        : undefined,
+    databaseUrl: env.DATABASE_URL,
+    dataDir: env.GPULAB_DATA_DIR,
+    pepper: env.GPULAB_PEPPER_FILE,
+    encryptionKey: Buffer.from(env.GPULAB_ENCRYPTION_KEY_FILE, 'hex'),
+    hostToken: env.GPULAB_HOST_TOKEN_FILE,
+    proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
+    standIns: z
+      .record(z.string(), z.string())
+      .parse(JSON.parse(env.GPULAB_STAND_INS_FILE?.toString() ?? '{}')),
+    logLevel: env.GPULAB_LOG_LEVEL,
+  }
+}

@@ -1,0 +1,237 @@
+import { type Container, type CreateContainer, GpulabError, type Status } from '@gpulab/contract'
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Principal } from '../auth/authenticate.ts'
+import type { Queries, Transaction } from '../db/connect.ts'
+import { isDuplicate } from '../db/errors.ts'
+import { decodeCursor, encodeCursor, toPage } from '../db/page.ts'
+import type { Deps } from '../deps.ts'
+import { announceStatus } from '../events/store.ts'
+import { requireGpuType } from '../gpus/service.ts'
+import { bumpTarget, lockHost } from '../hosts/store.ts'
+import { leaseAgain } from '../leases/service.ts'
+import { decrypt, encrypt } from '../secrets/encryption.ts'
+import { getTemplate } from '../templates/service.ts'
+import { placeContainer } from './place-container.ts'
+import { statusOf } from './status.ts'
+import {
+  type ContainerRecord,
+  findContainer,
+  insertContainer,
+  listContainers,
+  type NewContainer,
+  updateContainer,
+} from './store.ts'
+import { shownStatus, toContainer } from './view.ts'
+
+type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
+
+const defaultMemoryBytes = 4 * 2 ** 30
+const mask = '********'
+
+const notFound = (uuid: string): GpulabError =>
+  new GpulabError('container_not_found', {
+    message: `There is no container ${uuid}.`,
+    hint: 'gpulab ls shows yours.',
+  })
+
+/** The team's container; another team's is as missing as one that never was. */
+export async function getRecord(
+  { db }: { db: Queries },
+  principal: Pick<Principal, 'teamUuid'>,
+  uuid: string,
+): Promise<ContainerRecord> {
+  const record = await findContainer(db, principal.teamUuid, uuid)
+  if (!record) throw notFound(uuid)
+  return record
+}
+
+/** The container of a host that can be talked to: it runs, as far as is known. */
+export async function getRunning(
+  deps: Pick<Deps, 'db' | 'clock'>,
+  principal: Principal,
+  uuid: string,
+): Promise<ContainerRecord> {
+  const record = await getRecord(deps, principal, uuid)
+  const { status, reason } = shownStatus(record, deps.clock.now())
+  if (status === 'running') return record
+  if (status === 'unreachable')
+    throw new GpulabError('host_unreachable', { ...(reason && { message: reason.message }) })
+  throw new GpulabError('container_not_running', {
+    message: `Container ${record.row.name} is ${status}, not running.`,
+    hint:
+      status === 'stopped' ? `Start it with gpulab start ${record.row.name}.` : 'gpulab inspect tells more.',
+    details: { status, ...(reason && { reason: reason.code }) },
+  })
+}
+
+export async function createContainer(
+  deps: Parts,
+  principal: Principal,
+  input: CreateContainer,
+): Promise<Container> {
+  const { db, config, clock } = deps
+  if (input.volumes && input.volumes.length > 0) {
+    throw new GpulabError('not_available', {
+      message: 'This installation has no volumes yet.',
+      hint: 'Deploy without --volume.',
+    })
+  }
+  const template = input.template === undefined ? undefined : await getTemplate(deps, input.template)
+  const gpuType = input.gpu_type === undefined ? null : (await requireGpuType(deps, input.gpu_type)).name
+  const uuid = randomUUID()
+  const now = clock.now()
+  const name = input.name ?? `${template?.name ?? 'container'}-${randomBytes(2).toString('hex')}`
+  const row: Omit<NewContainer, 'hostUuid' | 'targetVersion'> = {
+    uuid,
+    teamUuid: principal.teamUuid,
+    createdBy: principal.userUuid,
+    name,
+    template: template?.name ?? null,
+    image: template?.image ?? input.image ?? '',
+    standInFor: template?.standInFor ?? null,
+    command: toArgv(input.command) ?? template?.command ?? null,
+    env: encrypt(config.encryptionKey, JSON.stringify(input.env ?? {}), uuid),
+    ports: [...new Set(input.ports ?? template?.ports ?? [])],
+    memoryBytes: input.memory_bytes ?? template?.memoryBytes ?? defaultMemoryBytes,
+    cpus: input.cpus ?? null,
+    gpuType,
+    gpuCount: gpuType === null ? 0 : (input.gpu_count ?? 1),
+    desired: 'running',
+    createdAt: now,
+    announcedStatus: 'deploying',
+    announcedAt: now,
+  }
+  try {
+    await placeContainer(deps, row)
+  } catch (error) {
+    if (!isDuplicate(error, 'containers_name')) throw error
+    throw new GpulabError('container_name_taken', {
+      message: `There is a container named ${name} already.`,
+      hint: `Choose another name, or gpulab rm ${name} first.`,
+    })
+  }
+  return present(deps, await getRecord(deps, principal, uuid))
+}
+
+/** A string is one argument of a shell's, so nothing in it is quoted or split by us. */
+const toArgv = (command: CreateContainer['command']): string[] | undefined =>
+  typeof command === 'string' ? ['/bin/sh', '-c', command] : command
+
+export async function showContainer(
+  deps: Parts,
+  principal: Principal,
+  uuid: string,
+  showEnv: boolean,
+): Promise<Container> {
+  return present(deps, await getRecord(deps, principal, uuid), showEnv)
+}
+
+export async function pageContainers(
+  deps: Parts,
+  principal: Principal,
+  query: { limit: number; cursor: string | undefined; name: string | undefined; status: Status | undefined },
+) {
+  const { limit, name, status } = query
+  const now = deps.clock.now()
+  const found: ContainerRecord[] = []
+  let after = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
+  // The status follows from several rows and the clock, so it is filtered here and not by the database.
+  for (let more = true; more && found.length <= limit;) {
+    const batch = await listContainers(deps.db, principal.teamUuid, { name, after, limit: limit + 1 })
+    found.push(
+      ...batch.filter((record) => status === undefined || shownStatus(record, now).status === status),
+    )
+    const last = batch.at(-1)
+    after = last && positionOf(last)
+    more = batch.length > limit
+  }
+  const page = toPage(found, limit, (record) => encodeCursor(positionOf(record)))
+  return { ...page, items: page.items.map((record) => present(deps, record)) }
+}
+
+const positionOf = ({ row }: ContainerRecord) => ({ at: row.createdAt, uuid: row.uuid })
+
+export const stopContainer = (deps: Parts, principal: Principal, uuid: string): Promise<Container> =>
+  changeIntent(deps, principal, uuid, async (record) => {
+    const { status } = statusOf(record.intent, record.facts)
+    if (status === 'stopped' || status === 'stopping') return undefined
+    if (status === 'failed' || status === 'deleting') throw wrongState(record, 'stop')
+    return { desired: 'stopped' }
+  })
+
+export const startContainer = (deps: Parts, principal: Principal, uuid: string): Promise<Container> =>
+  changeIntent(deps, principal, uuid, async (record, tx) => {
+    const { row, intent, facts } = record
+    const { status } = statusOf(intent, facts)
+    if (['running', 'starting', 'deploying', 'restarting'].includes(status)) return undefined
+    if (facts?.state !== 'exited' || (status !== 'stopped' && status !== 'failed'))
+      throw wrongState(record, 'start')
+    const { uuid: containerUuid, generation, gpuType } = row
+    if (gpuType !== null && record.gpus.length === 0) {
+      await leaseAgain(tx, { containerUuid, generation, gpuType, leasedAt: deps.clock.now() })
+    }
+    return { desired: 'running', startAfter: facts.startedAt }
+  })
+
+export const restartContainer = (deps: Parts, principal: Principal, uuid: string): Promise<Container> =>
+  changeIntent(deps, principal, uuid, async (record) => {
+    const { status } = statusOf(record.intent, record.facts)
+    if (status === 'restarting') return undefined
+    if (status !== 'running') throw wrongState(record, 'restart')
+    return { startAfter: record.facts?.startedAt ?? null }
+  })
+
+export async function removeContainer(deps: Parts, principal: Principal, uuid: string): Promise<void> {
+  await changeIntent(deps, principal, uuid, async ({ row }) =>
+    row.desired === 'deleted' ? undefined : { desired: 'deleted' },
+  )
+}
+
+function wrongState(record: ContainerRecord, verb: string): GpulabError {
+  const { status } = statusOf(record.intent, record.facts)
+  const { name } = record.row
+  return new GpulabError('container_wrong_state', {
+    message: `Container ${name} is ${status}; it cannot ${verb} from there.`,
+    hint:
+      status === 'failed'
+        ? `gpulab inspect ${name} says why; gpulab rm ${name} removes it.`
+        : `Wait: gpulab inspect ${name} shows when that is over.`,
+    details: { status },
+  })
+}
+
+/**
+ * Decides on a container while its host is locked, so that no report or other request comes between. The host gets a
+ * new target version with every change; `decide` gives undefined when all is as wanted already.
+ */
+async function changeIntent(
+  deps: Parts,
+  principal: Principal,
+  uuid: string,
+  decide: (record: ContainerRecord, tx: Transaction) => Promise<Partial<NewContainer> | undefined>,
+): Promise<Container> {
+  const { row } = await getRecord(deps, principal, uuid)
+  return deps.db.transaction(async (tx) => {
+    await lockHost(tx, row.hostUuid)
+    const record = await getRecord({ db: tx }, principal, uuid)
+    const change = await decide(record, tx)
+    if (!change) return present(deps, record)
+
+    await updateContainer(tx, uuid, { ...change, targetVersion: await bumpTarget(tx, row.hostUuid) })
+    const changed = await getRecord({ db: tx }, principal, uuid)
+    await announceStatus(tx, uuid, statusOf(changed.intent, changed.facts), deps.clock.now())
+    return present(deps, await getRecord({ db: tx }, principal, uuid))
+  })
+}
+
+function present({ config, clock }: Parts, record: ContainerRecord, showEnv = false): Container {
+  const env = readEnv(config, record)
+  const shown = showEnv ? env : Object.fromEntries(Object.keys(env).map((key) => [key, mask]))
+  return toContainer(record, { now: clock.now(), proxyUrl: config.proxyUrl, env: shown })
+}
+
+/** The container's own environment variables, decrypted. */
+export const readEnv = (
+  { encryptionKey }: Pick<Deps['config'], 'encryptionKey'>,
+  { row }: ContainerRecord,
+): Record<string, string> => JSON.parse(decrypt(encryptionKey, row.env, row.uuid)) as Record<string, string>

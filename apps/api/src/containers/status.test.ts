@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest'
+import { type Facts, type Intent, isGone, isProofOfRest, statusOf, wishOf } from './status.ts'
+
+const first = '2026-01-01T00:00:00.000000001Z'
+const second = '2026-01-01T01:00:00.000000001Z'
+
+const intent = (changes: Partial<Intent> = {}): Intent => ({
+  desired: 'running',
+  generation: 1,
+  startAfter: null,
+  targetVersion: 5,
+  ...changes,
+})
+const facts = (changes: Partial<Facts> = {}): Facts => ({
+  generation: 1,
+  state: 'running',
+  busy: false,
+  startedAt: first,
+  exitCode: null,
+  oomKilled: false,
+  failureCode: null,
+  failureMessage: null,
+  targetVersion: 5,
+  ...changes,
+})
+const absent = (changes: Partial<Facts> = {}) => facts({ state: 'absent', startedAt: null, ...changes })
+const exited = (exitCode: number, changes: Partial<Facts> = {}) =>
+  facts({ state: 'exited', exitCode, ...changes })
+
+describe('the status', () => {
+  it.each<[string, Intent, Facts | undefined, string, string | undefined, string]>([
+    ['nothing is known yet', intent(), undefined, 'deploying', undefined, 'running'],
+    ['the host has not begun', intent(), absent(), 'deploying', undefined, 'running'],
+    [
+      'the image is pulled',
+      intent(),
+      absent({ state: 'pulling', busy: true }),
+      'deploying',
+      undefined,
+      'running',
+    ],
+    [
+      'it was made but not started',
+      intent(),
+      facts({ state: 'created', startedAt: null }),
+      'deploying',
+      undefined,
+      'running',
+    ],
+    ['it runs', intent(), facts(), 'running', undefined, 'running'],
+    [
+      'it could not be made',
+      intent(),
+      absent({ failureCode: 'image_not_found', failureMessage: 'No.' }),
+      'failed',
+      'image_not_found',
+      'absent',
+    ],
+    ['it ended well', intent(), exited(0), 'stopped', 'exited', 'stopped'],
+    ['it ended badly', intent(), exited(3), 'failed', 'exited', 'stopped'],
+    [
+      'it ran out of memory',
+      intent(),
+      exited(137, { oomKilled: true }),
+      'failed',
+      'out_of_memory',
+      'stopped',
+    ],
+    ['it vanished', intent(), absent({ startedAt: first }), 'failed', 'container_lost', 'absent'],
+    ['it shall stop', intent({ desired: 'stopped' }), facts(), 'stopping', undefined, 'stopped'],
+    [
+      'it shall stop before the host spoke',
+      intent({ desired: 'stopped' }),
+      undefined,
+      'stopping',
+      undefined,
+      'stopped',
+    ],
+    ['it stopped', intent({ desired: 'stopped' }), exited(143), 'stopped', 'exited', 'stopped'],
+    [
+      'it was stopped before it was made',
+      intent({ desired: 'stopped' }),
+      absent(),
+      'stopped',
+      undefined,
+      'stopped',
+    ],
+    ['it shall start again', intent({ startAfter: first }), exited(0), 'starting', undefined, 'running'],
+    ['it shall restart', intent({ startAfter: first }), facts(), 'restarting', undefined, 'running'],
+    [
+      'it restarted',
+      intent({ startAfter: first }),
+      facts({ startedAt: second }),
+      'running',
+      undefined,
+      'running',
+    ],
+    [
+      'it restarted and ended',
+      intent({ startAfter: first }),
+      exited(0, { startedAt: second }),
+      'stopped',
+      'exited',
+      'stopped',
+    ],
+    ['it shall go', intent({ desired: 'deleted' }), facts(), 'deleting', undefined, 'absent'],
+    ['an older generation runs', intent({ generation: 2 }), facts(), 'deploying', undefined, 'running'],
+  ])('when %s', (_when, wanted, seen, status, reason, wish) => {
+    expect(statusOf(wanted, seen).status).toBe(status)
+    expect(statusOf(wanted, seen).reason?.code).toBe(reason)
+    expect(wishOf(wanted, seen)).toBe(wish)
+  })
+})
+
+describe('GPUs are free', () => {
+  it.each<[string, Intent, Facts]>([
+    ['it stopped', intent({ desired: 'stopped' }), exited(0)],
+    ['it ended by itself', intent(), exited(1)],
+    ['it failed', intent(), absent({ failureCode: 'image_not_found' })],
+    ['it is gone', intent({ desired: 'deleted' }), absent()],
+    ['it vanished', intent(), absent({ startedAt: first })],
+  ])('when %s', (_when, wanted, seen) => expect(isProofOfRest(wanted, seen)).toBe(true))
+
+  it.each<[string, Intent, Facts | undefined]>([
+    ['nothing is known', intent({ desired: 'deleted' }), undefined],
+    ['it runs', intent({ desired: 'stopped' }), facts()],
+    ['it has not been made yet', intent(), absent()],
+    ['a step is under way', intent({ desired: 'deleted' }), absent({ busy: true })],
+    [
+      'the host looked before it knew the newest intent',
+      intent({ desired: 'deleted' }),
+      absent({ targetVersion: 4 }),
+    ],
+    ['it is about to start again', intent({ startAfter: first }), exited(0)],
+    ['the facts are of an older generation', intent({ desired: 'deleted', generation: 2 }), absent()],
+  ])('not when %s', (_when, wanted, seen) => expect(isProofOfRest(wanted, seen)).toBe(false))
+})
+
+describe('a deleted container', () => {
+  it('is gone once the host says so, knowing that it shall be', () => {
+    expect(isGone(intent({ desired: 'deleted' }), absent())).toBe(true)
+    expect(isGone(intent({ desired: 'deleted' }), exited(0))).toBe(false)
+    expect(isGone(intent({ desired: 'deleted' }), absent({ targetVersion: 4 }))).toBe(false)
+    expect(isGone(intent(), absent())).toBe(false)
+  })
+})

@@ -1,0 +1,29 @@
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+
+export type Sql = postgres.Sql
+export type Database = PostgresJsDatabase
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0]
+/** For queries that run inside a transaction or outside of one. */
+export type Queries = Database | Transaction
+
+export interface Connection {
+  readonly db: Database
+  readonly sql: Sql
+  close(): Promise<void>
+}
+
+const statementTimeoutMs = 15_000
+
+/** A pool of connections. Queries fail at once while the server is away, and work again when it is back. */
+export function connect(url: string): Connection {
+  const sql = postgres(url, {
+    max: 16,
+    connect_timeout: 5,
+    idle_timeout: 300,
+    backoff: () => 0,
+    onnotice: () => {},
+    connection: { application_name: 'gpulab-api', statement_timeout: statementTimeoutMs, TimeZone: 'UTC' },
+  })
+  return { sql, db: drizzle({ client: sql }), close: () => sql.end({ timeout: 2 }) }
+}

@@ -1,0 +1,38 @@
+import { GpulabError } from '@gpulab/contract'
+
+const away = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'ENOENT',
+  'EPIPE',
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  '57014', // statement_timeout
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '53300', // too_many_connections
+])
+const uniqueViolation = '23505'
+
+/** drizzle wraps what the driver threw. */
+function* causes(error: unknown): Generator<Error & { code?: unknown; constraint_name?: unknown }> {
+  for (let at = error; at instanceof Error; at = at.cause) yield at
+}
+
+/** A database that does not answer, as users shall see it; undefined for any other failure. */
+export function findDatabaseAway(error: unknown): GpulabError | undefined {
+  for (const { code } of causes(error)) {
+    if (typeof code === 'string' && away.has(code)) {
+      return new GpulabError('database_unavailable', { hint: 'Try again in a moment.', cause: error })
+    }
+  }
+  return undefined
+}
+
+/** Whether the error is a duplicate that this unique index refused. */
+export const isDuplicate = (error: unknown, constraint: string): boolean =>
+  [...causes(error)].some((cause) => cause.code === uniqueViolation && cause.constraint_name === constraint)

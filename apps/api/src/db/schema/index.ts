@@ -1,0 +1,5 @@
+export * from './accounts.ts'
+export * from './catalog.ts'
+export * from './containers.ts'
+export * from './events.ts'
+export * from './hosts.ts'

@@ -1,0 +1,58 @@
+import type { Sql } from './connect.ts'
+
+/** What replicas tell each other: a host's target changed, a container has a new event. The payload is a uuid. */
+export type Topic = 'gpulab_target' | 'gpulab_event'
+
+/** Remembers signals from its creation on, so that looking at the database and then waiting misses none. */
+export interface Listener extends Disposable {
+  /** Resolves at the next signal since the last wait, when time is up, or when the caller is gone. */
+  wait(timeoutMs: number, signal: AbortSignal): Promise<void>
+}
+
+export interface Signals {
+  listen(topic: Topic, uuid: string): Listener
+  /** Wakes all who wait; for a shutdown. */
+  close(): void
+}
+
+/** Spreads NOTIFY to whoever waits in this process. A lost connection wakes everybody: a signal may be lost too. */
+export async function createSignals(sql: Sql): Promise<Signals> {
+  const listeners = new Map<string, Set<() => void>>()
+  const wake = (key: string): void => listeners.get(key)?.forEach((notify) => notify())
+  const wakeAll = (): void => [...listeners.keys()].forEach(wake)
+  const topics: Topic[] = ['gpulab_target', 'gpulab_event']
+  await Promise.all(topics.map((topic) => sql.listen(topic, (uuid) => wake(`${topic}:${uuid}`), wakeAll)))
+
+  return {
+    close: wakeAll,
+    listen: (topic, uuid) => {
+      const key = `${topic}:${uuid}`
+      let pending = false
+      let resume: (() => void) | undefined
+      const notify = (): void => {
+        pending = true
+        resume?.()
+      }
+      const group = listeners.getOrInsertComputed(key, () => new Set())
+      group.add(notify)
+      return {
+        wait: async (timeoutMs, signal) => {
+          if (!pending && !signal.aborted) {
+            const { promise, resolve } = Promise.withResolvers<void>()
+            resume = resolve
+            const timer = setTimeout(resolve, timeoutMs)
+            signal.addEventListener('abort', () => resolve(), { once: true })
+            await promise
+            clearTimeout(timer)
+            resume = undefined
+          }
+          pending = false
+        },
+        [Symbol.dispose]: () => {
+          group.delete(notify)
+          if (group.size === 0 && listeners.get(key) === group) listeners.delete(key)
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,19 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from './config.ts'
+import type { Database } from './db/connect.ts'
+import type { Signals } from './db/signals.ts'
+import type { Uplinks } from './uplinks/uplinks.ts'
+
+export interface Clock {
+  now(): Date
+}
+
+/** Made once in main.ts; functions ask for the part that they use. */
+export interface Deps {
+  readonly config: Config
+  readonly db: Database
+  readonly signals: Signals
+  readonly uplinks: Uplinks
+  readonly clock: Clock
+  readonly log: FastifyBaseLogger
+}

@@ -1,0 +1,34 @@
+import { type ExecOptions, type ExecResult, GpulabError } from '@gpulab/contract'
+import type { Principal } from '../auth/authenticate.ts'
+import { getRunning } from '../containers/service.ts'
+import type { Deps } from '../deps.ts'
+
+/** What the way to the host and the end of a killed command may take, over the command's own time. */
+const graceMs = 10_000
+
+/** Runs a command in a running container of the team's and waits for it. Never runs it twice. */
+export async function execCommand(
+  deps: Pick<Deps, 'db' | 'clock' | 'uplinks'>,
+  principal: Principal,
+  uuid: string,
+  options: ExecOptions,
+  signal: AbortSignal,
+): Promise<ExecResult> {
+  const { row } = await getRunning(deps, principal, uuid)
+  const host = deps.uplinks.to(row.hostUuid)
+  try {
+    return await host.exec(
+      { body: { ...options, container_uuid: uuid } },
+      { signal, timeoutMs: options.timeout * 1000 + graceMs },
+    )
+  } catch (error) {
+    // The command may have been started by then, so it is not ours to say that trying again is safe.
+    if (error instanceof GpulabError && error.code === 'host_unreachable') {
+      throw new GpulabError('exec_outcome_unknown', {
+        hint: 'The command may have run. Look for its effects before you try again.',
+        cause: error,
+      })
+    }
+    throw error
+  }
+}
