@@ -31,7 +31,9 @@ export interface EngineCall {
 export function toSocketPath(dockerHost: string): string {
   if (dockerHost.startsWith('unix://')) return dockerHost.slice('unix://'.length)
   if (dockerHost.startsWith('/')) return dockerHost
-  throw new Error(`The engine address "${dockerHost}" is no Unix socket; give one such as unix:///var/run/docker.sock.`)
+  throw new Error(
+    `The engine address "${dockerHost}" is no Unix socket; give one such as unix:///var/run/docker.sock.`,
+  )
 }
 
 /** Calls the Docker Engine's HTTP API over its Unix socket. The caller reads or destroys the body. */
@@ -53,7 +55,9 @@ export function callEngine(dockerHost: string, path: string, call: EngineCall = 
       ...(call.signal && { signal: call.signal }),
     })
     outgoing.setTimeout(call.idleMs ?? 60_000, () =>
-      outgoing.destroy(new Error(`The engine at ${socketPath} did not answer ${call.method ?? 'GET'} ${path} in time.`)),
+      outgoing.destroy(
+        new Error(`The engine at ${socketPath} did not answer ${call.method ?? 'GET'} ${path} in time.`),
+      ),
     )
     outgoing.on('error', reject)
     outgoing.on('response', (body) => {

@@ -8,10 +8,16 @@ import { callEngine, callEngineJson, EngineError, type EngineCall } from './engi
 const idleMs = 300_000
 
 /** Labels of an image in the engine; undefined if it does not have the image. */
-export async function findLabels(dockerHost: string, reference: string): Promise<Record<string, string> | undefined> {
+export async function findLabels(
+  dockerHost: string,
+  reference: string,
+): Promise<Record<string, string> | undefined> {
   try {
     const path = `/images/${encodeURIComponent(reference)}/json`
-    const image = await callEngineJson<{ Config?: { Labels?: Record<string, string> | null } }>(dockerHost, path)
+    const image = await callEngineJson<{ Config?: { Labels?: Record<string, string> | null } }>(
+      dockerHost,
+      path,
+    )
     return image.Config?.Labels ?? {}
   } catch (error) {
     if (error instanceof EngineError && error.status === 404) return undefined
@@ -28,7 +34,11 @@ export async function importImage(dockerHost: string, reference: string, tarFile
     ['tag', tag],
     ...changes.map((change) => ['changes', change]),
   ])
-  await follow(dockerHost, `/images/create?${query}`, { method: 'POST', stream: createReadStream(tarFile), idleMs })
+  await follow(dockerHost, `/images/create?${query}`, {
+    method: 'POST',
+    stream: createReadStream(tarFile),
+    idleMs,
+  })
 }
 
 /** Builds an image with the Engine's classic builder, which every Engine has without plugins. */
@@ -57,7 +67,11 @@ export async function pullImage(dockerHost: string, reference: string, stallMs: 
 
 /** Loads what `saveImage` wrote. */
 export async function loadImage(dockerHost: string, tarFile: string): Promise<void> {
-  await follow(dockerHost, '/images/load?quiet=1', { method: 'POST', stream: createReadStream(tarFile), idleMs })
+  await follow(dockerHost, '/images/load?quiet=1', {
+    method: 'POST',
+    stream: createReadStream(tarFile),
+    idleMs,
+  })
 }
 
 /** Writes an image with its layers to a tar file, which appears under its name when it is complete. */
@@ -87,5 +101,8 @@ async function follow(dockerHost: string, path: string, call: EngineCall): Promi
 function splitReference(reference: string): { name: string; tag: string } {
   const colon = reference.lastIndexOf(':')
   const tagged = colon > reference.lastIndexOf('/')
-  return { name: tagged ? reference.slice(0, colon) : reference, tag: tagged ? reference.slice(colon + 1) : 'latest' }
+  return {
+    name: tagged ? reference.slice(0, colon) : reference,
+    tag: tagged ? reference.slice(colon + 1) : 'latest',
+  }
 }

@@ -21,7 +21,8 @@ export interface BuildContext {
 export async function ensureBuilt(context: BuildContext, key: ImageKey): Promise<string> {
   const reference = builtReference(key)
   const definition = await toDefinition(key)
-  const isCurrent = async () => (await findLabels(context.dockerHost, reference))?.[definitionLabel] === definition
+  const isCurrent = async () =>
+    (await findLabels(context.dockerHost, reference))?.[definitionLabel] === definition
   if (await isCurrent()) return reference
   const build = getBuild(key)
   const file = join(context.cacheDir, `${key}-${definition}.tar`)
@@ -57,7 +58,11 @@ function toChanges(labels: Record<string, string>): string[] {
   ]
 }
 
-async function makeRootfs({ cacheDir, log }: BuildContext, kind: 'busybox' | 'debian', file: string): Promise<void> {
+async function makeRootfs(
+  { cacheDir, log }: BuildContext,
+  kind: 'busybox' | 'debian',
+  file: string,
+): Promise<void> {
   log(`making a ${kind} root file system from the distribution's packages`)
   const make = kind === 'debian' ? makeDebianRootfs : makeBusyboxRootfs
   await withWorkFolder(cacheDir, async (work) => {

@@ -40,7 +40,9 @@ export async function ensureImages<K extends ImageKey>(
   for (const key of options.keys) {
     const entry = getImage(key)
     if ('upstream' in entry) {
-      reachable ??= (await findLabels(context.dockerHost, entry.upstream)) ? undefined : await reachesRegistry(context, entry.upstream)
+      reachable ??= (await findLabels(context.dockerHost, entry.upstream))
+        ? undefined
+        : await reachesRegistry(context, entry.upstream)
     }
     ensured.push([key, await ensureImage(context, key, reachable ?? false)])
   }

@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path'
 export async function foreignVersion(folder: string | undefined): Promise<string> {
   if (folder === 'node') return process.version
   if (folder !== 'postgres') return ''
-  const { version } = JSON.parse(await readFile(join(postgresFolder(), 'package.json'), 'utf8')) as { version: string }
+  const { version } = JSON.parse(await readFile(join(postgresFolder(), 'package.json'), 'utf8')) as {
+    version: string
+  }
   return version
 }
 
@@ -15,7 +17,10 @@ export async function foreignVersion(folder: string | undefined): Promise<string
 export async function copyForeignFiles(folder: string, target: string): Promise<void> {
   if (folder === 'node') await cp(process.execPath, join(target, 'node'))
   if (folder === 'postgres') {
-    await cp(join(postgresFolder(), 'native'), join(target, 'native'), { recursive: true, verbatimSymlinks: true })
+    await cp(join(postgresFolder(), 'native'), join(target, 'native'), {
+      recursive: true,
+      verbatimSymlinks: true,
+    })
   }
 }
 
@@ -24,6 +29,8 @@ function postgresFolder(): string {
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)))
   } catch (cause) {
-    throw new Error(`The npm package ${name} is not installed; run pnpm install without --no-optional.`, { cause })
+    throw new Error(`The npm package ${name} is not installed; run pnpm install without --no-optional.`, {
+      cause,
+    })
   }
 }

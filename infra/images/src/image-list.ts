@@ -42,7 +42,8 @@ export const imageKeys = Object.keys(list) as ImageKey[]
 /** The entry of a key. Throws one sentence for a key that is not listed. */
 export function getImage(key: ImageKey): UpstreamImage | OwnImage {
   const entry = list[key]
-  if (entry === undefined) throw new Error(`There is no image "${key}"; the list has ${imageKeys.join(', ')}.`)
+  if (entry === undefined)
+    throw new Error(`There is no image "${key}"; the list has ${imageKeys.join(', ')}.`)
   return entry
 }
 

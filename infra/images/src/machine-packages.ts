@@ -20,7 +20,9 @@ export async function findProgram(name: string): Promise<string | undefined> {
 export async function installPackages(names: readonly string[], reason: string): Promise<void> {
   const apt = await findProgram('apt-get')
   if (!apt || process.getuid?.() !== 0) {
-    throw new Error(`${reason} needs the packages ${names.join(', ')}; install them, or run this as root on Debian or Ubuntu.`)
+    throw new Error(
+      `${reason} needs the packages ${names.join(', ')}; install them, or run this as root on Debian or Ubuntu.`,
+    )
   }
   // Package scripts ask this program before they start a service; 101 means no.
   const policy = '/usr/sbin/policy-rc.d'
@@ -30,7 +32,12 @@ export async function installPackages(names: readonly string[], reason: string):
   )
   try {
     await updatePackageLists()
-    const env = { ...process.env, PATH: systemPath(), DEBIAN_FRONTEND: 'noninteractive', SYSTEMD_OFFLINE: '1' }
+    const env = {
+      ...process.env,
+      PATH: systemPath(),
+      DEBIAN_FRONTEND: 'noninteractive',
+      SYSTEMD_OFFLINE: '1',
+    }
     await runCommand(apt, ['install', '-y', '--no-install-recommends', ...names], { timeoutMs: 600_000, env })
   } finally {
     if (own) await rm(policy, { force: true })
@@ -52,7 +59,8 @@ export async function readPackageSources(): Promise<string> {
     await updatePackageLists()
     lines = own(await list())
   }
-  if (lines.length === 0) throw new Error('apt has no package source of Debian or Ubuntu; see /etc/apt/sources.list.')
+  if (lines.length === 0)
+    throw new Error('apt has no package source of Debian or Ubuntu; see /etc/apt/sources.list.')
   return `${[...new Set(lines.map((line) => line.replace(/ #.*/, '')))].join('\n')}\n`
 }
 
@@ -61,13 +69,21 @@ export async function readTransportOptions(): Promise<string[]> {
   const { stdout } = await tryCommand('apt-config', ['dump'])
   return stdout
     .split('\n')
-    .filter((line) => /^Acquire::(https?::Proxy|Retries|Check-Valid-Until|Check-Date)\b.* "[^"]+";$/i.test(line))
+    .filter((line) =>
+      /^Acquire::(https?::Proxy|Retries|Check-Valid-Until|Check-Date)\b.* "[^"]+";$/i.test(line),
+    )
 }
 
 /** The certificates that this machine trusts, with its private authorities; undefined where it has none. */
 export async function findCaBundle(): Promise<string | undefined> {
-  const files = [process.env.SSL_CERT_FILE, process.env.NODE_EXTRA_CA_CERTS, '/etc/ssl/certs/ca-certificates.crt']
-  const texts = await Promise.all(files.filter((file) => file !== undefined).map((file) => readFile(file, 'utf8').catch(() => '')))
+  const files = [
+    process.env.SSL_CERT_FILE,
+    process.env.NODE_EXTRA_CA_CERTS,
+    '/etc/ssl/certs/ca-certificates.crt',
+  ]
+  const texts = await Promise.all(
+    files.filter((file) => file !== undefined).map((file) => readFile(file, 'utf8').catch(() => '')),
+  )
   const bundle = texts.toSorted((a, b) => b.length - a.length)[0]
   return bundle || undefined
 }

@@ -19,7 +19,8 @@ export async function makeDebianRootfs(tarFile: string, workFolder: string): Pro
   const certificates = join(workFolder, 'ca')
   const configuration = join(workFolder, 'sources.list')
   await mkdir(certificates)
-  for (const file of await listPrivateAuthorities()) await copyFile(file, join(certificates, file.split('/').at(-1) ?? ''))
+  for (const file of await listPrivateAuthorities())
+    await copyFile(file, join(certificates, file.split('/').at(-1) ?? ''))
   const bundle = join(workFolder, 'ca-certificates.crt')
   const trusted = await findCaBundle()
   await writeFile(bundle, trusted ?? '')
@@ -59,13 +60,28 @@ export async function makeBusyboxRootfs(tarFile: string, workFolder: string): Pr
   await runCommand('dpkg-deb', ['-x', join(workFolder, packages[0] ?? ''), join(workFolder, 'package')])
   const busybox = join(workFolder, 'package/bin/busybox')
   await copyFile(busybox, join(root, 'bin/busybox'))
-  const programs = (await runCommand(busybox, ['--list'])).split('\n').filter((name) => name && name !== 'busybox')
+  const programs = (await runCommand(busybox, ['--list']))
+    .split('\n')
+    .filter((name) => name && name !== 'busybox')
   for (const name of programs) await symlink('busybox', join(root, 'bin', name))
   await symlink('/bin/env', join(root, 'usr/bin/env'))
-  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n')
+  await writeFile(
+    join(root, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n',
+  )
   await writeFile(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n')
   await runCommand('chmod', ['1777', join(root, 'tmp')])
-  await runCommand('tar', ['--create', '--file', tarFile, '--owner=0', '--group=0', '--numeric-owner', '-C', root, '.'])
+  await runCommand('tar', [
+    '--create',
+    '--file',
+    tarFile,
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    '-C',
+    root,
+    '.',
+  ])
 }
 
 async function downloadPackage(name: string, folder: string): Promise<void> {

@@ -18,7 +18,9 @@ export interface PoolLayout {
 export function toRange(cidr: string): AddressRange | undefined {
   const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)(?:\/(\d+))?$/.exec(cidr)
   if (!match) return undefined
-  const [a = 0, b = 0, c = 0, d = 0, prefix = 32] = match.slice(1).map((part) => (part === undefined ? 32 : Number(part)))
+  const [a = 0, b = 0, c = 0, d = 0, prefix = 32] = match
+    .slice(1)
+    .map((part) => (part === undefined ? 32 : Number(part)))
   if ([a, b, c, d].some((byte) => byte > 255) || prefix > 32) return undefined
   const size = 2 ** (32 - prefix)
   const address = ((a * 256 + b) * 256 + c) * 256 + d
@@ -50,7 +52,9 @@ export function layOutPool(pool: string): PoolLayout {
   const range = toRange(pool)
   const prefix = Number(pool.split('/')[1])
   if (!range || !(prefix >= 16 && prefix <= 22) || pool !== `${toAddress(range.first)}/${prefix}`) {
-    throw new Error(`The address pool "${pool}" is not usable; give an IPv4 range of /16 to /22 such as 10.90.0.0/16.`)
+    throw new Error(
+      `The address pool "${pool}" is not usable; give an IPv4 range of /16 to /22 such as 10.90.0.0/16.`,
+    )
   }
   const half = (range.last - range.first + 1) / 2
   return {

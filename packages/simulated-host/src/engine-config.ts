@@ -10,6 +10,7 @@ export function renderDockerdConfig(layout: EngineLayout, pool: PoolLayout): str
     hosts: [`unix://${layout.socketPath}`],
     containerd: layout.containerdSocket,
     bridge: layout.bridge,
+    'host-gateway-ip': pool.bridgeAddress.split('/')[0],
     'default-address-pools': [{ base: pool.networks, size: pool.networkPrefix }],
     'live-restore': true,
     iptables: false,

@@ -27,8 +27,12 @@ export interface EngineLayout {
 export function toEngineLayout(stateDir: string, name: string, shortRoot = '/run'): EngineLayout {
   const id = createHash('sha256').update(stateDir).digest('hex').slice(0, 10)
   const ownRun = join(stateDir, 'run')
-  const runDir = Buffer.byteLength(ownRun) + longestSocketName <= 107 ? ownRun : join(shortRoot, `gpulab-${id}`)
-  const label = name.toLowerCase().replaceAll(/[^a-z0-9]/g, '').slice(0, 6)
+  const runDir =
+    Buffer.byteLength(ownRun) + longestSocketName <= 107 ? ownRun : join(shortRoot, `gpulab-${id}`)
+  const label = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
+    .slice(0, 6)
   return {
     stateDir,
     runDir,

@@ -11,9 +11,15 @@ interface Link {
 
 /** Chooses an address pool that collides with no address and no route of this machine. */
 export async function findFreePool(seed: string): Promise<string> {
-  const routes = JSON.parse(await runCommand('ip', ['-j', '-4', 'route', 'show', 'table', 'all'])) as { dst?: string }[]
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ cidr }) => cidr ?? ''))
-  const used = [...routes.map(({ dst }) => dst ?? ''), ...addresses].map(toRange).filter((range) => range !== undefined)
+  const routes = JSON.parse(await runCommand('ip', ['-j', '-4', 'route', 'show', 'table', 'all'])) as {
+    dst?: string
+  }[]
+  const addresses = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ cidr }) => cidr ?? ''),
+  )
+  const used = [...routes.map(({ dst }) => dst ?? ''), ...addresses]
+    .map(toRange)
+    .filter((range) => range !== undefined)
   return chooseAddressPool(used, seed)
 }
 
@@ -37,10 +43,13 @@ export async function removeNetwork(layout: EngineLayout, pool: PoolLayout): Pro
 export async function listPoolBridges({ pool }: PoolLayout): Promise<string[]> {
   const range = toRange(pool)
   const links = JSON.parse(await runCommand('ip', ['-j', '-d', 'addr', 'show'])) as Link[]
-  const inPool = (other: AddressRange | undefined) => range !== undefined && other !== undefined && overlap(range, other)
+  const inPool = (other: AddressRange | undefined) =>
+    range !== undefined && other !== undefined && overlap(range, other)
   return links
     .filter((link) => link.linkinfo?.info_kind === 'bridge')
-    .filter((link) => (link.addr_info ?? []).some(({ local, prefixlen }) => inPool(toRange(`${local}/${prefixlen}`))))
+    .filter((link) =>
+      (link.addr_info ?? []).some(({ local, prefixlen }) => inPool(toRange(`${local}/${prefixlen}`))),
+    )
     .map((link) => link.ifname)
 }
 

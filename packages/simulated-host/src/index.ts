@@ -1,4 +1,6 @@
 export { startEngine, type Engine, type StartEngineOptions } from './engine.ts'
+export { startSimulatedHost, type SimulatedHost, type SimulatedHostOptions } from './host-container.ts'
+export type { HostMount } from './host-spec.ts'
+export { ensureEngineInstalled } from './install-engine.ts'
 export { parseGpuSpec, simulatedDriverVersion, type GpuModel } from './inventory.ts'
-export { gpuToolsFolder } from './inventory-folder.ts'
 export { stopEngine, type StopEngineOptions } from './stop-engine.ts'

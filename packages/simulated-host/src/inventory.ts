@@ -15,7 +15,7 @@ export interface SimulatedGpu {
   memoryMib: number
 }
 
-const modelPattern = /^(?:(\d{1,2})\s*x\s+)?(.+?):(\d+)$/
+const modelPattern = /^(?:(\d{1,2})\s*x\s+)?(?!\d+\s*x\s)([^:]+):(\d+)$/
 
 const powerLimitWatts: ReadonlyArray<[pattern: RegExp, watts: number]> = [
   [/H100|H200|B200/, 700],
@@ -53,7 +53,9 @@ export function toInventory(
   known: readonly SimulatedGpu[],
   newUuid: () => string,
 ): SimulatedGpu[] {
-  const wanted = models.flatMap(({ count, name, memoryMib }) => Array.from({ length: count }, () => ({ name, memoryMib })))
+  const wanted = models.flatMap(({ count, name, memoryMib }) =>
+    Array.from({ length: count }, () => ({ name, memoryMib })),
+  )
   return wanted.map((gpu, index) => {
     const before = known[index]
     const same = before?.name === gpu.name && before.memoryMib === gpu.memoryMib

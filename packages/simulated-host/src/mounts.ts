@@ -3,7 +3,9 @@ import { tryCommand } from '@gpulab/images'
 
 /** Unmounts everything below the given folders, the deepest first. */
 export async function unmountBelow(folders: readonly string[]): Promise<void> {
-  const points = (await listMountPoints()).filter((point) => folders.some((folder) => point.startsWith(`${folder}/`)))
+  const points = (await listMountPoints()).filter((point) =>
+    folders.some((folder) => point.startsWith(`${folder}/`)),
+  )
   for (const point of points.toReversed()) {
     const { exitCode } = await tryCommand('umount', [point])
     if (exitCode !== 0) await tryCommand('umount', ['--lazy', point])
@@ -16,5 +18,9 @@ export async function listMountPoints(): Promise<string[]> {
   return table
     .split('\n')
     .filter(Boolean)
-    .map((line) => (line.split(' ')[4] ?? '').replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))))
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replaceAll(/\\(\d{3})/g, (_, octal: string) =>
+        String.fromCharCode(parseInt(octal, 8)),
+      ),
+    )
 }

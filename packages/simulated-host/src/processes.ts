@@ -35,7 +35,9 @@ export async function endProcesses(pids: readonly number[], graceMs: number): Pr
   }
   for (const pid of pids) sendSignal(pid, 'SIGKILL')
   if (await waitUntil(allGone, { timeoutMs: 10_000 })) return
-  throw new Error(`Process ${pids.join(', ')} does not end; look at it with "ps -o pid,stat,wchan,args -p ${pids.join(',')}".`)
+  throw new Error(
+    `Process ${pids.join(', ')} does not end; look at it with "ps -o pid,stat,wchan,args -p ${pids.join(',')}".`,
+  )
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

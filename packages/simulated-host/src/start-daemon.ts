@@ -16,7 +16,11 @@ export interface DaemonSpec {
 export async function startDaemon(spec: DaemonSpec): Promise<number> {
   const log = await open(spec.logFile, 'a')
   const from = (await log.stat()).size
-  const child = spawn(spec.command, spec.args, { detached: true, stdio: ['ignore', log.fd, log.fd], env: spec.env })
+  const child = spawn(spec.command, spec.args, {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    env: spec.env,
+  })
   let ended: string | undefined
   child.once('error', (error) => (ended = error.message))
   child.once('exit', (code, signal) => (ended = signal ?? `exit code ${code}`))
@@ -40,7 +44,8 @@ export async function startDaemon(spec: DaemonSpec): Promise<number> {
 async function toFailure(spec: DaemonSpec, ended: string | undefined, from: number): Promise<string> {
   const log = (await readFile(spec.logFile)).subarray(from).toString()
   const lines = log.trim().split('\n').slice(-8).join('\n')
-  if (log.includes('no space left on device')) return `${spec.command} could not start: the disk is full. Free some space.`
+  if (log.includes('no space left on device'))
+    return `${spec.command} could not start: the disk is full. Free some space.`
   const what = ended === undefined ? 'was not ready after 60 seconds' : `ended at its start (${ended})`
   return `${spec.command} ${what}; its whole log is in ${spec.logFile}. Its last lines:\n${lines}`
 }
