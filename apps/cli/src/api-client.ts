@@ -1,0 +1,28 @@
+import { api, type Client, createClient } from '@gpulab/contract'
+import { createHttpTransport } from '@gpulab/transport'
+import { withDebug } from './debug-transport.ts'
+import { withRetries } from './retry-transport.ts'
+import { withStreamGuard } from './stream-guard.ts'
+
+export type ApiClient = Client<typeof api>
+
+export interface ApiClientOptions {
+  readonly apiUrl: string
+  readonly apiKey: string
+  readonly isInsecure: boolean
+  readonly isDebug: boolean
+  readonly timeoutMs: number | undefined
+}
+
+/** The API as typed functions, with the key in every request. */
+export function createApiClient(options: ApiClientOptions): ApiClient {
+  const { apiUrl, apiKey, timeoutMs } = options
+  const http = createHttpTransport({ url: apiUrl, insecure: options.isInsecure })
+  const told = options.isDebug
+    ? withDebug(http, apiUrl.replace(/\/$/, ''), (line) => void process.stderr.write(`${line}\n`))
+    : http
+  return createClient(api, withRetries(withStreamGuard(told)), {
+    headers: { 'api-key': apiKey },
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  })
+}

@@ -1,0 +1,35 @@
+import { GpulabError } from '@gpulab/contract'
+import { createApiClient } from '../api-client.ts'
+import type { Context } from '../base-command.ts'
+import { escapeText } from '../output/escape.ts'
+import { requireHeaderValue } from '../profile.ts'
+import { writeProfileFile } from '../profile-file.ts'
+import { askSecret, readStdin } from './read-secret.ts'
+import { identityOf } from './whoami.ts'
+
+/** Stores the key once the API has accepted it; a key that it refuses changes nothing. */
+export async function login(context: Context, options: { fromStdin: boolean }): Promise<void> {
+  const { output, profile, signal } = context
+  const apiKey = requireHeaderValue(await findKey(context, options))
+  const account = await createApiClient({ ...profile, apiKey }).account.get({}, { signal })
+  await writeProfileFile(profile.path, { ...profile.file, api_key: apiKey, api_url: profile.apiUrl })
+  output.render({
+    table: () => {
+      output.line(`${output.style('green', '✓')} Logged in as ${identityOf(account)}`)
+      output.note(`  The key is stored in ${escapeText(profile.path)}.`)
+    },
+    json: account,
+    quiet: [account.user.email],
+  })
+}
+
+async function findKey({ output, profile, signal }: Context, { fromStdin }: { fromStdin: boolean }) {
+  if (fromStdin) return readStdin()
+  const given = profile.apiKeySource === 'file' ? undefined : profile.apiKey
+  if (given) return given
+  if (output.isInteractive) return askSecret('Enter your API key: ', signal)
+  throw new GpulabError('input_required', {
+    message: 'An API key is needed, and there is no terminal to ask on.',
+    hint: 'Give it with --api-key-stdin, GPULAB_API_KEY or --api-key.',
+  })
+}

@@ -1,0 +1,18 @@
+import type { Context } from '../base-command.ts'
+import { escapeText } from '../output/escape.ts'
+import { writeProfileFile } from '../profile-file.ts'
+
+export async function logout({ output, profile }: Context): Promise<void> {
+  const { api_key: stored, ...rest } = profile.file
+  if (stored !== undefined) await writeProfileFile(profile.path, rest)
+  output.render({
+    table: () => output.line(stored === undefined ? 'You were not logged in.' : '✓ Logged out'),
+    json: { logged_out: stored !== undefined, config: profile.path },
+    quiet: [],
+  })
+  if (profile.apiKeySource === 'environment') {
+    output.warn('GPULAB_API_KEY is still set, and is used instead of the stored key.')
+  } else if (stored !== undefined) {
+    output.note(`  The key is gone from ${escapeText(profile.path)}.`)
+  }
+}

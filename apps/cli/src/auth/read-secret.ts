@@ -1,0 +1,37 @@
+import { GpulabError } from '@gpulab/contract'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+
+/** What a pipe brings, without the line break that `echo` adds. */
+export async function readStdin(): Promise<string> {
+  let text = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk
+  return requireText(text.trim())
+}
+
+/** Asks on the terminal without showing what is typed. */
+export async function askSecret(question: string, signal: AbortSignal): Promise<string> {
+  process.stderr.write(question)
+  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: process.stdin, output: unseen, terminal: true })
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  lines.once('line', resolve)
+  // In raw mode Ctrl-C is a key and no signal; Ctrl-D closes.
+  lines.once('SIGINT', () => reject(new GpulabError('interrupted')))
+  lines.once('close', () => reject(new GpulabError('interrupted')))
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  try {
+    return requireText((await promise).trim())
+  } finally {
+    lines.close()
+    process.stderr.write('\n')
+  }
+}
+
+function requireText(text: string): string {
+  if (text !== '') return text
+  throw new GpulabError('input_required', {
+    message: 'The API key is empty.',
+    hint: 'Paste the whole key, gpulab_xxxxxxxx_….',
+  })
+}

@@ -1,0 +1,96 @@
+import type { BaseCommandClass } from './base-command.ts'
+
+export interface CommandEntry {
+  readonly summary: string
+  /** Ids under which the command answers too. */
+  readonly aliases?: readonly string[]
+  readonly load: () => Promise<{ readonly default: BaseCommandClass }>
+}
+
+/** Every command by its id, words joined by ":". Only the one that runs is loaded. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  deploy: {
+    summary: 'Deploy a container',
+    aliases: ['containers:deploy'],
+    load: () => import('./commands/deploy.ts'),
+  },
+  ls: {
+    summary: 'List containers',
+    aliases: ['containers:ls', 'containers:list'],
+    load: () => import('./commands/ls.ts'),
+  },
+  inspect: {
+    summary: 'Show a container',
+    aliases: ['containers:inspect'],
+    load: () => import('./commands/inspect.ts'),
+  },
+  stop: {
+    summary: 'Stop a container and give its GPUs back',
+    aliases: ['containers:stop'],
+    load: () => import('./commands/stop.ts'),
+  },
+  start: {
+    summary: 'Start a stopped container',
+    aliases: ['containers:start'],
+    load: () => import('./commands/start.ts'),
+  },
+  restart: {
+    summary: 'Restart a running container',
+    aliases: ['containers:restart'],
+    load: () => import('./commands/restart.ts'),
+  },
+  rm: {
+    summary: 'Delete containers',
+    aliases: ['containers:rm'],
+    load: () => import('./commands/rm.ts'),
+  },
+  exec: {
+    summary: 'Run a command in a container',
+    aliases: ['containers:exec'],
+    load: () => import('./commands/exec.ts'),
+  },
+  logs: {
+    summary: "Show or follow a container's log",
+    aliases: ['containers:logs'],
+    load: () => import('./commands/logs.ts'),
+  },
+  templates: {
+    summary: 'List templates',
+    aliases: ['templates:ls', 'templates:list'],
+    load: () => import('./commands/templates/index.ts'),
+  },
+  'templates:info': {
+    summary: 'Show a template',
+    load: () => import('./commands/templates/info.ts'),
+  },
+  gpus: {
+    summary: 'List GPU types with prices',
+    aliases: ['gpus:available', 'gpus:types'],
+    load: () => import('./commands/gpus/index.ts'),
+  },
+  'auth:login': {
+    summary: 'Store an API key',
+    load: () => import('./commands/auth/login.ts'),
+  },
+  'auth:logout': {
+    summary: 'Forget the stored API key',
+    load: () => import('./commands/auth/logout.ts'),
+  },
+  'auth:whoami': {
+    summary: 'Show whose API key is used',
+    load: () => import('./commands/auth/whoami.ts'),
+  },
+  'auth:status': {
+    summary: 'Check the API key and the connection',
+    load: () => import('./commands/auth/status.ts'),
+  },
+  version: {
+    summary: 'Show the version',
+    load: () => import('./commands/version.ts'),
+  },
+}
+
+/** Each id and alias with the id of the command that answers. */
+export const commandIds: ReadonlyMap<string, string> = new Map(
+  Object.entries(commands).flatMap(([id, { aliases = [] }]) => [id, ...aliases].map((name) => [name, id])),
+)

@@ -1,0 +1,60 @@
+import type { Container, Status } from '@gpulab/contract'
+import type { ApiContext } from '../base-command.ts'
+import { escapeText } from '../output/escape.ts'
+import { startProgress } from '../output/spinner.ts'
+import { resolveUuid } from '../resolve.ts'
+import { shortId, statusLabel } from './describe.ts'
+import { followStatus } from './follow-status.ts'
+
+export type Action = 'stop' | 'start' | 'restart'
+
+export interface ChangeOptions {
+  readonly wait: boolean
+  readonly waitTimeoutMs: number
+}
+
+const goals: Readonly<Record<Action, Status>> = { stop: 'stopped', start: 'running', restart: 'running' }
+
+export async function changeState(
+  context: ApiContext,
+  action: Action,
+  reference: string,
+  options: ChangeOptions,
+): Promise<void> {
+  const { api, output, signal } = context
+  const uuid = await resolveUuid(api, reference)
+  const accepted = await api.containers[action]({ params: { uuid } }, { signal })
+  printState(context, options.wait ? await waitForGoal(context, action, accepted, options) : accepted)
+  if (!options.wait && accepted.status !== goals[action]) {
+    output.note(`  Use 'gpulab inspect ${shortId(uuid)}' to see when it is ${goals[action]}`)
+  }
+}
+
+async function waitForGoal(
+  context: ApiContext,
+  action: Action,
+  accepted: Container,
+  { waitTimeoutMs }: ChangeOptions,
+): Promise<Container> {
+  const progress = await startProgress(context.output, `${accepted.name}: ${accepted.status}`)
+  try {
+    return await followStatus(context, accepted, {
+      goal: goals[action],
+      timeoutMs: waitTimeoutMs,
+      onEvent: ({ message }) => progress.update(escapeText(message)),
+    })
+  } finally {
+    progress.stop()
+  }
+}
+
+function printState({ output }: ApiContext, container: Container): void {
+  output.render({
+    table: () =>
+      output.line(
+        `${output.style('green', '✓')} ${escapeText(container.name)} is ${statusLabel(output, container.status)}`,
+      ),
+    json: container,
+    quiet: [container.uuid],
+  })
+}

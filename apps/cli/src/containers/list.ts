@@ -1,0 +1,35 @@
+import type { Container, Status } from '@gpulab/contract'
+import type { ApiContext } from '../base-command.ts'
+import { formatUptime } from '../output/duration.ts'
+import { escapeText } from '../output/escape.ts'
+import type { Output } from '../output/output.ts'
+import { formatTable } from '../output/table.ts'
+import { listAll } from '../pages.ts'
+import { gpuLabel, shortGpuName, shortId, statusLabel } from './describe.ts'
+
+export async function listContainers(context: ApiContext, status: Status | undefined): Promise<void> {
+  const { api, output, signal } = context
+  const containers = await listAll((page) =>
+    api.containers.list({ query: { ...page, ...(status && { status }) } }, { signal }),
+  )
+  output.render({
+    table: () => {
+      for (const line of containerTable(output, containers)) output.line(line)
+      if (containers.length === 0) output.note('No containers yet. Deploy one: gpulab deploy --help')
+    },
+    json: containers,
+    quiet: containers.map(({ uuid }) => uuid),
+  })
+}
+
+export const containerTable = (output: Output, containers: readonly Container[]): string[] =>
+  formatTable(
+    ['NAME', 'UUID', 'STATUS', 'GPU', 'UPTIME'],
+    containers.map((container) => [
+      escapeText(container.name),
+      `${shortId(container.uuid)}...`,
+      statusLabel(output, container.status),
+      gpuLabel(container, shortGpuName) ?? '-',
+      container.uptime === null ? '-' : formatUptime(container.uptime),
+    ]),
+  )

@@ -1,0 +1,70 @@
+import { GpulabError } from '@gpulab/contract'
+
+const portMax = 65_535
+
+const wrong = (message: string, hint: string): GpulabError =>
+  new GpulabError('invalid_request', { message, hint })
+
+/** `8080,8888`, from one or more flags. */
+export function parsePorts(flags: readonly string[]): number[] {
+  const ports = flags
+    .flatMap((flag) => flag.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '')
+    .map((text) => {
+      const port = Number(text)
+      if (/^\d+$/.test(text) && port >= 1 && port <= portMax) return port
+      throw wrong(`"${text}" is not a port.`, 'Give numbers from 1 to 65535, like --ports 8080,8888.')
+    })
+  return [...new Set(ports)]
+}
+
+/** `KEY=VALUE`, split at the first `=`; a bare `KEY` takes the value that it has here. */
+export function parseEnvironment(
+  flags: readonly string[],
+  here: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    flags.map((flag) => {
+      const at = flag.indexOf('=')
+      const key = at === -1 ? flag : flag.slice(0, at)
+      const value = at === -1 ? here[key] : flag.slice(at + 1)
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
+        throw wrong(`"${key}" is not a name for an environment variable.`, 'Write it like --env KEY=VALUE.')
+      }
+      if (value === undefined) {
+        throw wrong(`${key} has no value, and is not set here.`, `Write it like --env ${key}=VALUE.`)
+      }
+      return [key, value]
+    }),
+  )
+}
+
+export interface VolumeInput {
+  readonly name: string
+  readonly mount_path: string
+  readonly read_only: boolean
+}
+
+/** `NAME:PATH[:ro]`, or one bare `NAME` with `--mount-path`. */
+export function parseVolumes(flags: readonly string[], mountPath: string | undefined): VolumeInput[] {
+  const bare = flags.filter((flag) => !flag.includes(':'))
+  if (mountPath !== undefined && bare.length !== 1) {
+    throw wrong('--mount-path goes with exactly one --volume NAME.', 'For several, write --volume NAME:PATH.')
+  }
+  return flags.map((flag) => {
+    const [name = '', path = mountPath, option, ...rest] = flag.split(':')
+    if (
+      name === '' ||
+      !path?.startsWith('/') ||
+      (option !== undefined && option !== 'ro') ||
+      rest.length > 0
+    ) {
+      throw wrong(
+        `"${flag}" does not say which volume goes where.`,
+        'Write --volume NAME:/PATH, --volume NAME:/PATH:ro, or --volume NAME --mount-path /PATH.',
+      )
+    }
+    return { name, mount_path: path, read_only: option === 'ro' }
+  })
+}

@@ -1,0 +1,56 @@
+import type { ExecResult } from '@gpulab/contract'
+import type { ApiContext } from '../base-command.ts'
+import { resolveUuid } from '../resolve.ts'
+
+/** Of the command, in seconds, when none is given; the API's own default. */
+const timeoutSeconds = 30
+/** The API kills the command in time and answers; the request must not give up before. */
+const answerMarginMs = 15_000
+
+export interface ExecInput {
+  readonly command: string[]
+  readonly env: Record<string, string>
+  readonly timeoutMs: number | undefined
+  readonly workdir: string | undefined
+  readonly user: string | undefined
+  readonly maxOutput: number | undefined
+}
+
+/** Runs the command, prints what it printed, and gives its exit code. */
+export async function runCommand(context: ApiContext, reference: string, input: ExecInput): Promise<number> {
+  const { api, output, profile, signal } = context
+  const timeout = input.timeoutMs === undefined ? timeoutSeconds : input.timeoutMs / 1000
+  const uuid = await resolveUuid(api, reference)
+  const result = await api.exec.run(
+    {
+      params: { uuid },
+      body: {
+        command: input.command,
+        timeout,
+        env: input.env,
+        ...(input.workdir !== undefined && { workdir: input.workdir }),
+        ...(input.user !== undefined && { user: input.user }),
+        ...(input.maxOutput !== undefined && { max_output: input.maxOutput }),
+      },
+    },
+    { signal, timeoutMs: profile.timeoutMs ?? timeout * 1000 + answerMarginMs },
+  )
+  if (output.mode === 'json') output.render({ table: () => {}, json: result, quiet: [] })
+  else await writeResult(context, result, timeout)
+  return result.exit_code
+}
+
+async function writeResult({ output }: ApiContext, result: ExecResult, timeout: number): Promise<void> {
+  process.stdout.write(toBytes(result.stdout, result.stdout_encoding))
+  process.stderr.write(toBytes(result.stderr, result.stderr_encoding))
+  for (const stream of ['stdout', 'stderr'] as const) {
+    if (result[`${stream}_truncated`]) {
+      output.warn(`${stream} was cut off; raise the limit with --max-output.`)
+    }
+  }
+  if (result.timed_out)
+    output.warn(`The command was ended after ${timeout} s; give it longer with --timeout.`)
+}
+
+export const toBytes = (text: string, encoding: ExecResult['stdout_encoding']): Buffer =>
+  Buffer.from(text, encoding === 'base64' ? 'base64' : 'utf8')

@@ -1,0 +1,49 @@
+import { commands } from '../commands.ts'
+
+const sections: Readonly<Record<string, readonly string[]>> = {
+  CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'rm'],
+  INSIDE: ['exec', 'logs'],
+  RESOURCES: ['templates', 'templates:info', 'gpus'],
+  ACCOUNT: ['auth:login', 'auth:logout', 'auth:whoami', 'auth:status'],
+  OTHER: ['version'],
+}
+
+const examples = `EXAMPLES
+  $ gpulab deploy --name job --template pytorch --gpu-type "RTX 4090" --wait
+  $ gpulab exec job -- nvidia-smi
+  $ gpulab logs job --follow
+  $ gpulab rm job`
+
+const globalFlags = `GLOBAL FLAGS
+      --json           Print JSON, errors too
+  -q, --quiet          Print only ids
+      --no-color       Print without colors
+      --api-key KEY    Use this API key (better: GPULAB_API_KEY)
+      --api-url URL    Use the API at this URL (GPULAB_API_URL)
+      --timeout TIME   Give up on a request after this time
+      --debug          Show requests and answers on standard error
+      --insecure       Allow plain http to other machines`
+
+const exitCodes = `EXIT CODES
+  0 done · 1 failed · 2 wrong usage · 3 not found · 4 not allowed · 5 wrong state · 6 no capacity
+  7 network or server trouble · 124 timed out · 130 interrupted
+  exec ends with the command's own code, and with 125 when GPULab itself failed`
+
+/** What `gpulab` alone prints. */
+export function rootHelp(): string {
+  const width = Math.max(...Object.keys(commands).map((id) => id.length))
+  const listed = Object.entries(sections).map(([title, ids]) =>
+    [title, ...ids.map((id) => `  ${id.replaceAll(':', ' ').padEnd(width)}   ${commands[id]?.summary}`)].join(
+      '\n',
+    ),
+  )
+  return [
+    'Run GPU containers on your own machines.',
+    'USAGE\n  $ gpulab COMMAND [FLAGS]',
+    ...listed,
+    examples,
+    globalFlags,
+    exitCodes,
+    'Run gpulab help COMMAND for more.',
+  ].join('\n\n')
+}

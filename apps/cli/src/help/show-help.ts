@@ -1,0 +1,68 @@
+import { CommandHelp } from '@oclif/core/help'
+import type { Config } from '@oclif/core/config'
+import type { BaseCommandClass } from '../base-command.ts'
+import { commandIds, commands } from '../commands.ts'
+import { rootHelp } from './root-help.ts'
+
+/** Help of a command, of a topic, or with an empty id of everything. */
+export async function showHelp(id: string, config: Config): Promise<void> {
+  const own = commandIds.get(id)
+  const entry = own === undefined ? undefined : commands[own]
+  if (id === '') return print(rootHelp())
+  if (!own || !entry) return print(topicHelp(id))
+  const { default: CommandClass } = await entry.load()
+  const help = new CommandHelp(
+    // Help reads a fraction of what the framework keeps of a command.
+    describe(own, entry.aliases ?? [], CommandClass) as never,
+    config,
+    { maxWidth: 100, flagSortOrder: 'none' } as never,
+  )
+  print(`${entry.summary}\n\n${alignFirstFlags(help.generate())}`)
+  const below = topicLines(own)
+  if (below.length > 0) print(`\nCOMMANDS\n${below.join('\n')}`)
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`)
+
+function describe(id: string, aliases: readonly string[], CommandClass: BaseCommandClass) {
+  const withNames = (definitions: object): object =>
+    Object.fromEntries(
+      Object.entries(definitions).map(([name, definition]) => [name, { ...definition, name }]),
+    )
+  const { args, flags, baseFlags } = CommandClass
+  return {
+    id: id.replaceAll(':', ' '),
+    aliases: aliases.map((alias) => alias.replaceAll(':', ' ')),
+    description: CommandClass.description,
+    examples: CommandClass.examples,
+    usage: CommandClass.usage ?? usageOf(id, Object.entries(args)),
+    strict: CommandClass.strict,
+    args: withNames(args),
+    flags: withNames({ ...flags, ...withoutKeys(baseFlags, flags) }),
+  }
+}
+
+const usageOf = (id: string, args: readonly [string, { multiple?: boolean }][]): string =>
+  [
+    id.replaceAll(':', ' '),
+    ...args.map(([name, { multiple }]) => name.toUpperCase() + (multiple ? '...' : '')),
+    '[FLAGS]',
+  ].join(' ')
+
+/** The framework trims a list before it indents it, so a first flag without a letter ends up out of line. */
+const alignFirstFlags = (help: string): string =>
+  help.replaceAll(/^(.*FLAGS\n) {2}(?=--[^\n]*\n(?: {2}-\w,| {6}--))/gm, '$1      ')
+
+const withoutKeys = (definitions: object, keys: object): object =>
+  Object.fromEntries(Object.entries(definitions).filter(([name]) => !(name in keys)))
+
+const topicHelp = (topic: string): string =>
+  `USAGE\n  $ gpulab ${topic.replaceAll(':', ' ')} COMMAND\n\nCOMMANDS\n${topicLines(topic).join('\n')}`
+
+function topicLines(topic: string): string[] {
+  const below = [...commandIds].filter(([id]) => id.startsWith(`${topic}:`))
+  const width = Math.max(0, ...below.map(([id]) => id.length))
+  return below
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, own]) => `  ${id.replaceAll(':', ' ').padEnd(width)}   ${commands[own]?.summary}`)
+}

@@ -1,0 +1,104 @@
+import { type api, type CallInput, GpulabError, type LogLine } from '@gpulab/contract'
+import type { ApiContext } from '../base-command.ts'
+import { parseDuration } from '../output/duration.ts'
+import { resolveUuid } from '../resolve.ts'
+import { resumeStream } from '../resume-stream.ts'
+
+export interface LogsInput {
+  readonly follow: boolean
+  readonly timestamps: boolean
+  readonly tail: number | 'all' | undefined
+  readonly stream: 'stdout' | 'stderr' | undefined
+  readonly since: string | undefined
+  readonly until: string | undefined
+}
+
+type Query = NonNullable<CallInput<typeof api.logs.read>['query']>
+
+/** The container's own log, each stream to its own descriptor, until the container ends or what is there is read. */
+export async function readLogs(context: ApiContext, reference: string, input: LogsInput): Promise<void> {
+  const { api, signal } = context
+  const uuid = await resolveUuid(api, reference)
+  const { follow, tail, stream, since, until } = input
+  const query: Query = {
+    follow: follow ? 'true' : 'false',
+    ...(tail !== undefined && { tail }),
+    ...(stream && { stream }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  }
+  const lines = resumeStream(
+    (cursor) =>
+      api.logs.read(
+        { params: { uuid }, query: { ...query, ...(cursor !== undefined && { cursor }) } },
+        { signal },
+      ),
+    { signal },
+  )
+  for await (const line of lines) await print(context, line, input.timestamps)
+}
+
+/** The deployment log: pull progress, start, or why it failed. */
+export async function readDeployLog(
+  context: ApiContext,
+  reference: string,
+  { follow, timestamps }: Pick<LogsInput, 'follow' | 'timestamps'>,
+): Promise<void> {
+  const { api, output, signal } = context
+  const uuid = await resolveUuid(api, reference)
+  const lines = resumeStream(
+    (cursor) =>
+      api.logs.deploy(
+        {
+          params: { uuid },
+          query: { follow: follow ? 'true' : 'false', ...(cursor !== undefined && { cursor }) },
+        },
+        { signal },
+      ),
+    { signal },
+  )
+  for await (const record of lines) {
+    if (output.mode === 'json') output.json(record)
+    else await write(process.stdout, `${timestamps ? `${record.ts} ` : ''}${record.line}\n`)
+  }
+}
+
+async function print({ output }: ApiContext, record: LogLine, timestamps: boolean): Promise<void> {
+  if (output.mode === 'json') return output.json(record)
+  const text = `${timestamps ? `${record.ts} ` : ''}${record.line}${record.partial ? '' : '\n'}`
+  await (record.stream === 'stdout'
+    ? write(process.stdout, text)
+    : write(process.stderr, process.stderr.isTTY ? output.styleError('red', text) : text))
+}
+
+/** A reader that is slower than the log must not fill our memory. */
+async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  if (stream.write(text)) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  stream.once('drain', resolve)
+  await promise
+}
+
+/** RFC 3339, or a duration back from now. */
+export function parseMoment(text: string, now: number): string {
+  if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
+    const time = new Date(text)
+    if (!Number.isNaN(time.getTime())) return time.toISOString()
+    throw new GpulabError('invalid_request', {
+      message: `"${text}" is not a time.`,
+      hint: 'Write it like 2026-03-01T10:00:00Z or 10m.',
+    })
+  }
+  return new Date(now - parseDuration(text)).toISOString()
+}
+
+/** A number of lines, or `all`. */
+export function parseTail(text: string): number | 'all' {
+  if (text === 'all') return 'all'
+  const count = Number(text)
+  if (/^\d+$/.test(text) && count <= 1_000_000) return count
+  throw new GpulabError('invalid_request', {
+    message: `"${text}" is not a number of lines.`,
+    hint: 'Write --tail 500 or --tail all.',
+  })
+}

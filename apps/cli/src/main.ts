@@ -1,0 +1,37 @@
+import { mkdirSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { formatVersion, getVersion } from './version.ts'
+
+const nodeMajorMin = 24
+
+/** A reader that has seen enough (`| head`) is no failure. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+const argv = process.argv.slice(2)
+if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
+  process.stderr.write(`gpulab: Node ${nodeMajorMin} or newer is needed; this is ${process.version}.\n`)
+  process.exitCode = 1
+} else if (argv.length === 1 && argv[0] === '--version') {
+  process.stdout.write(`${formatVersion(getVersion())}\n`)
+} else {
+  keepCompiledCode()
+  // Keeps the framework from loading a package that only checks its own Node version.
+  process.env['OCLIF_DISABLE_ENGINE_WARNING'] = '1'
+  void import('./run.ts').then(({ run }) => run(argv))
+}
+
+/** In a directory of the user's own: code that is read from a shared one could be anybody's. */
+function keepCompiledCode(): void {
+  const directory = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gpulab', 'code')
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    enableCompileCache(directory)
+  } catch {
+    // Without it the start takes a little longer.
+  }
+}

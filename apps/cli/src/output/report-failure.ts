@@ -1,0 +1,74 @@
+import { type ErrorEnvelope, GpulabError } from '@gpulab/contract'
+import { escapeText } from './escape.ts'
+
+/** Of `exec`: every failure of the platform, so that it differs from the command's own codes. */
+const execPlatformExitCode = 125
+
+export interface FailureOptions {
+  readonly isJson: boolean
+  /** Whether the command was `exec`, whose exit codes belong to the command it runs. */
+  readonly isExec: boolean
+}
+
+export interface FailureReport {
+  readonly text: string
+  readonly exitCode: number
+}
+
+/** The one place where a failure becomes text and an exit code. */
+export function reportFailure(error: unknown, { isJson, isExec }: FailureOptions): FailureReport {
+  const failure = toFailure(error)
+  const exitCode = exitCodeOf(failure, isExec)
+  if (isJson) {
+    const body: ErrorEnvelope = failure.toEnvelope()
+    const text = JSON.stringify({ error: { ...body.error, exit_code: exitCode, origin: 'platform' } })
+    return { text: `${text}\n`, exitCode }
+  }
+  const hint = failure.hint === undefined ? '' : `  ${escapeText(failure.hint)}\n`
+  return { text: `gpulab: ${escapeText(failure.message)}\n${hint}`, exitCode }
+}
+
+/** Mistakes in how `exec` was called, and an interruption, are the same there as everywhere. */
+function exitCodeOf(failure: GpulabError, isExec: boolean): number {
+  const { code } = failure
+  const isOwn = code === 'invalid_request' || code === 'input_required' || code === 'interrupted'
+  if (isExec && !isOwn) return execPlatformExitCode
+  return failure instanceof UnexpectedError ? 1 : failure.exitCode
+}
+
+/** A mistake in this program; trying again does not help, so it is not the server's `internal`. */
+class UnexpectedError extends GpulabError {}
+
+function toFailure(error: unknown): GpulabError {
+  if (error instanceof GpulabError) return error
+  if (isUsageError(error)) return toUsageFailure(error.message)
+  const message = error instanceof Error ? error.message : String(error)
+  return new UnexpectedError('internal', {
+    message: `gpulab met a problem that it did not expect: ${message}`,
+    hint: 'Run it again with --debug, and tell the operator what it prints.',
+    cause: error,
+  })
+}
+
+/** What the argument parser throws. */
+const isUsageError = (error: unknown): error is Error & { oclif: { exit?: number } } =>
+  error instanceof Error && 'oclif' in error
+
+/** The parser's message is a sentence, sometimes a list, and a pointer to the help. */
+function toUsageFailure(message: string): GpulabError {
+  const lines = message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && line !== 'See more help with --help')
+  const sentence = lines
+    .join(' ')
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/^Nonexistent flags?: /, 'There is no flag ')
+    .replace(/^Missing \d+ required args?: (\w+).*/, (_, name: string) => `${name.toUpperCase()} is missing`)
+    .replace(/^Parsing (--\S+)\s+/, '$1: ')
+    .replaceAll(/(--\S+)=true /g, '$1 ')
+  return new GpulabError('invalid_request', {
+    message: /[.!?]$/.test(sentence) ? sentence : `${sentence}.`,
+    hint: 'Add --help to see how the command is used.',
+  })
+}

@@ -1,0 +1,90 @@
+import { GpulabError } from '@gpulab/contract'
+import type { Mode } from './output/output.ts'
+import { parseDuration } from './output/duration.ts'
+import { type ProfileFile, readProfileFile } from './profile-file.ts'
+
+const defaultApiUrl = 'https://gpulab.ai/api'
+
+/** Where a setting came from; the first one wins. */
+export type Source = 'flag' | 'environment' | 'file' | 'default'
+
+export interface ProfileFlags {
+  readonly 'api-key'?: string | undefined
+  readonly 'api-url'?: string | undefined
+  readonly timeout?: string | undefined
+  readonly insecure?: boolean | undefined
+  readonly debug?: boolean | undefined
+  readonly json?: boolean | undefined
+  readonly quiet?: boolean | undefined
+}
+
+export interface Profile {
+  readonly path: string
+  /** As it is on disk; what `auth login` and `logout` change. */
+  readonly file: ProfileFile
+  readonly apiKey: string | undefined
+  readonly apiKeySource: Source | undefined
+  readonly apiUrl: string
+  /** Of one HTTP request; undefined: each call's own. */
+  readonly timeoutMs: number | undefined
+  readonly isInsecure: boolean
+  readonly isDebug: boolean
+  readonly mode: Mode
+  readonly defaultGpuType: string | undefined
+}
+
+/** Merges flags, environment and file, in this order of weight. */
+export async function loadProfile(
+  flags: ProfileFlags,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Profile> {
+  const { path, file } = await readProfileFile(env)
+  const apiKey = pick(flags['api-key'], env['GPULAB_API_KEY'], file.api_key)
+  const timeout = flags.timeout ?? env['GPULAB_TIMEOUT']
+  return {
+    path,
+    file,
+    apiKey: apiKey && requireHeaderValue(apiKey.value),
+    apiKeySource: apiKey?.source,
+    apiUrl: pick(flags['api-url'], env['GPULAB_API_URL'], file.api_url)?.value ?? defaultApiUrl,
+    timeoutMs: timeout ? parseDuration(timeout) : undefined,
+    isInsecure: flags.insecure ?? isOn(env['GPULAB_INSECURE']),
+    isDebug: flags.debug ?? isOn(env['GPULAB_DEBUG']),
+    mode: chooseMode(flags, env['GPULAB_DEFAULT_OUTPUT'] || file.default_output),
+    defaultGpuType: pick(undefined, env['GPULAB_DEFAULT_GPU_TYPE'], file.default_gpu_type)?.value,
+  }
+}
+
+/** Empty means absent, as a shell's `GPULAB_API_KEY=` does. */
+function pick(
+  flag: string | undefined,
+  variable: string | undefined,
+  stored: string | undefined,
+): { value: string; source: Source } | undefined {
+  if (flag) return { value: flag, source: 'flag' }
+  if (variable) return { value: variable, source: 'environment' }
+  return stored ? { value: stored, source: 'file' } : undefined
+}
+
+const isOn = (variable: string | undefined): boolean => variable === '1' || variable === 'true'
+
+function chooseMode({ json, quiet }: ProfileFlags, preset: string | undefined): Mode {
+  if (json) return 'json'
+  if (quiet) return 'quiet'
+  return preset === 'json' || preset === 'quiet' ? preset : 'table'
+}
+
+/** Anything else could not be sent in a header, and is no key. */
+export function requireHeaderValue(apiKey: string): string {
+  if (/^[\x21-\x7e]+$/.test(apiKey)) return apiKey
+  throw new GpulabError('api_key_invalid', {
+    message: 'The API key has characters that no key has.',
+    hint: 'A key looks like gpulab_xxxxxxxx_…; copy it again without blanks or line breaks.',
+  })
+}
+
+/** "gpulab_abc12345_…": enough to tell keys apart. */
+export function maskKey(apiKey: string): string {
+  const [prefix, id, ...secret] = apiKey.split('_')
+  return secret.length > 0 ? `${prefix}_${id}_…` : `${apiKey.slice(0, 4)}…`
+}
