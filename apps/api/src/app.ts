@@ -1,10 +1,10 @@
 import { type Scope } from '@gpulab/contract'
 import { createServe, createServer, type Server } from '@gpulab/http'
 import type { FastifyRequest } from 'fastify'
-import { sql } from 'drizzle-orm'
 import { accountRoutes } from './account/routes.ts'
 import { authenticate, authenticateHost } from './auth/authenticate.ts'
 import { containerRoutes } from './containers/routes.ts'
+import { ping } from './db/connect.ts'
 import { findDatabaseAway } from './db/errors.ts'
 import type { Deps } from './deps.ts'
 import { eventRoutes } from './events/routes.ts'
@@ -39,7 +39,7 @@ export function createApp(deps: Deps): Server {
   uplinkRoutes(app, deps)
   referenceRoutes(app)
   app.get('/healthz', async () => {
-    await deps.db.execute(sql`select 1`)
+    await ping(deps.db)
     return { status: 'ok' }
   })
   return app

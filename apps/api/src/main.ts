@@ -35,7 +35,8 @@ async function openDatabase(config: Config) {
     ...connection,
     close: async () => {
       await connection.close()
-      await server?.stop()
+      // An administrator's command may have found the server of a running API.
+      if (server && !server.adopted) await server.stop()
     },
   }
 }

@@ -134,7 +134,7 @@ export function pathOf({ path }: Endpoint, { params = {}, query = {} }: AnyInput
   return search.size > 0 ? `${filled}?${search}` : filled
 }
 
-async function* readEvents(schema: z.ZodType, body: AsyncIterable<Uint8Array>): AsyncGenerator<unknown> {
+async function* readEvents(schema: z.ZodType, body: AsyncIterable<Uint8Array>): AsyncGenerator {
   for await (const line of readLines(body)) {
     if (line === '') continue
     const value = parseJson(line)

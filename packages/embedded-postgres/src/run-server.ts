@@ -23,18 +23,18 @@ export interface RunOptions {
 type Attempt = { readonly started: Postmaster } | { readonly failed: string }
 
 /** Adopts the cluster's running server, waits for one that is starting or stopping, or starts one. */
-export async function runServer(options: RunOptions): Promise<Postmaster> {
+export async function runServer(options: RunOptions): Promise<Postmaster & { adopted: boolean }> {
   const { layout, signal } = options
   for (;;) {
     signal.throwIfAborted()
     const running = await findPostmaster(layout.clusterDir)
     if (running) {
-      if (running.status === 'ready' && (await answers(running.port, signal))) return running
+      if (running.status === 'ready' && (await answers(running.port, signal))) return { ...running, adopted: true }
       await wait(10, undefined, { signal })
       continue
     }
     const attempt = await tryStart(options)
-    if ('started' in attempt) return attempt.started
+    if ('started' in attempt) return { ...attempt.started, adopted: false }
     if (!isPassing(attempt.failed, options.port !== undefined)) {
       throw databaseError(
         `The database server did not start: ${reasonIn(attempt.failed)}.`,

@@ -107,7 +107,8 @@ describe('adopts', () => {
   test('a server that runs already, and stops it', async () => {
     const first = await start()
     const second = await start()
-    expect(second).toMatchObject({ pid: first.pid, port: first.port, url: first.url })
+    expect(first.adopted).toBe(false)
+    expect(second).toMatchObject({ pid: first.pid, port: first.port, url: first.url, adopted: true })
     await second.stop()
     expect(isAlive(first.pid)).toBe(false)
     await first.stop()

@@ -29,6 +29,8 @@ export interface PostgresServer {
   readonly port: number
   readonly dataDir: string
   readonly pid: number
+  /** Whether it ran already, for somebody else. */
+  readonly adopted: boolean
   /** Ends the server, also one that was adopted. Sessions are cut, everything committed is kept. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -64,13 +66,14 @@ async function start(options: StartPostgresOptions, signal: AbortSignal): Promis
   if (version !== undefined) checkVersion(layout, version, binaries)
   const password = await readOrCreatePassword(layout.passwordFile, version !== undefined)
   if (version === undefined) await createCluster({ layout, binaries, user, password, durable, signal })
-  const { pid, port: actualPort } = await runServer({ layout, binaries, user, port, durable, signal })
+  const { pid, port: actualPort, adopted } = await runServer({ layout, binaries, user, port, durable, signal })
   const stop = (): Promise<void> => stopPostmaster(layout.clusterDir, pid)
   return {
     url: `postgres://${superuser}:${password}@127.0.0.1:${actualPort}/postgres`,
     port: actualPort,
     dataDir: layout.dataDir,
     pid,
+    adopted,
     stop,
     [Symbol.asyncDispose]: stop,
   }

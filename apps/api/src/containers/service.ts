@@ -16,7 +16,6 @@ import { statusOf } from './status.ts'
 import {
   type ContainerRecord,
   findContainer,
-  insertContainer,
   listContainers,
   type NewContainer,
   updateContainer,
@@ -69,7 +68,7 @@ export async function createContainer(
   principal: Principal,
   input: CreateContainer,
 ): Promise<Container> {
-  const { db, config, clock } = deps
+  const { config, clock } = deps
   if (input.volumes && input.volumes.length > 0) {
     throw new GpulabError('not_available', {
       message: 'This installation has no volumes yet.',

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 
@@ -17,7 +18,7 @@ const statementTimeoutMs = 15_000
 
 /** A pool of connections. Queries fail at once while the server is away, and work again when it is back. */
 export function connect(url: string): Connection {
-  const sql = postgres(url, {
+  const client = postgres(url, {
     max: 16,
     connect_timeout: 5,
     idle_timeout: 300,
@@ -25,5 +26,10 @@ export function connect(url: string): Connection {
     onnotice: () => {},
     connection: { application_name: 'gpulab-api', statement_timeout: statementTimeoutMs, TimeZone: 'UTC' },
   })
-  return { sql, db: drizzle({ client: sql }), close: () => sql.end({ timeout: 2 }) }
+  return { sql: client, db: drizzle({ client }), close: () => client.end({ timeout: 2 }) }
+}
+
+/** Resolves if the database answers. */
+export async function ping(db: Queries): Promise<void> {
+  await db.execute(sql`select 1`)
 }

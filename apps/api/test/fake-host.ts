@@ -1,0 +1,181 @@
+import {
+  agent,
+  type Client,
+  type ContainerFacts,
+  control,
+  createClient,
+  type ExecOptions,
+  type ExecResult,
+  type LogLine,
+  type Report,
+  type TargetContainer,
+} from '@gpulab/contract'
+import { createServe, createServer, createUplinkServer, dialUplink } from '@gpulab/http'
+import { createHttpTransport } from '@gpulab/transport'
+import { randomUUID } from 'node:crypto'
+
+type Facts = Omit<ContainerFacts, 'uuid' | 'generation'>
+
+interface FakeHostOptions {
+  readonly url: string
+  readonly token: string
+  readonly name: string
+  /** Names of its cards. */
+  readonly gpus: readonly string[]
+}
+
+const rest: Facts = {
+  state: 'absent',
+  busy: false,
+  started_at: null,
+  finished_at: null,
+  exit_code: null,
+  oom_killed: false,
+  gpu_uuids: [],
+  failure: null,
+}
+
+/** A host at the network edge: it speaks the agents' contract and does what a test tells it to. */
+export class FakeHost {
+  readonly name: string
+  readonly control: Client<typeof control>
+  readonly facts = new Map<string, Facts>()
+  onExec: (command: ExecOptions & { container_uuid: string }) => Promise<Partial<ExecResult>> =
+    async () => ({})
+  logLines: LogLine[] = []
+  target: { version: number; containers: TargetContainer[] } = { version: -1, containers: [] }
+  readonly bootId = randomUUID()
+  #seq = 0
+  #runs = 0
+  #options: FakeHostOptions
+  #closers: (() => unknown)[] = []
+
+  private constructor(options: FakeHostOptions) {
+    this.#options = options
+    this.name = options.name
+    const headers = { authorization: `Bearer ${options.token}`, 'gpulab-host': options.name }
+    this.control = createClient(control, createHttpTransport({ url: options.url }), { headers })
+  }
+
+  static async start(options: FakeHostOptions): Promise<FakeHost> {
+    const host = new FakeHost(options)
+    await host.hello()
+    await host.dial()
+    await host.report()
+    return host
+  }
+
+  hello(bootId = this.bootId): Promise<{ host_uuid: string }> {
+    return this.control.report.hello({
+      body: {
+        boot_id: bootId,
+        agent_version: 'test',
+        cpus: 8,
+        memory_bytes: 64 * 2 ** 30,
+        engine: { available: true, version: 'test', message: null },
+        gpus: this.#options.gpus.map((name, index) => ({
+          uuid: `GPU-${this.name}-${index}`,
+          index,
+          name,
+          memory_bytes: 24 * 2 ** 30,
+          simulated: true,
+        })),
+      },
+    })
+  }
+
+  async dial(): Promise<void> {
+    const app = createServer({ logger: false })
+    const serve = createServe(app, async () => null)
+    serve(agent.exec, async ({ body }) => ({ ...emptyResult(), ...(await this.onExec(body)) }))
+    serve(agent.logs, async () => toAsync(this.logLines))
+    serve(agent.health, async () => ({ version: 'test', engine: { available: true, message: null } }))
+    const uplinks = createUplinkServer(app)
+    const { url, token, name } = this.#options
+    const controller = new AbortController()
+    const headers = { authorization: `Bearer ${token}`, 'gpulab-host': name }
+    const socket = await dialUplink({ url, headers, signal: controller.signal })
+    void uplinks.serve(socket)
+    this.#closers.push(
+      () => uplinks.close(),
+      () => socket.destroy(),
+      () => app.close(),
+    )
+  }
+
+  async hangUp(): Promise<void> {
+    for (const close of this.#closers.splice(0)) await close()
+  }
+
+  async pull(): Promise<TargetContainer[]> {
+    this.target = await this.control.target.get({ query: { after: -1 } })
+    return this.target.containers
+  }
+
+  /** Sends the present facts; `changes` overrides parts of the report. */
+  async report(changes: Partial<Report> = {}): Promise<void> {
+    await this.control.report.send({
+      body: {
+        boot_id: this.bootId,
+        seq: ++this.#seq,
+        target_version: this.target.version,
+        engine: { available: true, version: 'test', message: null },
+        containers: [...this.facts].map(([uuid, facts]) => ({ uuid, generation: 1, ...facts })),
+        ...changes,
+      },
+    })
+  }
+
+  set(uuid: string, facts: Partial<Facts>): void {
+    this.facts.set(uuid, { ...rest, ...facts })
+  }
+
+  /** Pulls the target, does at once what it asks for, and reports. */
+  async converge(): Promise<void> {
+    for (const wanted of await this.pull()) {
+      const before = this.facts.get(wanted.uuid) ?? rest
+      this.facts.set(wanted.uuid, this.#follow(wanted, before))
+    }
+    await this.report()
+  }
+
+  #follow(wanted: TargetContainer, before: Facts): Facts {
+    if (wanted.desired === 'absent') return rest
+    if (wanted.desired === 'stopped') {
+      return before.state === 'running'
+        ? { ...before, state: 'exited', exit_code: 143, finished_at: this.#time() }
+        : before
+    }
+    const isDone = before.state === 'running' && before.started_at !== wanted.start_after
+    return isDone
+      ? before
+      : { ...rest, state: 'running', started_at: this.#time(), gpu_uuids: wanted.gpu_uuids }
+  }
+
+  #time(): string {
+    return new Date(Date.now() + ++this.#runs).toISOString().replace('Z', '000001Z')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.hangUp()
+  }
+}
+
+async function* toAsync<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items
+}
+
+const emptyResult = (): ExecResult => ({
+  id: randomUUID(),
+  stdout: '',
+  stderr: '',
+  exit_code: 0,
+  signal: null,
+  timed_out: false,
+  stdout_truncated: false,
+  stderr_truncated: false,
+  stdout_encoding: 'utf-8',
+  stderr_encoding: 'utf-8',
+  duration_ms: 1,
+  origin: 'command',
+})

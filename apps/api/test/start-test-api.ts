@@ -1,0 +1,90 @@
+import { api, type Client, createClient } from '@gpulab/contract'
+import { createFakeClock, createTestDatabase, type FakeClock } from '@gpulab/testing'
+import { createHttpTransport } from '@gpulab/transport'
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import pino from 'pino'
+import { createApp } from '../src/app.ts'
+import { bootstrap } from '../src/auth/bootstrap.ts'
+import type { Config } from '../src/config.ts'
+import { connect, type Connection } from '../src/db/connect.ts'
+import { migrateDatabase } from '../src/db/migrate.ts'
+import { createSignals } from '../src/db/signals.ts'
+import { seedGpuTypes } from '../src/gpus/seed.ts'
+import { listen } from '../src/listen.ts'
+import { seedTemplates } from '../src/templates/seed.ts'
+import { createUplinks } from '../src/uplinks/uplinks.ts'
+import { FakeHost } from './fake-host.ts'
+
+export type ApiClient = Client<typeof api>
+
+export interface TestApi extends AsyncDisposable {
+  readonly url: string
+  readonly clock: FakeClock
+  readonly database: Connection
+  readonly config: Config
+  /** Of a first team, with all scopes. */
+  readonly client: ApiClient
+  readonly apiKey: string
+  /** Of another team. */
+  readonly stranger: ApiClient
+  clientWith(apiKey: string): ApiClient
+  /** A host that has said hello and dialled in. */
+  startHost(name: string, gpus?: readonly string[]): Promise<FakeHost>
+}
+
+/** The whole API on a database of its own and a free port, with a clock that stands still. */
+export async function startTestApi(overrides: Partial<Config> = {}): Promise<TestApi> {
+  const stack = new AsyncDisposableStack()
+  const testDatabase = stack.use(await createTestDatabase({ migrate: migrateDatabase }))
+  const database = connect(testDatabase.url)
+  stack.defer(() => database.close())
+
+  const config: Config = {
+    listen: [],
+    tls: undefined,
+    databaseUrl: testDatabase.url,
+    dataDir: '',
+    pepper: 'a pepper for the tests',
+    encryptionKey: randomBytes(32),
+    hostToken: 'token-of-the-test-hosts',
+    proxyUrl: undefined,
+    standIns: { 'ubuntu:22.04': 'gpulab.invalid/standin/ubuntu:22.04' },
+    logLevel: 'silent',
+    ...overrides,
+  }
+  const { db, sql } = database
+  await seedGpuTypes({ db })
+  await seedTemplates({ db, config })
+  const clock = createFakeClock(new Date())
+  const uplinks = createUplinks()
+  const signals = await createSignals(sql)
+  const app = createApp({ config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }) })
+  stack.defer(() => app.close())
+  const socketPath = fileURLToPath(`file:///tmp/gpulab-test-${randomBytes(6).toString('hex')}.sock`)
+  const close = await listen(app, [`unix:${socketPath}`])
+  stack.defer(() => {
+    signals.close()
+    uplinks.close()
+    close()
+  })
+
+  const url = `unix:${socketPath}`
+  const clientWith = (apiKey: string): ApiClient =>
+    createClient(api, createHttpTransport({ url }), { headers: { 'api-key': apiKey } })
+  const { apiKey } = await bootstrap({ db, config }, { email: 'ann@example.com', team: 'red' })
+  const other = await bootstrap({ db, config }, { email: 'bob@example.com', team: 'blue' })
+  return {
+    url,
+    clock,
+    database,
+    config,
+    apiKey,
+    client: clientWith(apiKey),
+    stranger: clientWith(other.apiKey),
+    clientWith,
+    startHost: async (name, gpus = []) =>
+      stack.use(await FakeHost.start({ url, token: config.hostToken, name, gpus })),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
