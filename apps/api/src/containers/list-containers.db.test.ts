@@ -22,7 +22,7 @@ async function listAll(query: Record<string, string | number>): Promise<string[]
   let cursor: string | null = null
   do {
     const page = await api.client.containers.list({
-      query: { ...query, ...(cursor !== null && { cursor }) } as never,
+      query: { ...query, ...(cursor !== null && { cursor }) },
     })
     found.push(...page.items.map(({ name }) => name))
     cursor = page.next_cursor
