@@ -40,7 +40,7 @@ export async function removeNetwork(layout: EngineLayout, pool: PoolLayout): Pro
 }
 
 /** Lists the bridges whose addresses lie in the pool. */
-export async function listPoolBridges({ pool }: PoolLayout): Promise<string[]> {
+async function listPoolBridges({ pool }: PoolLayout): Promise<string[]> {
   const range = toRange(pool)
   const links = JSON.parse(await runCommand('ip', ['-j', '-d', 'addr', 'show'])) as Link[]
   const inPool = (other: AddressRange | undefined) =>

@@ -1,4 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { callEngineJson, runCommand, tryCommand } from '@gpulab/images'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -131,6 +132,18 @@ describe('start', () => {
       /dockerd ended at its start[^]*volumes/,
     )
     expect(await leftovers(engine.stateDir)).toEqual(nothing)
+  })
+
+  test('says that the disk is full before it begins', async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), 'gpulab-full-'))
+    await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', stateDir])
+    onTestFinished(async () => {
+      await runCommand('umount', [stateDir])
+      await rm(stateDir, { recursive: true })
+    })
+    await expect(startEngine({ stateDir, name: 'test', gpus })).rejects.toThrow(
+      /^The disk of ".*" is full; free/,
+    )
   })
 
   test('works in a state folder that is too long for a socket', async () => {

@@ -86,8 +86,6 @@ async function startDaemons(layout: EngineLayout, addressPool: string, signal: A
     ...process.env,
     PATH: `${gpuToolsFolder}:${systemPath()}`,
     GPULAB_SIM_GPU_DIR: layout.gpuDir,
-    // The state folder may be on another file system than /tmp and is certain to have the space.
-    TMPDIR: undefined,
     NOTIFY_SOCKET: undefined,
   }
   await writeFile(layout.containerdConfig, renderContainerdConfig(layout))

@@ -48,9 +48,8 @@ export function toHostContainer(spec: HostSpec): Record<string, unknown> {
     Volumes: { '/var/lib/docker': {} },
     HostConfig: {
       Init: true,
-      // Not privileged: that fails on machines that lack one of the capabilities themselves.
-      CapAdd: ['ALL'],
-      CapDrop: ['SYS_RESOURCE'],
+      // Neither privileged nor ALL: both fail on a machine that lacks one of the capabilities itself.
+      CapAdd: ['SYS_ADMIN', 'NET_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'IPC_LOCK'],
       SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'],
       DeviceCgroupRules: ['a *:* rwm'],
       ExtraHosts: ['host.docker.internal:host-gateway'],

@@ -20,7 +20,7 @@ export async function findProcesses(matches: (argv: string[]) => boolean): Promi
 }
 
 /** Whether a process runs; a zombie does not. */
-export async function isAlive(pid: number): Promise<boolean> {
+async function isAlive(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
   return state !== '' && state !== 'Z' && state !== 'X'

@@ -24,6 +24,8 @@ export interface TestContainer {
   env?: readonly string[]
   name?: string
   network?: string
+  /** Folders of the machine, each `source:target:ro`. */
+  binds?: readonly string[]
   /** Port of the container that gets a port on 127.0.0.1. */
   publish?: number
 }
@@ -38,6 +40,7 @@ export async function startContainer(dockerHost: string, container: TestContaine
     Tty: true,
     ...(container.publish !== undefined && { ExposedPorts: { [port]: {} } }),
     HostConfig: {
+      Binds: container.binds ?? [],
       ...(container.network !== undefined && { NetworkMode: container.network }),
       ...(container.gpus && {
         DeviceRequests: [{ Driver: 'nvidia', DeviceIDs: container.gpus, Capabilities: [['gpu']] }],
