@@ -11,9 +11,10 @@ export async function readStdin(): Promise<string> {
 
 /** Asks on the terminal without showing what is typed. */
 export async function askSecret(question: string, signal: AbortSignal): Promise<string> {
-  process.stderr.write(question)
   const unseen = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: unseen, terminal: true })
+  // Not before the terminal has stopped to show what is typed.
+  process.stderr.write(question)
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   lines.once('line', resolve)
   // In raw mode Ctrl-C is a key and no signal; Ctrl-D closes.

@@ -1,5 +1,6 @@
 import { type ErrorEnvelope, GpulabError } from '@gpulab/contract'
 import { escapeText } from './escape.ts'
+import { nextStep } from './next-step.ts'
 
 /** Of `exec`: every failure of the platform, so that it differs from the command's own codes. */
 const execPlatformExitCode = 125
@@ -19,13 +20,16 @@ export interface FailureReport {
 export function reportFailure(error: unknown, { isJson, isExec }: FailureOptions): FailureReport {
   const failure = toFailure(error)
   const exitCode = exitCodeOf(failure, isExec)
+  const hint = failure.hint ?? nextStep(failure)
   if (isJson) {
     const body: ErrorEnvelope = failure.toEnvelope()
-    const text = JSON.stringify({ error: { ...body.error, exit_code: exitCode, origin: 'platform' } })
+    const text = JSON.stringify({
+      error: { ...body.error, ...(hint !== undefined && { hint }), exit_code: exitCode, origin: 'platform' },
+    })
     return { text: `${text}\n`, exitCode }
   }
-  const hint = failure.hint === undefined ? '' : `  ${escapeText(failure.hint)}\n`
-  return { text: `gpulab: ${escapeText(failure.message)}\n${hint}`, exitCode }
+  const second = hint === undefined ? '' : `  ${escapeText(hint)}\n`
+  return { text: `gpulab: ${escapeText(failure.message)}\n${second}`, exitCode }
 }
 
 /** Mistakes in how `exec` was called, and an interruption, are the same there as everywhere. */

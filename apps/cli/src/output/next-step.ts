@@ -1,0 +1,28 @@
+import type { ErrorCode, GpulabError } from '@gpulab/contract'
+
+const steps: Partial<Record<ErrorCode, string>> = {
+  api_key_missing: 'Run gpulab auth login, or set GPULAB_API_KEY.',
+  api_key_invalid: 'Run gpulab auth login with a valid key; gpulab auth status shows which one is used.',
+  scope_missing: 'Ask for a key that may do this; gpulab auth whoami --json shows what yours may.',
+  route_not_found: 'The server may be older than this program, or the API URL wrong: gpulab auth status.',
+  container_not_found: 'Run gpulab ls to see your containers.',
+  template_not_found: 'Run gpulab templates to see them.',
+  gpu_type_not_found: 'Run gpulab gpus to see them.',
+  container_name_taken: 'Choose another --name, or delete the other one with gpulab rm.',
+  container_not_running: 'gpulab inspect shows why; gpulab start starts it again.',
+  container_wrong_state: 'gpulab inspect shows its status.',
+  no_capacity: 'gpulab gpus shows what is free; choose another --gpu-type, or try again later.',
+  rate_limited: 'Wait a moment and try again.',
+  host_unreachable: 'Try again in a moment; gpulab inspect shows on which host it is.',
+  engine_unavailable: 'Try again in a moment, or tell the operator of the host.',
+  database_unavailable: 'Try again in a moment.',
+  shutting_down: 'Try again in a moment.',
+  exec_outcome_unknown: 'It may have run: look before you run it again.',
+}
+
+/** What a user can do about a failure whose thrower did not say. */
+export const nextStep = ({ code, requestId }: GpulabError): string | undefined =>
+  steps[code] ??
+  (code === 'internal' && requestId !== undefined
+    ? `Tell the operator the request id ${requestId}.`
+    : undefined)

@@ -1,0 +1,57 @@
+import { type ErrorCode, GpulabError } from '@gpulab/contract'
+import { describe, expect, it } from 'vitest'
+import { reportFailure } from './report-failure.ts'
+
+const plain = { isJson: false, isExec: false }
+
+describe('reportFailure', () => {
+  it.each<[ErrorCode, number, number]>([
+    ['not_available', 1, 125],
+    ['invalid_request', 2, 2],
+    ['input_required', 2, 2],
+    ['reference_ambiguous', 2, 125],
+    ['container_not_found', 3, 125],
+    ['api_key_invalid', 4, 125],
+    ['scope_missing', 4, 125],
+    ['container_not_running', 5, 125],
+    ['no_capacity', 6, 125],
+    ['api_unreachable', 7, 125],
+    ['exec_outcome_unknown', 7, 125],
+    ['wait_timeout', 124, 125],
+    ['interrupted', 130, 130],
+  ])('ends %s with %d, and exec with %d', (code, exitCode, execExitCode) => {
+    const error = new GpulabError(code)
+    expect(reportFailure(error, plain).exitCode).toBe(exitCode)
+    expect(reportFailure(error, { ...plain, isExec: true }).exitCode).toBe(execExitCode)
+  })
+
+  it('prints one sentence and the next step, both harmless', () => {
+    const error = new GpulabError('internal', { message: 'It\u001B[2J broke.', hint: 'Run\nagain.' })
+    expect(reportFailure(error, plain).text).toBe('gpulab: It\\u001b[2J broke.\n  Run\\nagain.\n')
+  })
+
+  it('prints one JSON object with everything that the server said', () => {
+    const error = new GpulabError('no_capacity', { details: { free: 0 }, requestId: 'req_1', hint: 'Wait.' })
+    const { text } = reportFailure(error, { isJson: true, isExec: false })
+    expect(JSON.parse(text)).toEqual({
+      error: {
+        code: 'no_capacity',
+        message: 'No host has room for this container.',
+        hint: 'Wait.',
+        details: { free: 0 },
+        retryable: true,
+        request_id: 'req_1',
+        exit_code: 6,
+        origin: 'platform',
+      },
+    })
+  })
+
+  it('ends with 1 and a sentence when the mistake is ours', () => {
+    const { text, exitCode } = reportFailure(new TypeError('x is undefined'), plain)
+    expect(exitCode).toBe(1)
+    expect(text).toMatch(
+      /^gpulab: gpulab met a problem that it did not expect: x is undefined\n {2}.*--debug/,
+    )
+  })
+})

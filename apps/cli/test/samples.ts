@@ -1,0 +1,80 @@
+import type { Container, ExecResult, GpuType, Template } from '@gpulab/contract'
+
+export const uuidOf = (start: string): string =>
+  `${start}${'00000000-0000-4000-8000-000000000000'.slice(start.length)}`
+
+export const sampleContainer = (overrides: Partial<Container> = {}): Container => ({
+  uuid: uuidOf('3f2a9c1e'),
+  name: 'my-training-job',
+  status: 'running',
+  status_reason: null,
+  since: '2026-03-01T10:00:05.000Z',
+  type: 'gpu',
+  gpu_type: 'NVIDIA GeForce RTX 4090',
+  gpu_count: 1,
+  gpus: [{ uuid: 'GPU-1', name: 'NVIDIA GeForce RTX 4090', memory_bytes: 24 * 2 ** 30, simulated: false }],
+  simulated: false,
+  template: 'pytorch-2.1',
+  image: 'pytorch/pytorch:2.1.0-cuda',
+  stand_in_for: null,
+  command: null,
+  env: { BATCH_SIZE: '***' },
+  ports: { 8080: 'https://3f2a9c1e-8080.proxy.example', 8888: 'https://3f2a9c1e-8888.proxy.example' },
+  memory_bytes: 32 * 2 ** 30,
+  cpus: 12,
+  host: 'host-1',
+  generation: 1,
+  created_at: '2026-03-01T10:00:00.000Z',
+  started_at: '2026-03-01T10:00:05.000Z',
+  finished_at: null,
+  uptime: 8130,
+  exit_code: null,
+  oom_killed: false,
+  ...overrides,
+})
+
+export const sampleTemplates: Template[] = [
+  ['pytorch-2.1', 'gpu', 'pytorch/pytorch:2.1.0-cuda', [8888], 32],
+  ['tensorflow-2.15', 'gpu', 'tensorflow/tensorflow:2.15', [8888, 6006], 32],
+  ['ubuntu-22.04', 'cpu', 'ubuntu:22.04', [], 4],
+  ['ubuntu-24.04', 'cpu', 'ubuntu:24.04', [], 4],
+].map(([name, type, image, ports, memory], index) => ({
+  uuid: uuidOf(`1000000${index}`),
+  name: name as string,
+  type: type as 'gpu' | 'cpu',
+  image: image as string,
+  stand_in_for: null,
+  ports: ports as number[],
+  memory_bytes: (memory as number) * 2 ** 30,
+  command: null,
+}))
+
+export const sampleGpuTypes: GpuType[] = [
+  { name: 'NVIDIA GeForce RTX 3090', memory: 24, available: 8, price: '0.99' },
+  { name: 'NVIDIA GeForce RTX 4090', memory: 24, available: 12, price: '1.49' },
+  { name: 'NVIDIA A100', memory: 40, available: 4, price: '2.49' },
+].map(({ name, memory, available, price }) => ({
+  name,
+  memory_bytes: memory * 2 ** 30,
+  available,
+  total: available,
+  simulated: false,
+  price_per_hour: price,
+  currency: 'USD',
+}))
+
+export const sampleExecResult = (overrides: Partial<ExecResult> = {}): ExecResult => ({
+  id: uuidOf('e0000000'),
+  stdout: '',
+  stderr: '',
+  exit_code: 0,
+  signal: null,
+  timed_out: false,
+  stdout_truncated: false,
+  stderr_truncated: false,
+  stdout_encoding: 'utf-8',
+  stderr_encoding: 'utf-8',
+  duration_ms: 3,
+  origin: 'command',
+  ...overrides,
+})
