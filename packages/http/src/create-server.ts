@@ -10,7 +10,8 @@ import { routeUpgrades } from './upgrades.ts'
 export type Server = FastifyInstance
 
 export interface ServerOptions {
-  readonly logger: FastifyBaseLogger | false
+  /** A logger, the level for a new one, or none. */
+  readonly logger: FastifyBaseLogger | { readonly level: string } | false
   /** PEM key and certificate; plain HTTP without. */
   readonly tls?: Pick<TlsOptions, 'key' | 'cert'>
   /** Makes what a lower layer threw into what users shall see, where that is more than an internal failure. */
@@ -22,7 +23,7 @@ const bodyMaxBytes = 4 << 20
 /** A Fastify instance that speaks the contract: zod validation, error envelopes, request ids, upgrades as routes. */
 export function createServer({ logger, tls, translate = () => undefined }: ServerOptions): Server {
   const options = {
-    ...(logger ? { loggerInstance: logger } : { logger: false }),
+    ...(logger && 'child' in logger ? { loggerInstance: logger } : { logger }),
     bodyLimit: bodyMaxBytes,
     genReqId: () => `req_${randomBytes(9).toString('base64url')}`,
     // A long poll or a followed log must not hold up a shutdown.
