@@ -1,0 +1,180 @@
+import { ensureImages } from '@gpulab/images'
+import { eventually } from '@gpulab/testing'
+import { PostgreSqlContainer } from '@testcontainers/postgresql'
+import Docker from 'dockerode'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import postgres from 'postgres'
+import { type Finished, run, type Service, startService } from './service.ts'
+
+const program = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url))
+const gpulabProgram = program('cli/bin/gpulab')
+const apiProgram = program('api/bin/gpulab-api')
+const agentProgram = program('agent/bin/gpulab-agent')
+
+/** Templates of the plan whose images need a stand-in where no registry is reachable. */
+const templateImages = ['ubuntu', 'pytorch', 'tensorflow', 'jupyter'] as const
+
+export interface Engine {
+  readonly dockerHost: string
+  readonly nvidiaSmi: string
+}
+
+export interface System extends AsyncDisposable {
+  readonly docker: Docker
+  readonly sql: postgres.Sql
+  readonly apiUrl: string
+  readonly apiKey: string
+  readonly api: Service
+  agent: Service
+  /** Runs the built CLI, logged in. */
+  gpulab(
+    args: readonly string[],
+    options?: { env?: NodeJS.ProcessEnv; input?: string | Buffer },
+  ): Promise<Finished & { bytes: Buffer }>
+  /** Runs the built CLI with `--json`; fails the test if it fails. */
+  json<T>(...args: string[]): Promise<T>
+  startAgent(): Promise<void>
+  /** Docker's containers of ours, whatever their state. */
+  listOwn(): Promise<Docker.ContainerInfo[]>
+}
+
+/** The engine that the test run has started, with simulated GPUs. */
+export function testEngine(): Engine {
+  const { GPULAB_TEST_DOCKER_HOST: dockerHost, GPULAB_TEST_NVIDIA_SMI: nvidiaSmi } = process.env
+  if (!dockerHost || !nvidiaSmi) throw new Error('The test run has not started an engine')
+  return { dockerHost, nvidiaSmi }
+}
+
+/** Everything real: PostgreSQL in a container, API and agent as processes, Docker with simulated GPUs, the built CLI. */
+export async function startSystem(engine: Engine = testEngine()): Promise<System> {
+  const stack = new AsyncDisposableStack()
+  const dir = await mkdtemp(join(tmpdir(), 'gpulab-e2e-'))
+  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  const databaseUrl = await startDatabase(stack)
+  const id = randomBytes(2).toString('hex')
+  const port = await freePort()
+  const apiUrl = `http://127.0.0.1:${port}`
+  const standIns = await findStandIns(engine)
+  const env = {
+    DATABASE_URL: databaseUrl,
+    GPULAB_LISTEN: `127.0.0.1:${port}`,
+    GPULAB_PEPPER_FILE: await secret(dir, 'pepper'),
+    GPULAB_ENCRYPTION_KEY_FILE: await secret(dir, 'encryption-key'),
+    GPULAB_HOST_TOKEN_FILE: await secret(dir, 'host-token'),
+    GPULAB_STAND_INS_FILE: join(dir, 'stand-ins.json'),
+    GPULAB_LOG_LEVEL: 'warn',
+  }
+  await writeFile(env.GPULAB_STAND_INS_FILE, JSON.stringify(standIns))
+  const { stdout, stderr, code } = await run(apiProgram, ['bootstrap', '--email', 'ann@example.com'], { env })
+  if (code !== 0) throw new Error(`bootstrap failed: ${stderr}`)
+  const apiKey = stdout.trim()
+  const api = startService(apiProgram, ['serve'], env, join(dir, 'api.log'))
+  stack.defer(() => api.stop())
+  await eventually(async () => void (await fetch(`${apiUrl}/healthz`)), { timeoutMs: 20_000 })
+
+  const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
+  stack.defer(() => sql.end())
+  const agentEnv = {
+    DOCKER_HOST: engine.dockerHost,
+    GPULAB_API_URL: apiUrl,
+    GPULAB_HOST_NAME: 'host-one',
+    GPULAB_HOST_TOKEN_FILE: env.GPULAB_HOST_TOKEN_FILE,
+    GPULAB_AGENT_SOCKET: join(dir, 'agent.sock'),
+    GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
+    GPULAB_BRIDGE_PREFIX: `e${id}`,
+    GPULAB_FIREWALL_CHAIN: `GPULAB-${id}`,
+    GPULAB_LOG_LEVEL: 'warn',
+  }
+  const startAgent = async (): Promise<void> => {
+    system.agent = startService(agentProgram, [], agentEnv, join(dir, 'agent.log'))
+    await eventually(
+      async () => {
+        const [host] =
+          await sql`select 1 from hosts where engine_available and last_seen_at > now() - interval '5 s' and last_seq > 0`
+        if (!host) throw new Error(`The agent is not ready:\n${system.agent.log()}`)
+      },
+      { timeoutMs: 20_000 },
+    )
+  }
+  const docker = new Docker({ socketPath: engine.dockerHost.replace('unix://', '') })
+  const cliEnv = {
+    GPULAB_API_URL: apiUrl,
+    GPULAB_API_KEY: apiKey,
+    GPULAB_CONFIG: join(dir, 'config.json'),
+    NO_COLOR: '1',
+  }
+  const gpulab: System['gpulab'] = (args, { env: extra, input = '' } = {}) =>
+    run(gpulabProgram, args, { env: { ...cliEnv, ...extra }, input })
+  const ownLabel = { label: ['ai.gpulab.container'] }
+  const system: System = {
+    docker,
+    sql,
+    apiUrl,
+    apiKey,
+    api,
+    agent: api,
+    gpulab,
+    json: async (...args) => {
+      const finished = await gpulab([...args.slice(0, 1), '--json', ...args.slice(1)])
+      if (finished.code !== 0)
+        throw new Error(`gpulab ${args.join(' ')} ended with ${finished.code}: ${finished.stderr}`)
+      return JSON.parse(finished.stdout)
+    },
+    startAgent,
+    listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+  stack.defer(() => run(agentProgram, ['cleanup'], { env: agentEnv }).then(() => undefined))
+  stack.defer(async () => {
+    for (const { Id } of await system.listOwn())
+      await docker.getContainer(Id).remove({ force: true, v: true })
+  })
+  stack.defer(() => system.agent.stop())
+  await startAgent()
+  return system
+}
+
+async function startDatabase(stack: AsyncDisposableStack): Promise<string> {
+  const { postgres: image } = await ensureImages({ dockerHost: testEngine().dockerHost, keys: ['postgres'] })
+  const container = await new PostgreSqlContainer(image.reference)
+    .withTmpFs({ '/var/lib/postgresql/data': 'rw' })
+    .withCommand(['postgres', '-c', 'fsync=off'])
+    // The default runs a shell with a deadline of a second: killed, its orphan looks like a crashed backend.
+    .withHealthCheck({
+      test: ['CMD', 'pg_isready', '-h', '127.0.0.1', '-U', 'test'],
+      interval: 250,
+      timeout: 10_000,
+      retries: 200,
+    })
+    .start()
+  stack.defer(() => container.stop().then(() => undefined))
+  return container.getConnectionUri()
+}
+
+/** Upstream image to stand-in, for those that no registry gave. */
+async function findStandIns({ dockerHost }: Engine): Promise<Record<string, string>> {
+  const images = await ensureImages({ dockerHost, keys: templateImages })
+  const prefix = 'gpulab.invalid/standin/'
+  const standIns = Object.values(images).filter(({ standIn }) => standIn)
+  return Object.fromEntries(standIns.map(({ reference }) => [reference.slice(prefix.length), reference]))
+}
+
+async function secret(dir: string, name: string): Promise<string> {
+  const path = join(dir, name)
+  await writeFile(path, randomBytes(32).toString('hex'), { mode: 0o600 })
+  return path
+}
+
+async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const address = server.address()
+    server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+  })
+  return promise
+}
