@@ -1,0 +1,22 @@
+import { agent } from '@gpulab/contract'
+import { createServe, type Server } from '@gpulab/http'
+import type { Deps } from './deps.ts'
+import { runCommand } from './exec/run-command.ts'
+import { readLogs } from './logs/read-logs.ts'
+import { version } from './version.ts'
+
+/**
+ * Serves the agent's contract. Only its uplinks and a socket of mode 0600 lead here, so whoever calls is the
+ * control plane or the host's operator.
+ */
+export function serveAgent(app: Server, deps: Deps): void {
+  const serve = createServe(app, () => Promise.resolve(undefined))
+  serve(agent.health, () => {
+    const { available, message } = deps.health.state()
+    return Promise.resolve({ version, engine: { available, message } })
+  })
+  serve(agent.exec, ({ body }, { signal }) => runCommand(deps, body, signal))
+  serve(agent.logs, ({ params, query }, { signal }) =>
+    Promise.resolve(readLogs(deps, params.uuid, query, signal)),
+  )
+}

@@ -1,0 +1,36 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+export interface Backoff {
+  /** Waits longer each time; throws when the signal aborts. */
+  wait(signal: AbortSignal): Promise<void>
+  /** After a success. */
+  reset(): void
+}
+
+/** Doubling waits with full jitter, so that many agents do not come back at once. */
+export function createBackoff(firstMs = 200, maxMs = 10_000): Backoff {
+  let nextMs = firstMs
+  return {
+    wait: async (signal) => {
+      const ms = nextMs * (0.5 + Math.random() / 2)
+      nextMs = Math.min(nextMs * 2, maxMs)
+      await wait(ms, undefined, { signal })
+    },
+    reset: () => {
+      nextMs = firstMs
+    },
+  }
+}
+
+/** `promise`, or the failure as soon as the signal aborts. The work itself goes on. */
+export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

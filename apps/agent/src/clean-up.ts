@@ -1,0 +1,30 @@
+import { readConfig } from './config.ts'
+import { connectEngine } from './docker/connect.ts'
+import { EngineError } from './docker/errors.ts'
+import { createLog } from './log.ts'
+import { createFirewall } from './network/firewall.ts'
+import { createTeamNetworks } from './network/team-networks.ts'
+
+/** Settings that a clean-up has no use for. */
+const unused = { GPULAB_API_URL: 'unix:/unused', GPULAB_HOST_TOKEN_FILE: '/unused' }
+
+/** Takes back what the agent made on the host: firewall rules, and networks that no container is connected to. */
+export async function cleanUp(args: readonly string[]): Promise<number> {
+  const config = readConfig(args, { ...unused, ...process.env })
+  const log = createLog(config)
+  const layout = { chain: config.firewallChain, prefix: config.bridgePrefix }
+  const firewall = createFirewall(layout, log)
+  const networks = createTeamNetworks(connectEngine(config.engineSocket), firewall, {
+    prefix: config.bridgePrefix,
+    addressPool: config.addressPool,
+  })
+  try {
+    await networks.collect(() => false, 0)
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    log.warn({ err: error }, 'networks stay: the engine does not answer')
+  }
+  // Last: as long as a tenant's bridge is there, it is fenced in.
+  await firewall.remove()
+  return 0
+}

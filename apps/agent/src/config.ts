@@ -1,0 +1,171 @@
+import { isLoopback } from '@gpulab/transport'
+import { hostname } from 'node:os'
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+
+/** Each setting is an environment variable `GPULAB_<NAME>` and a flag `--<name>`; the flag wins. */
+const settings = {
+  GPULAB_API_URL: {
+    help: 'the control plane: http(s)://… or unix:/path',
+    schema: z.string().regex(/^(https?:\/\/[^\s]+|unix:\/[^\s]+)$/, 'must be http(s)://… or unix:/path'),
+  },
+  GPULAB_HOST_NAME: {
+    help: "this host's name there (default: the machine's)",
+    schema: z.string().min(1).max(255).default(hostname()),
+  },
+  GPULAB_HOST_TOKEN_FILE: { help: 'file with the host token', schema: z.string().min(1) },
+  GPULAB_INSECURE: {
+    help: 'let the token go over plain http to other machines (true or false)',
+    schema: z.stringbool().default(false),
+  },
+  DOCKER_HOST: {
+    help: 'the engine (default unix:///var/run/docker.sock)',
+    schema: z
+      .string()
+      .regex(/^unix:\/\/\/.+$/, 'must be unix:///path')
+      .default('unix:///var/run/docker.sock')
+      .transform((url) => url.slice('unix://'.length)),
+  },
+  GPULAB_AGENT_SOCKET: {
+    help: 'Unix socket for the operator (default /run/gpulab/agent.sock)',
+    schema: z.string().startsWith('/').max(107).default('/run/gpulab/agent.sock'),
+  },
+  GPULAB_NVIDIA_SMI: { help: 'default nvidia-smi', schema: z.string().min(1).default('nvidia-smi') },
+  GPULAB_BRIDGE_PREFIX: {
+    help: "beginning of the team bridges' names (default gl)",
+    schema: z
+      .string()
+      // With "-" and 8 digits an interface's name has to stay within 15 characters.
+      .regex(/^[a-z][a-z0-9]{0,5}$/, 'must be a letter and at most 5 letters or digits')
+      .default('gl'),
+  },
+  GPULAB_ADDRESS_POOL: {
+    help: "IPv4 range for team networks (default: the engine's own pools)",
+    schema: z.cidrv4().optional(),
+  },
+  GPULAB_FIREWALL: {
+    help: 'on or off (default on)',
+    schema: z
+      .enum(['on', 'off'])
+      .default('on')
+      .transform((text) => text === 'on'),
+  },
+  GPULAB_FIREWALL_CHAIN: {
+    help: "beginning of the firewall chains' names (default GPULAB)",
+    schema: z
+      .string()
+      // With "-FWD" a chain's name has to stay within 28 characters.
+      .regex(/^[A-Za-z][A-Za-z0-9_-]{0,23}$/, 'must be a letter and at most 23 letters, digits, "_" or "-"')
+      .default('GPULAB'),
+  },
+  GPULAB_GPU_INJECTION: {
+    help: 'nvidia or cdi (default nvidia)',
+    schema: z.enum(['nvidia', 'cdi']).default('nvidia'),
+  },
+  GPULAB_LOG_LEVEL: {
+    help: 'trace, debug, info, warn, error or silent (default info)',
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  },
+}
+
+type Settings = typeof settings
+type Values = { readonly [K in keyof Settings]: z.output<Settings[K]['schema']> }
+
+const flagOf = (name: string): string =>
+  name
+    .replace(/^GPULAB_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-')
+
+export interface Config {
+  readonly apiUrl: string
+  readonly hostName: string
+  readonly hostTokenFile: string
+  readonly insecure: boolean
+  readonly engineSocket: string
+  readonly agentSocket: string
+  readonly nvidiaSmi: string
+  readonly bridgePrefix: string
+  readonly addressPool: string | undefined
+  readonly firewall: boolean
+  readonly firewallChain: string
+  readonly gpuInjection: 'nvidia' | 'cdi'
+  readonly logLevel: string
+}
+
+/** Its message names every problem, one a line. */
+export class ConfigError extends Error {}
+
+/** Reads flags and environment once. */
+export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Config {
+  const schema = z.object(
+    Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.schema])),
+  )
+  const parsed = schema.safeParse({ ...pickSet(env), ...readFlags(args) })
+  if (!parsed.success) throw new ConfigError(describe(parsed.error))
+  // The object schema was made from the very table that Values is made from.
+  const values = parsed.data as Values
+  const config = toConfig(values)
+  requireSecure(config)
+  return config
+}
+
+const toConfig = (values: Values): Config => ({
+  apiUrl: values.GPULAB_API_URL,
+  hostName: values.GPULAB_HOST_NAME,
+  hostTokenFile: values.GPULAB_HOST_TOKEN_FILE,
+  insecure: values.GPULAB_INSECURE,
+  engineSocket: values.DOCKER_HOST,
+  agentSocket: values.GPULAB_AGENT_SOCKET,
+  nvidiaSmi: values.GPULAB_NVIDIA_SMI,
+  bridgePrefix: values.GPULAB_BRIDGE_PREFIX,
+  addressPool: values.GPULAB_ADDRESS_POOL,
+  firewall: values.GPULAB_FIREWALL,
+  firewallChain: values.GPULAB_FIREWALL_CHAIN,
+  gpuInjection: values.GPULAB_GPU_INJECTION,
+  logLevel: values.GPULAB_LOG_LEVEL,
+})
+
+/** An empty variable is as good as none. */
+const pickSet = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(Object.keys(settings).flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+
+function readFlags(args: readonly string[]): Record<string, string> {
+  const options = Object.fromEntries(
+    Object.keys(settings).map((name) => [flagOf(name), { type: 'string' as const }]),
+  )
+  try {
+    const { values } = parseArgs({ args: [...args], options, allowPositionals: false })
+    return Object.fromEntries(
+      Object.keys(settings).flatMap((name) => {
+        const value = values[flagOf(name)]
+        return typeof value === 'string' ? [[name, value]] : []
+      }),
+    )
+  } catch (cause) {
+    throw new ConfigError((cause as Error).message, { cause })
+  }
+}
+
+const describe = (error: z.ZodError): string =>
+  error.issues
+    .map(({ path, message }) => {
+      const name = String(path[0])
+      const text = message.includes('received undefined') ? 'is missing' : message
+      return `${name} (--${flagOf(name)}): ${text}`
+    })
+    .join('\n')
+
+function requireSecure({ apiUrl, insecure }: Config): void {
+  const parsed = URL.parse(apiUrl)
+  if (parsed?.protocol === 'http:' && !insecure && !isLoopback(parsed.hostname)) {
+    throw new ConfigError(
+      `GPULAB_API_URL (--api-url): the host token would go to ${parsed.host} over plain http; use https or GPULAB_INSECURE=true`,
+    )
+  }
+}
+
+export const settingsHelp = (): string =>
+  Object.entries(settings)
+    .map(([name, { help }]) => `  --${flagOf(name).padEnd(16)} ${name.padEnd(23)} ${help}`)
+    .join('\n')

@@ -1,0 +1,111 @@
+import { orAbort } from '../backoff.ts'
+import type { Engine } from '../docker/connect.ts'
+import { EngineError } from '../docker/errors.ts'
+import { type EngineImage, findImage, pullImage } from '../docker/images.ts'
+import { StepFailure } from './failure.ts'
+import { addPullEvent, describeProgress, noProgress } from './pull-progress.ts'
+
+export interface ImagePuller {
+  /** The image, pulled if the engine does not have it. `onLine` gets the deployment log's lines. */
+  ensure(reference: string, onLine: (line: string) => void, signal: AbortSignal): Promise<EngineImage>
+}
+
+interface Pull {
+  readonly listeners: Set<(line: string) => void>
+  readonly controller: AbortController
+  readonly done: Promise<void>
+}
+
+/** At most two progress lines a second. */
+const progressMs = 500
+/** A registry that sends nothing for so long has gone away. */
+const stallMs = 300_000
+
+/** Deployments that want the same image share one pull; it is given up when nobody waits for it any more. */
+export function createImagePuller(engine: Engine): ImagePuller {
+  const pulls = new Map<string, Pull>()
+
+  const startPull = (reference: string): Pull => {
+    const listeners = new Set<(line: string) => void>()
+    const controller = new AbortController()
+    const tell = (line: string): void => listeners.forEach((listener) => listener(line))
+    const done = pull(engine, reference, tell, controller).finally(() => pulls.delete(reference))
+    // Those who wait get the failure; there may be none left.
+    done.catch(() => {})
+    const entry = { listeners, controller, done }
+    pulls.set(reference, entry)
+    return entry
+  }
+
+  return {
+    ensure: async (name, onLine, signal) => {
+      const present = await findImage(engine, name)
+      if (present) return present
+      const reference = toPullReference(name)
+      onLine(`Pulling ${reference}`)
+      const entry = pulls.get(reference) ?? startPull(reference)
+      entry.listeners.add(onLine)
+      try {
+        await orAbort(entry.done, signal)
+      } finally {
+        entry.listeners.delete(onLine)
+        if (entry.listeners.size === 0) entry.controller.abort()
+      }
+      const image = await findImage(engine, name)
+      if (!image)
+        throw new StepFailure('image_pull_failed', `The image ${name} vanished right after its pull.`)
+      onLine(`Pulled ${reference}`)
+      return image
+    },
+  }
+}
+
+async function pull(
+  engine: Engine,
+  reference: string,
+  tell: (line: string) => void,
+  controller: AbortController,
+): Promise<void> {
+  let progress = noProgress
+  let toldAt = 0
+  let stall = setTimeout(() => controller.abort(), stallMs)
+  const onEvent = (event: Parameters<typeof addPullEvent>[1]): void => {
+    clearTimeout(stall)
+    stall = setTimeout(() => controller.abort(), stallMs)
+    progress = addPullEvent(progress, event)
+    const line = describeProgress(progress)
+    if (line === undefined || Date.now() - toldAt < progressMs) return
+    toldAt = Date.now()
+    tell(`Pulling ${reference}: ${line}`)
+  }
+  try {
+    await pullImage(engine, reference, onEvent, controller.signal)
+  } catch (error) {
+    if (!(error instanceof EngineError) || (error.transient && !controller.signal.aborted)) throw error
+    throw toPullFailure(reference, error)
+  } finally {
+    clearTimeout(stall)
+  }
+}
+
+const missing =
+  /manifest.*(?:unknown|not found)|not found: manifest|repository does not exist|pull access denied|no such image|invalid reference/i
+
+function toPullFailure(reference: string, error: EngineError): StepFailure {
+  if (error.status === 404 || error.status === 400 || missing.test(error.message)) {
+    return new StepFailure(
+      'image_not_found',
+      `The image ${reference} does not exist or needs a login: ${error.message}`,
+      error,
+    )
+  }
+  return new StepFailure(
+    'image_pull_failed',
+    `The image ${reference} is not on the host and could not be pulled; the registry may not be reachable from it: ${error.message}`,
+    error,
+  )
+}
+
+/** Without a tag the engine would pull all of them. */
+export const toPullReference = (name: string): string =>
+  name.includes('@') || /:[^/]+$/.test(name) ? name : `${name}:latest`

@@ -1,0 +1,95 @@
+import type { TargetContainer } from '@gpulab/contract'
+import type { ContainerSpec, HostConfig } from '../docker/containers.ts'
+import type { EngineImage } from '../docker/images.ts'
+import { chooseCommand } from './default-command.ts'
+import { type GpuInjection, toEnvironment } from './environment.ts'
+import { containerName, toLabels } from './labels.ts'
+
+export interface Ulimit {
+  readonly Name: string
+  readonly Soft: number
+  readonly Hard: number
+}
+
+export interface SpecOptions {
+  readonly image: EngineImage
+  readonly network: string
+  readonly injection: GpuInjection
+  readonly ulimits: readonly Ulimit[]
+}
+
+/** What sshd, su, package managers and web servers need as root; no NET_RAW, MKNOD, SETFCAP or SYS_*. */
+const capabilities = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'NET_BIND_SERVICE',
+  'SYS_CHROOT',
+  'AUDIT_WRITE',
+]
+const pidsMax = 4096
+const shmMinBytes = 64 << 20
+/** Tenants die before the agent and the engine. */
+const oomScoreAdj = 500
+
+/**
+ * What the engine is asked to create. Built up from nothing: only what is named here passes, so no field of a
+ * request can widen a container's rights.
+ */
+export function toContainerSpec(container: TargetContainer, options: SpecOptions): ContainerSpec {
+  const { entrypoint, command } = chooseCommand(container.command, options.image)
+  return {
+    name: containerName(container),
+    Hostname: toHostname(container.name),
+    Image: container.image,
+    ...(entrypoint && { Entrypoint: [...entrypoint] }),
+    ...(command && { Cmd: [...command] }),
+    Env: toEnvironment(container, options.image, options.injection),
+    Labels: toLabels(container),
+    HostConfig: toHostConfig(container, options),
+  }
+}
+
+function toHostConfig(container: TargetContainer, { network, injection, ulimits }: SpecOptions): HostConfig {
+  const { memory_bytes: memory, cpus, gpu_uuids: gpus } = container
+  return {
+    Privileged: false,
+    SecurityOpt: ['no-new-privileges:true'],
+    CapDrop: ['ALL'],
+    CapAdd: [...capabilities],
+    PidsLimit: pidsMax,
+    // The same twice means no swap.
+    ...(memory > 0 && { Memory: memory, MemorySwap: memory }),
+    ...(cpus !== null && { NanoCpus: Math.round(cpus * 1e9) }),
+    // It counts against the memory limit. Data loaders need far more than the engine's 64 MiB.
+    ShmSize: Math.max(Math.floor(memory / 2), shmMinBytes),
+    Ulimits: ulimits.map((ulimit) => ({ ...ulimit })),
+    OomScoreAdj: oomScoreAdj,
+    Init: true,
+    IpcMode: 'private',
+    CgroupnsMode: 'private',
+    NetworkMode: network,
+    PublishAllPorts: false,
+    RestartPolicy: { Name: 'no' },
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } },
+    DeviceRequests: gpus.length > 0 ? [toDeviceRequest(gpus, injection)] : [],
+  } as HostConfig
+}
+
+const toDeviceRequest = (gpus: readonly string[], injection: GpuInjection) =>
+  injection === 'cdi'
+    ? { Driver: 'cdi', DeviceIDs: gpus.map((gpu) => `nvidia.com/gpu=${gpu}`) }
+    : { Driver: 'nvidia', DeviceIDs: [...gpus], Capabilities: [['gpu', 'compute', 'utility']] }
+
+/** A label of a DNS name; the engine refuses longer ones. */
+const toHostname = (name: string): string =>
+  name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, '') || 'gpulab'

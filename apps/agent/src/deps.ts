@@ -1,0 +1,92 @@
+import { type Client, control, createClient } from '@gpulab/contract'
+import { createHttpTransport } from '@gpulab/transport'
+import type { FastifyBaseLogger } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { createLimiter } from './bounded.ts'
+import { type Config, ConfigError } from './config.ts'
+import { createImagePuller } from './containers/image-puller.ts'
+import { createUlimits } from './containers/ulimits.ts'
+import { connectEngine, type Engine } from './docker/connect.ts'
+import { createEngineHealth, type EngineHealth } from './engine-health.ts'
+import { createGpuClaims } from './gpus/claims.ts'
+import { createFirewall, type Firewall, noFirewall } from './network/firewall.ts'
+import { createTeamNetworks, type TeamNetworks } from './network/team-networks.ts'
+import { createSignalBox, type SignalBox } from './signal-box.ts'
+import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
+import { createReconciler, type Reconciler } from './target/reconciler.ts'
+import { createReporter, type Reporter } from './target/report.ts'
+
+/** Everything that the agent's parts share, made once. */
+export interface Deps {
+  readonly config: Config
+  readonly log: FastifyBaseLogger
+  readonly bootId: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly engine: Engine
+  readonly health: EngineHealth
+  readonly control: Client<typeof control>
+  readonly networks: TeamNetworks
+  readonly firewall: Firewall
+  readonly reconciler: Reconciler
+  readonly reporter: Reporter
+  readonly deployLog: DeployLogWriter
+  /** Raised when the engine may look different from the last look. */
+  readonly changed: SignalBox
+}
+
+export async function createDeps(config: Config, log: FastifyBaseLogger): Promise<Deps> {
+  const bootId = randomUUID()
+  const headers = {
+    authorization: `Bearer ${await readToken(config.hostTokenFile)}`,
+    'gpulab-host': config.hostName,
+  }
+  const engine = connectEngine(config.engineSocket)
+  const transport = createHttpTransport({ url: config.apiUrl, insecure: config.insecure })
+  const client = createClient(control, transport, { headers })
+  const firewall = config.firewall
+    ? createFirewall({ chain: config.firewallChain, prefix: config.bridgePrefix }, log)
+    : noFirewall
+  const networks = createTeamNetworks(engine, firewall, {
+    prefix: config.bridgePrefix,
+    addressPool: config.addressPool,
+  })
+  const changed = createSignalBox()
+  const deployLog = createDeployLog({ control: client, bootId, log })
+  const reconciler = createReconciler({
+    engine,
+    images: createImagePuller(engine),
+    networks,
+    claims: createGpuClaims(engine),
+    ulimits: await createUlimits(),
+    injection: config.gpuInjection,
+    startInTurn: createLimiter(Math.max(availableParallelism() * 2, 4)),
+    log,
+    tell: deployLog.tell,
+    onChange: changed.raise,
+  })
+  return {
+    config,
+    log,
+    bootId,
+    headers,
+    engine,
+    health: createEngineHealth(),
+    control: client,
+    networks,
+    firewall,
+    reconciler,
+    reporter: createReporter({ control: client, bootId, log }),
+    deployLog,
+    changed,
+  }
+}
+
+async function readToken(file: string): Promise<string> {
+  const token = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new ConfigError(`GPULAB_HOST_TOKEN_FILE: ${cause.message}`, { cause })
+  })
+  if (token.trim() === '') throw new ConfigError(`GPULAB_HOST_TOKEN_FILE: ${file} is empty`)
+  return token.trim()
+}

@@ -1,0 +1,108 @@
+import type Docker from 'dockerode'
+import { containerLabel } from '../containers/labels.ts'
+import { mapBounded } from '../bounded.ts'
+import type { Engine } from './connect.ts'
+import { callEngine, hasStatus } from './errors.ts'
+
+/** What the engine is asked to create. */
+export type ContainerSpec = Docker.ContainerCreateOptions & { readonly name: string }
+export type HostConfig = Docker.HostConfig
+
+/** A container as the engine sees it now. Times are the engine's own strings, null for never. */
+export interface EngineContainer {
+  readonly id: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly state: 'created' | 'running' | 'exited'
+  readonly pid: number
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  readonly exitCode: number | null
+  readonly oomKilled: boolean
+}
+
+const listMs = 20_000
+const createMs = 60_000
+const startMs = 120_000
+/** Between the polite signal and the kill. */
+const stopGraceSeconds = 10
+const stopMs = 60_000
+const removeMs = 60_000
+const inspectsAtOnce = 16
+
+const within = (ms: number): AbortSignal => AbortSignal.timeout(ms)
+
+/** All containers with our label, or those of one uuid, in whatever state. */
+export async function listContainers(engine: Engine, uuid?: string): Promise<EngineContainer[]> {
+  const label = uuid === undefined ? containerLabel : `${containerLabel}=${uuid}`
+  const options = { all: true, filters: { label: [label] }, abortSignal: within(listMs) }
+  const rows = await callEngine(() => engine.listContainers(options))
+  const found = await mapBounded(rows, inspectsAtOnce, ({ Id }) => findContainer(engine, Id))
+  return found.filter((container) => container !== undefined)
+}
+
+/** By id or name. */
+export async function findContainer(engine: Engine, ref: string): Promise<EngineContainer | undefined> {
+  try {
+    const info = await callEngine(() => engine.getContainer(ref).inspect({ abortSignal: within(listMs) }))
+    return toContainer(info)
+  } catch (error) {
+    if (hasStatus(error, 404)) return undefined
+    throw error
+  }
+}
+
+export async function createContainer(engine: Engine, spec: ContainerSpec): Promise<void> {
+  await callEngine(() => engine.createContainer({ ...spec, abortSignal: within(createMs) }))
+}
+
+export async function startContainer(engine: Engine, ref: string): Promise<void> {
+  await callEngine(() => engine.getContainer(ref).start({ abortSignal: within(startMs) }))
+}
+
+/** Done as well when it had stopped or was gone. */
+export async function stopContainer(engine: Engine, ref: string): Promise<void> {
+  await ignoring([304, 404], () =>
+    engine.getContainer(ref).stop({ t: stopGraceSeconds, abortSignal: within(stopMs) }),
+  )
+}
+
+/** With its processes and anonymous volumes; done as well when it was gone or is being removed. */
+export async function removeContainer(engine: Engine, ref: string): Promise<void> {
+  const options = { force: true, v: true, abortSignal: within(removeMs) }
+  await ignoring([404], () => engine.getContainer(ref).remove(options))
+}
+
+async function ignoring(statuses: number[], call: () => Promise<unknown>): Promise<void> {
+  try {
+    await callEngine(call)
+  } catch (error) {
+    if (!hasStatus(error, ...statuses)) throw error
+  }
+}
+
+const states: Record<string, EngineContainer['state']> = {
+  created: 'created',
+  running: 'running',
+  // It holds its GPUs like a running one.
+  paused: 'running',
+  restarting: 'running',
+}
+
+function toContainer({ Id, Name, Config, State }: Docker.ContainerInspectInfo): EngineContainer {
+  const state = states[State.Status] ?? 'exited'
+  return {
+    id: Id,
+    name: Name.replace(/^\//, ''),
+    labels: Config.Labels ?? {},
+    state,
+    pid: State.Pid,
+    startedAt: toTime(State.StartedAt),
+    finishedAt: state === 'running' ? null : toTime(State.FinishedAt),
+    exitCode: state === 'exited' ? State.ExitCode : null,
+    oomKilled: State.OOMKilled,
+  }
+}
+
+/** The engine writes the year 1 for never. */
+const toTime = (text: string): string | null => (text.startsWith('0001-') ? null : text)

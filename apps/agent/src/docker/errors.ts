@@ -1,0 +1,59 @@
+import { GpulabError } from '@gpulab/contract'
+
+/** The engine's own refusal, or the reason why there was no answer. */
+export class EngineError extends Error {
+  /** HTTP status of the answer; undefined when there was none. */
+  readonly status: number | undefined
+  /** Says nothing about the request: the same may succeed when the engine is well again. */
+  readonly transient: boolean
+
+  constructor(message: string, status: number | undefined, cause: unknown) {
+    super(message, { cause })
+    this.name = 'EngineError'
+    this.status = status
+    this.transient = status === undefined || isRestarting(status, message)
+  }
+}
+
+/** What dockerd says while it or its containerd goes down or comes up; none of it is about the container. */
+const restarting =
+  /transport is closing|connection refused|ttrpc: closed|context canceled|containerd.*(?:unavailable|not running)|daemon is shutting down|error while dialing/i
+
+const isRestarting = (status: number, message: string): boolean =>
+  status === 503 || (status >= 500 && restarting.test(message))
+
+interface ModemError {
+  readonly message?: string
+  readonly statusCode?: number
+  readonly json?: { readonly message?: string } | null
+}
+
+/** Every call to the engine goes through here, so that nothing else knows the client library's errors. */
+export async function callEngine<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    throw toEngineError(error)
+  }
+}
+
+export function toEngineError(error: unknown): EngineError {
+  if (error instanceof EngineError) return error
+  const { message = String(error), statusCode, json } = error as ModemError
+  return new EngineError(json?.message ?? sentenceOf(message), statusCode, error)
+}
+
+/** The library wraps the text of a failed stream call as `(HTTP code 500) server error - {"message":"…"}`. */
+function sentenceOf(message: string): string {
+  const text = message.replace(/^\(HTTP code \d+\)[^-]*- /, '').trim()
+  return /^\{"message":"(.*)"\}$/s.exec(text)?.[1]?.replaceAll('\\"', '"') ?? text
+}
+
+export const hasStatus = (error: unknown, ...statuses: number[]): boolean =>
+  error instanceof EngineError && error.status !== undefined && statuses.includes(error.status)
+
+export const engineUnavailable = (cause: unknown): GpulabError =>
+  new GpulabError('engine_unavailable', {
+    hint: 'Its operator sees why with: systemctl status docker. Running containers go on.',
+    cause,
+  })

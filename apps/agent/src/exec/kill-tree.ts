@@ -1,0 +1,84 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+
+const intervalMs = 15
+
+interface Process {
+  readonly pid: number
+  readonly parent: number
+  /** Clock ticks since boot: tells a process from a later one with the same number. */
+  readonly startedAt: string
+}
+
+/**
+ * Kills a command with everything that it started, until nothing is left or the deadline is over. Daemons that left
+ * its session are known by a variable that all of them inherit; those that cleared their environment, by their
+ * parents, as long as these live. Needs root and the host's process ids.
+ */
+export async function killTree(marker: string, rootPid: number, deadlineMs: number): Promise<boolean> {
+  const deadline = Date.now() + deadlineMs
+  const known = new Map<number, string>()
+  for (;;) {
+    const live = await listProcesses()
+    for (const { pid, startedAt } of await findMembers(live, marker, rootPid, known))
+      known.set(pid, startedAt)
+    const targets = live.filter(({ pid, startedAt }) => known.get(pid) === startedAt)
+    if (targets.length === 0) return true
+    if (Date.now() > deadline) return false
+    for (const { pid } of targets) kill(pid)
+    await wait(intervalMs)
+  }
+}
+
+async function findMembers(
+  live: readonly Process[],
+  marker: string,
+  rootPid: number,
+  known: ReadonlyMap<number, string>,
+): Promise<Process[]> {
+  const children = Map.groupBy(live, ({ parent }) => parent)
+  const marked = await Promise.all(
+    live.map(async (process) => ((await hasMarker(process.pid, marker)) ? [process] : [])),
+  )
+  const roots = live.filter(({ pid, startedAt }) => pid === rootPid || known.get(pid) === startedAt)
+  const found = [...marked.flat(), ...roots]
+  const seen = new Set(found.map(({ pid }) => pid))
+  // The list grows while it is walked: children of children are found too.
+  for (const { pid } of found) {
+    for (const child of children.get(pid) ?? []) {
+      if (seen.has(child.pid)) continue
+      seen.add(child.pid)
+      found.push(child)
+    }
+  }
+  return found
+}
+
+async function listProcesses(): Promise<Process[]> {
+  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const found = await Promise.all(names.map((name) => readProcess(Number(name))))
+  return found.filter((process) => process !== undefined)
+}
+
+async function readProcess(pid: number): Promise<Process | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  // The second field is a name in parentheses that may itself hold any of these characters.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, parent] = fields
+  const startedAt = fields[19]
+  if (parent === undefined || startedAt === undefined || state === 'Z' || state === 'X') return undefined
+  return { pid, parent: Number(parent), startedAt }
+}
+
+async function hasMarker(pid: number, marker: string): Promise<boolean> {
+  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
+  return environment.split('\0').includes(marker)
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

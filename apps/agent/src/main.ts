@@ -1,0 +1,60 @@
+import { createServer } from '@gpulab/http'
+import { cleanUp } from './clean-up.ts'
+import { createLog } from './log.ts'
+import { ConfigError, readConfig, settingsHelp } from './config.ts'
+import { isReplaced } from './target/report.ts'
+import { startAgent } from './run-agent.ts'
+import { version } from './version.ts'
+
+const help = `gpulab-agent ${version}: serves this GPU host to a GPULab control plane.
+
+  gpulab-agent [flags]           run until SIGTERM; containers go on running
+  gpulab-agent cleanup [flags]   remove the firewall rules and unused networks of a stopped agent
+
+Flags, or environment variables in their place:
+${settingsHelp()}
+`
+
+/** What a supervisor may kill us after anyway. */
+const stopMs = 20_000
+
+async function main([command, ...rest]: string[]): Promise<number> {
+  if (command === '--help' || command === 'help') {
+    process.stdout.write(help)
+    return 0
+  }
+  if (command === '--version') {
+    process.stdout.write(`${version}\n`)
+    return 0
+  }
+  if (command === 'cleanup') return cleanUp(rest)
+  return run(command === undefined ? [] : [command, ...rest])
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const config = readConfig(args, process.env)
+  const app = createServer({ logger: createLog(config) })
+  const { promise: signalled, resolve } = Promise.withResolvers<'signal'>()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve('signal'))
+  const agent = await startAgent(config, app)
+  try {
+    await Promise.race([agent.ended, signalled])
+    app.log.info('stopping; containers go on running')
+    return 0
+  } catch (error) {
+    if (!isReplaced(error)) throw error
+    app.log.fatal('another agent has taken over this host: stop one of the two')
+    return 1
+  } finally {
+    setTimeout(() => process.exit(1), stopMs).unref()
+    await agent.stop()
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof ConfigError)) throw error
+  process.stderr.write(`gpulab-agent: ${error.message}\n`)
+  return 2
+})
+// Kept-alive connections to the control plane would hold the process for seconds.
+process.exit()

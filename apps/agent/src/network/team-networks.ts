@@ -1,0 +1,86 @@
+import { teamLabel } from '../containers/labels.ts'
+import type { Engine } from '../docker/connect.ts'
+import { EngineError } from '../docker/errors.ts'
+import { createNetwork, type EngineNetwork, listNetworks, removeNetwork } from '../docker/networks.ts'
+import type { Firewall } from './firewall.ts'
+import { freeSubnets } from './subnets.ts'
+
+export interface TeamNetworksOptions {
+  readonly prefix: string
+  /** The engine's own pools when undefined. */
+  readonly addressPool: string | undefined
+}
+
+export interface TeamNetworks {
+  /** The team's network by name, made and fenced in if it is not there. */
+  ensure(team: string): Promise<string>
+  /** Removes networks that are older than the grace time, wanted by nobody and connected to nothing. */
+  collect(isWanted: (team: string) => boolean, graceMs?: number): Promise<void>
+}
+
+const defaultGraceMs = 60_000
+const subnetTries = 64
+
+/** One bridge network a team, made on demand. Making and removing take turns. */
+export function createTeamNetworks(
+  engine: Engine,
+  firewall: Firewall,
+  { prefix, addressPool }: TeamNetworksOptions,
+): TeamNetworks {
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(work)
+    last = result.catch(() => {})
+    return result
+  }
+  const own = (networks: readonly EngineNetwork[]): EngineNetwork[] =>
+    networks.filter(
+      ({ labels, bridge }) => labels[teamLabel] !== undefined && bridge.startsWith(`${prefix}-`),
+    )
+
+  return {
+    ensure: (team) =>
+      inTurn(async () => {
+        const networks = await listNetworks(engine)
+        const present = own(networks).find(({ labels }) => labels[teamLabel] === team)
+        if (present) return present.name
+        const bridge = `${prefix}-${team.slice(0, 8)}`
+        // Fenced in before the first packet can flow.
+        await firewall.ensure(bridge)
+        const spec = { name: `${prefix}-${team}`, bridge, labels: { [teamLabel]: team } }
+        const taken = networks.flatMap(({ subnets }) => subnets)
+        await createInPool(
+          engine,
+          spec,
+          addressPool === undefined ? undefined : freeSubnets(addressPool, taken),
+        )
+        return spec.name
+      }),
+    collect: (isWanted, graceMs = defaultGraceMs) =>
+      inTurn(async () => {
+        for (const network of own(await listNetworks(engine))) {
+          const old = Date.now() - Date.parse(network.createdAt) > graceMs
+          if (old && !isWanted(network.labels[teamLabel] ?? '')) await removeNetwork(engine, network.id)
+        }
+      }),
+  }
+}
+
+async function createInPool(
+  engine: Engine,
+  spec: Parameters<typeof createNetwork>[1],
+  subnets: Iterator<string> | undefined,
+): Promise<void> {
+  if (!subnets) return createNetwork(engine, spec)
+  for (let tried = 0; tried < subnetTries; tried++) {
+    const { value: subnet, done } = subnets.next()
+    if (done) break
+    try {
+      return await createNetwork(engine, { ...spec, subnet })
+    } catch (error) {
+      // Routes and bridges of the host that are no networks of the engine.
+      if (!(error instanceof EngineError) || !/overlap/i.test(error.message)) throw error
+    }
+  }
+  throw new EngineError('The address pool for team networks is used up.', 500, undefined)
+}

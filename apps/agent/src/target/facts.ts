@@ -1,0 +1,63 @@
+import type { ContainerFacts, TargetContainer } from '@gpulab/contract'
+import type { ObservedContainer } from '../containers/labels.ts'
+import type { Failures } from './failures.ts'
+
+interface FactsInput {
+  readonly observed: readonly ObservedContainer[]
+  readonly wanted: readonly TargetContainer[]
+  readonly isBusy: (uuid: string) => boolean
+  readonly failures: Pick<Failures, 'find'>
+}
+
+/** One row for each container that is there, is being worked on or could not be made. */
+export function toFacts({ observed, wanted, isBusy, failures }: FactsInput): ContainerFacts[] {
+  const failureOf = new Map(
+    wanted.flatMap((wish) => {
+      const failure = failures.find(wish)
+      return failure ? [[keyOf(wish), failure] as const] : []
+    }),
+  )
+  const present = new Set(observed.map(keyOf))
+  return [
+    // The newest generation last: it is the one that counts where only one is looked at.
+    ...observed
+      .toSorted((a, b) => a.generation - b.generation)
+      .map((container) => ({
+        uuid: container.uuid,
+        generation: container.generation,
+        state: container.state,
+        busy: isBusy(container.uuid),
+        started_at: container.startedAt,
+        finished_at: container.finishedAt,
+        exit_code: container.exitCode,
+        oom_killed: container.oomKilled,
+        gpu_uuids: [...container.gpuUuids],
+        failure: failureOf.get(keyOf(container)) ?? null,
+      })),
+    ...wanted
+      .filter((wish) => !present.has(keyOf(wish)) && (isBusy(wish.uuid) || failureOf.has(keyOf(wish))))
+      .map((wish) => toMissing(wish, isBusy(wish.uuid), failureOf.get(keyOf(wish)) ?? null)),
+  ]
+}
+
+function toMissing(
+  { uuid, generation, desired, gpu_uuids }: TargetContainer,
+  busy: boolean,
+  failure: ContainerFacts['failure'],
+): ContainerFacts {
+  return {
+    uuid,
+    generation,
+    // While a step is under way nothing is certain, least of all that it is gone.
+    state: !busy ? 'absent' : desired === 'running' ? 'pulling' : 'exited',
+    busy,
+    started_at: null,
+    finished_at: null,
+    exit_code: null,
+    oom_killed: false,
+    gpu_uuids: [...gpu_uuids],
+    failure,
+  }
+}
+
+const keyOf = ({ uuid, generation }: { uuid: string; generation: number }): string => `${uuid} ${generation}`

@@ -1,0 +1,38 @@
+import { type Client, type control, type Target, targetWaitSeconds } from '@gpulab/contract'
+import type { FastifyBaseLogger } from 'fastify'
+import { setTimeout as wait } from 'node:timers/promises'
+import { createBackoff } from '../backoff.ts'
+
+interface PullDeps {
+  readonly control: Client<typeof control>
+  readonly log: FastifyBaseLogger
+}
+
+/** Longer than the server's own wait, so that only a dead connection runs into it. */
+const pullMs = (targetWaitSeconds + 10) * 1000
+/** A server that answers without waiting is not asked in a tight loop. */
+const intervalMinMs = 500
+
+/** Asks for each newer target until the signal aborts. */
+export async function pullTargets(
+  { control, log }: PullDeps,
+  held: () => number,
+  onTarget: (target: Target) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const backoff = createBackoff()
+  for (;;) {
+    const after = held()
+    const askedAt = Date.now()
+    try {
+      const target = await control.target.get({ query: { after } }, { signal, timeoutMs: pullMs })
+      backoff.reset()
+      if (target.version !== after) onTarget(target)
+      else if (Date.now() - askedAt < intervalMinMs) await wait(intervalMinMs, undefined, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      log.warn({ err: error }, 'the target could not be read')
+      await backoff.wait(signal)
+    }
+  }
+}

@@ -1,0 +1,203 @@
+import type { ContainerFacts, Target, TargetContainer } from '@gpulab/contract'
+import type { FastifyBaseLogger } from 'fastify'
+import { createBackoff } from '../backoff.ts'
+import { StepFailure } from '../containers/failure.ts'
+import { type ObservedContainer, toObserved } from '../containers/labels.ts'
+import { listContainers } from '../docker/containers.ts'
+import { toFacts } from './facts.ts'
+import { createFailures } from './failures.ts'
+import { plan, type Step } from './plan.ts'
+import { runStep, type StepDeps } from './steps.ts'
+
+/*
+ * The control plane frees GPUs on the strength of what `look` says, so this must hold: facts with target version v
+ * that call a container absent or exited, and not busy, are true for good unless a target newer than v changes them.
+ *
+ * 1. Every step of a container runs inside its one task, and a task is in `tasks` from before its first step until
+ *    after its last.
+ * 2. A task plans from the newest target at the moment, never from a remembered one.
+ * 3. `look` notes v before it asks the engine. Whoever had a task at any moment between that and the facts is busy,
+ *    and so is whoever has steps to do: its task is begun before the facts are made.
+ * 4. So for one that is not busy no step of v or older is under way or still to come; any later one comes of a newer
+ *    target.
+ * A task that waits for the engine to come back, or for another try, is still a task.
+ */
+
+export interface ReconcilerDeps extends StepDeps {
+  readonly log: FastifyBaseLogger
+  /** A line for the deployment log of a container. */
+  tell(uuid: string, line: string): void
+  /** Something is other than the last look said. */
+  onChange(): void
+}
+
+export interface Look {
+  readonly targetVersion: number
+  readonly containers: ContainerFacts[]
+}
+
+export interface Reconciler {
+  setTarget(target: Target): void
+  targetVersion(): number
+  isTeamWanted(team: string): boolean
+  isBusy(uuid: string): boolean
+  /** Looks at the engine and begins whatever is to do. One at a time; rejects when the engine does not answer. */
+  look(): Promise<Look>
+  /** Lets steps that are under way finish and begins no others. */
+  stop(): Promise<void>
+}
+
+interface Task {
+  controller: AbortController
+  readonly done: Promise<void>
+}
+
+/** Beginning or end of a container's task. */
+interface Mark {
+  readonly at: number
+  readonly wish: TargetContainer
+}
+
+export function createReconciler(deps: ReconcilerDeps): Reconciler {
+  let target: Target | undefined
+  let wanted = new Map<string, TargetContainer>()
+  const tasks = new Map<string, Task>()
+  const failures = createFailures()
+  const unknown = new Set<string>()
+  // The generation of each container that this agent has seen running or ended.
+  const ran = new Map<string, number>()
+  const stopping = new AbortController()
+  // Counts beginnings and ends of tasks, to tell which of them fell into a look.
+  let moment = 0
+  const marks = new Map<string, Mark>()
+
+  const planFor = (uuid: string, observed: readonly ObservedContainer[]): Step[] => {
+    const wish = wanted.get(uuid)
+    if (!wish || failures.find(wish)) return []
+    for (const { generation, startedAt } of observed) if (startedAt !== null) ran.set(uuid, generation)
+    const steps = plan(wish, observed)
+    // Someone else has removed it, and its files with it: the control plane is to hear that, not to get an empty one.
+    const isLost = ran.get(uuid) === wish.generation
+    return isLost && steps.some((step) => step.do === 'create') ? [] : steps
+  }
+
+  const begin = (wish: TargetContainer, steps: Step[]): void => {
+    const { uuid } = wish
+    marks.set(uuid, { at: ++moment, wish })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const task: Task = { controller: new AbortController(), done: promise }
+    tasks.set(uuid, task)
+    void work(uuid, task, steps)
+      .catch((error: unknown) => deps.log.error({ err: error, container: uuid }, 'a task failed'))
+      .finally(() => {
+        tasks.delete(uuid)
+        marks.set(uuid, { at: ++moment, wish })
+        resolve()
+        deps.onChange()
+      })
+  }
+
+  const work = async (uuid: string, task: Task, first: Step[]): Promise<void> => {
+    const backoff = createBackoff()
+    let steps = first
+    while (steps.length > 0 && !stopping.signal.aborted) {
+      if (await runAll(uuid, task, steps)) return
+      const signal = AbortSignal.any([task.controller.signal, stopping.signal])
+      // An abort means a new wish, which is not to wait for the old one's trouble.
+      await backoff.wait(signal).catch(() => {})
+      if (task.controller.signal.aborted) task.controller = new AbortController()
+      steps = await observeOne(uuid).then(
+        (observed) => planFor(uuid, observed),
+        () => steps,
+      )
+    }
+  }
+
+  /** True when there is nothing more to try. */
+  const runAll = async (uuid: string, task: Task, steps: readonly Step[]): Promise<boolean> => {
+    const signal = AbortSignal.any([task.controller.signal, stopping.signal])
+    const context = { signal, tell: (line: string) => deps.tell(uuid, line) }
+    for (const step of steps) {
+      if (signal.aborted) return false
+      try {
+        deps.log.info({ container: uuid, step: step.do }, 'step')
+        await runStep(deps, step, context)
+      } catch (error) {
+        if (error instanceof StepFailure && 'container' in step) {
+          deps.log.warn({ container: uuid, code: error.code }, error.message)
+          deps.tell(uuid, `Failed: ${error.message}`)
+          failures.add(step.container, error)
+          return true
+        }
+        if (!signal.aborted)
+          deps.log.warn({ err: error, container: uuid, step: step.do }, 'step to be retried')
+        return false
+      }
+    }
+    return true
+  }
+
+  const observeOne = async (uuid: string): Promise<ObservedContainer[]> =>
+    (await listContainers(deps.engine, uuid)).map(toObserved).filter((container) => container !== undefined)
+
+  const noteUnknown = (uuid: string): void => {
+    if (unknown.has(uuid) || !target) return
+    unknown.add(uuid)
+    deps.log.warn({ container: uuid }, 'a container is not in the target: it is left alone')
+  }
+
+  return {
+    setTarget: (next) => {
+      if (target && next.version < target.version) {
+        deps.log.warn({ version: next.version, held: target.version }, 'an older target is ignored')
+        return
+      }
+      const before = wanted
+      target = next
+      wanted = new Map(next.containers.map((container) => [container.uuid, container]))
+      failures.keep(next.containers)
+      for (const uuid of ran.keys()) if (!wanted.has(uuid)) ran.delete(uuid)
+      for (const [uuid, task] of tasks) {
+        if (!isSameWish(before.get(uuid), wanted.get(uuid))) task.controller.abort()
+      }
+      deps.onChange()
+    },
+    targetVersion: () => target?.version ?? -1,
+    isTeamWanted: (team) => !target || target.containers.some(({ team_uuid }) => team_uuid === team),
+    isBusy: (uuid) => tasks.has(uuid),
+    look: async () => {
+      const targetVersion = target?.version ?? -1
+      const start = moment
+      const listed = await listContainers(deps.engine)
+      // What is still to do would not be begun, and so not be seen as busy.
+      stopping.signal.throwIfAborted()
+      const observed = listed.map(toObserved).filter((container) => container !== undefined)
+      const byUuid = Map.groupBy(observed, ({ uuid }) => uuid)
+      const wasBusy = (uuid: string): boolean => tasks.has(uuid) || (marks.get(uuid)?.at ?? 0) > start
+      // Their tasks ended while the engine was asked: only another look can tell.
+      if ([...marks.keys()].some((uuid) => wasBusy(uuid) && !tasks.has(uuid))) deps.onChange()
+      for (const [uuid, wish] of wanted) {
+        const steps = wasBusy(uuid) ? [] : planFor(uuid, byUuid.get(uuid) ?? [])
+        if (steps.length > 0) begin(wish, steps)
+      }
+      for (const uuid of byUuid.keys()) if (!wanted.has(uuid)) noteUnknown(uuid)
+      const dropped = [...marks.values()].map(({ wish }) => wish).filter(({ uuid }) => !wanted.has(uuid))
+      const busy = new Set([...marks.keys()].filter(wasBusy))
+      for (const uuid of marks.keys()) if (!busy.has(uuid)) marks.delete(uuid)
+      const containers = toFacts({
+        observed,
+        wanted: [...wanted.values(), ...dropped],
+        isBusy: (uuid) => busy.has(uuid),
+        failures,
+      })
+      return { targetVersion, containers }
+    },
+    stop: async () => {
+      stopping.abort()
+      await Promise.all([...tasks.values()].map(({ done }) => done))
+    },
+  }
+}
+
+const isSameWish = (a: TargetContainer | undefined, b: TargetContainer | undefined): boolean =>
+  a?.desired === b?.desired && a?.generation === b?.generation && a?.start_after === b?.start_after

@@ -1,0 +1,140 @@
+import type { TargetContainer } from '@gpulab/contract'
+import { createBackoff } from '../backoff.ts'
+import { chooseCommand } from '../containers/default-command.ts'
+import type { GpuInjection } from '../containers/environment.ts'
+import { isLimitTrouble, StepFailure, toCreateFailure, toStartFailure } from '../containers/failure.ts'
+import type { ImagePuller } from '../containers/image-puller.ts'
+import { containerName, toObserved } from '../containers/labels.ts'
+import { toContainerSpec } from '../containers/spec.ts'
+import type { Ulimits } from '../containers/ulimits.ts'
+import type { Engine } from '../docker/connect.ts'
+import {
+  createContainer,
+  findContainer,
+  removeContainer,
+  startContainer,
+  stopContainer,
+} from '../docker/containers.ts'
+import { EngineError, hasStatus } from '../docker/errors.ts'
+import type { GpuClaims } from '../gpus/claims.ts'
+import type { TeamNetworks } from '../network/team-networks.ts'
+import type { Step } from './plan.ts'
+
+export interface StepDeps {
+  readonly engine: Engine
+  readonly images: ImagePuller
+  readonly networks: TeamNetworks
+  readonly claims: GpuClaims
+  readonly ulimits: Ulimits
+  readonly injection: GpuInjection
+  /** Starting is the engine's dearest work: too many at once slow every one of them. */
+  readonly startInTurn: <T>(run: () => Promise<T>) => Promise<T>
+}
+
+export interface StepContext {
+  /** A line for the deployment log. */
+  tell(line: string): void
+  /** The wish has changed or the agent stops: nothing that can wait should go on. */
+  readonly signal: AbortSignal
+}
+
+type Executors = {
+  readonly [K in Step['do']]: (
+    deps: StepDeps,
+    step: Extract<Step, { do: K }>,
+    context: StepContext,
+  ) => Promise<void>
+}
+
+/**
+ * Throws StepFailure for what trying again can not mend, and then has left nothing half made; anything else that
+ * it throws is worth another look at the engine and another try.
+ */
+export function runStep(deps: StepDeps, step: Step, context: StepContext): Promise<void> {
+  // The table's key and the step's kind are the same string.
+  const execute = executors[step.do] as (deps: StepDeps, step: Step, context: StepContext) => Promise<void>
+  return execute(deps, step, context)
+}
+
+const executors: Executors = {
+  remove: ({ engine }, { name }) => removeContainer(engine, name),
+  stop: async ({ engine }, { name }, { tell }) => {
+    await stopContainer(engine, name)
+    tell('Stopped')
+  },
+  create: async (deps, { container }, { tell, signal }) => {
+    const image = await deps.images.ensure(container.image, tell, signal)
+    const network = await deps.networks.ensure(container.team_uuid)
+    signal.throwIfAborted()
+    const { injection, ulimits } = deps
+    const spec = toContainerSpec(container, { image, network, injection, ulimits: ulimits.current() })
+    const { note } = chooseCommand(container.command, image)
+    if (note !== undefined) tell(note)
+    try {
+      await createContainer(deps.engine, spec)
+    } catch (error) {
+      if (!hasStatus(error, 409)) throw isPermanent(error) ? toCreateFailure(error) : error
+      await requireOurs(deps.engine, container)
+    }
+    tell('Created')
+  },
+  start: (deps, { container }, context) => start(deps, container, context),
+  restart: async (deps, { container }, context) => {
+    await stopContainer(deps.engine, containerName(container))
+    await start(deps, container, context)
+  },
+}
+
+async function start(
+  deps: StepDeps,
+  container: TargetContainer,
+  { tell, signal }: StepContext,
+): Promise<void> {
+  const name = containerName(container)
+  const run = (): Promise<void> => deps.startInTurn(() => startContainer(deps.engine, name))
+  try {
+    await deps.claims.hold(container.uuid, container.gpu_uuids, run)
+  } catch (error) {
+    if (hasStatus(error, 404)) await deps.networks.ensure(container.team_uuid)
+    const failure = error instanceof StepFailure || isPermanent(error)
+    if (!failure) throw error
+    // What has run before holds the user's files: it stays as it was.
+    const neverRan = (await findContainer(deps.engine, name))?.state === 'created'
+    if (neverRan) await removeForCertain(deps.engine, name, signal)
+    if (neverRan && isLimitTrouble(error) && deps.ulimits.fallBack()) {
+      tell('The host can not raise resource limits: trying again with its own')
+      throw error
+    }
+    throw error instanceof StepFailure ? error : toStartFailure(error)
+  }
+  tell('Started')
+}
+
+/** 404 and 409 are about something that went away or comes meanwhile. */
+const isPermanent = (error: unknown): error is EngineError =>
+  error instanceof EngineError && !error.transient && !hasStatus(error, 404, 409)
+
+/** The name is taken: by ourselves, if an earlier answer of the engine was lost. */
+async function requireOurs(engine: Engine, wanted: TargetContainer): Promise<void> {
+  const name = containerName(wanted)
+  const present = await findContainer(engine, name)
+  const ours = present && toObserved(present)
+  if (present && (ours?.uuid !== wanted.uuid || ours.generation !== wanted.generation)) {
+    throw new StepFailure(
+      'container_create_failed',
+      `The host has a container named ${name} that is not GPULab's.`,
+    )
+  }
+}
+
+async function removeForCertain(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
+  const backoff = createBackoff()
+  for (;;) {
+    try {
+      return await removeContainer(engine, name)
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error
+      await backoff.wait(signal)
+    }
+  }
+}

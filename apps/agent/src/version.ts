@@ -1,0 +1,2 @@
+/** Replaced by the build. */
+export const version = '0.0.0'

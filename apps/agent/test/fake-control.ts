@@ -1,0 +1,136 @@
+import {
+  agent,
+  type Client,
+  type ContainerFacts,
+  control,
+  createClient,
+  type DeployLog,
+  GpulabError,
+  type Hello,
+  type Report,
+  type TargetContainer,
+  uplinkPath,
+  uplinkProtocol,
+} from '@gpulab/contract'
+import { acceptUplink, createServe, createServer, type Server, takeUpgrade } from '@gpulab/http'
+import { eventually } from '@gpulab/testing'
+import { createSessionTransport } from '@gpulab/transport'
+import { once } from 'node:events'
+import { randomUUID } from 'node:crypto'
+import type { ClientHttp2Session } from 'node:http2'
+
+export const hostToken = 'test-host-token'
+
+export interface FakeControl extends AsyncDisposable {
+  readonly url: string
+  readonly hellos: Hello[]
+  readonly reports: Report[]
+  readonly lines: DeployLog['lines']
+  /** Adds or replaces wishes and raises the version; gives it. */
+  want(...containers: TargetContainer[]): number
+  /** The target without these containers. */
+  forget(...uuids: string[]): void
+  /** Refuses whatever the present boot sends from now on. */
+  replaceBoot(): void
+  /** The uplink of the present agent, when it is up. */
+  host(): Promise<Client<typeof agent>>
+  /** Cuts the uplink. */
+  cut(): void
+  /** The newest facts of a container, from a report that knows the newest target and has nothing under way. */
+  settled(uuid: string, timeoutMs?: number): Promise<ContainerFacts | undefined>
+}
+
+/** A control plane without a database: a test is its whole intent. */
+export async function startFakeControl(): Promise<FakeControl> {
+  const app = createServer({ logger: false })
+  const hellos: Hello[] = []
+  const reports: Report[] = []
+  const lines: DeployLog['lines'] = []
+  const wishes = new Map<string, TargetContainer>()
+  let version = 0
+  let changed = Promise.withResolvers<void>()
+  let bootId: string | undefined
+  let session: ClientHttp2Session | undefined
+
+  const serve = createServe(app, async ({ headers }) => {
+    if (headers.authorization !== `Bearer ${hostToken}`) throw new GpulabError('host_token_invalid')
+  })
+  const requireBoot = (boot: string): void => {
+    if (boot !== bootId) throw new GpulabError('boot_replaced')
+  }
+  serve(control.report.hello, async ({ body }) => {
+    hellos.push(body)
+    bootId = body.boot_id
+    return { host_uuid: randomUUID() }
+  })
+  serve(control.report.send, async ({ body }) => {
+    requireBoot(body.boot_id)
+    reports.push(body)
+  })
+  serve(control.report.deployLog, async ({ body }) => {
+    requireBoot(body.boot_id)
+    lines.push(...body.lines)
+  })
+  serve(control.target.get, async ({ query }, { signal }) => {
+    const gone = once(signal, 'abort')
+    while (version <= query.after && !signal.aborted) await Promise.race([changed.promise, gone])
+    return { version, containers: [...wishes.values()] }
+  })
+  acceptUplinks(app, (next) => {
+    session = next
+  })
+
+  const bump = (): number => {
+    version++
+    changed.resolve()
+    changed = Promise.withResolvers()
+    return version
+  }
+  return {
+    url: await app.listen({ host: '127.0.0.1', port: 0 }),
+    hellos,
+    reports,
+    lines,
+    want: (...containers) => {
+      for (const container of containers) wishes.set(container.uuid, container)
+      return bump()
+    },
+    forget: (...uuids) => {
+      for (const uuid of uuids) wishes.delete(uuid)
+      bump()
+    },
+    replaceBoot: () => {
+      bootId = randomUUID()
+    },
+    host: () =>
+      eventually(() => {
+        if (!session || session.destroyed) throw new Error('There is no uplink.')
+        return createClient(agent, createSessionTransport(session))
+      }),
+    cut: () => session?.destroy(),
+    settled: (uuid, timeoutMs = 30_000) =>
+      eventually(
+        () => {
+          const report = reports.at(-1)
+          if (report?.target_version !== version) throw new Error('The agent does not know the target yet.')
+          const facts = report.containers.findLast((container) => container.uuid === uuid)
+          if (facts?.busy) throw new Error(`Still busy: ${JSON.stringify(facts)}`)
+          return facts
+        },
+        { timeoutMs },
+      ),
+    [Symbol.asyncDispose]: async () => {
+      session?.destroy()
+      await app.close()
+    },
+  }
+}
+
+function acceptUplinks(app: Server, onSession: (session: ClientHttp2Session) => void): void {
+  app.get(uplinkPath, async (request, reply) => {
+    const upgrade = takeUpgrade(request, uplinkProtocol)
+    if (!upgrade) throw new GpulabError('invalid_request')
+    reply.hijack()
+    onSession(acceptUplink(upgrade.socket, upgrade.head))
+  })
+}
