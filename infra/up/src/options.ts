@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util'
+import { defaultStateDir } from './state-layout.ts'
+
+/** Simulated cards of a machine without any; their names are those of the GPU types with a price. */
+export const defaultGpus = '2x NVIDIA GeForce RTX 4090:24564,1x NVIDIA H100:81559'
+const defaultPort = 7070
+
+export interface UpOptions {
+  stateDir: string
+  /** 0: any free one. */
+  port: number
+  gpus: string
+  detach: boolean
+  smoke: boolean
+}
+
+export const upHelp = `npm run up [-- OPTIONS]: run the whole system on this machine
+
+  --detach       come back when it is ready, and print "export" lines for the shell
+  --smoke        run it once in a temporary folder: deploy, wait, exec, logs, rm; remove everything
+  --state DIR    where it keeps everything
+  --port PORT    of the API (${defaultPort})
+  --gpus SPEC    simulated GPUs ("${defaultGpus}")`
+
+/** Reads the arguments of `up`. Undefined: help is asked for. Throws one sentence for what is wrong. */
+export function readUpOptions(args: readonly string[], env: NodeJS.ProcessEnv): UpOptions | undefined {
+  const { values } = parse(args, {
+    state: { type: 'string' },
+    port: { type: 'string', default: String(defaultPort) },
+    gpus: { type: 'string', default: defaultGpus },
+    detach: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (values.help) return undefined
+  if (values.smoke && (values.detach || values.state !== undefined)) {
+    throw new Error('--smoke runs in a temporary folder and ends by itself; leave out --state and --detach.')
+  }
+  return {
+    stateDir: values.state ?? defaultStateDir(env, process.getuid?.() === 0),
+    port: toPort(values.port),
+    gpus: values.gpus,
+    detach: values.detach,
+    smoke: values.smoke,
+  }
+}
+
+export interface DownOptions {
+  stateDir: string
+  purge: boolean
+}
+
+export const downHelp = `npm run down [-- OPTIONS]: stop what "npm run up" started
+
+  --state DIR    the folder that "up" was given
+  --purge        remove the folder too, with all containers in it`
+
+/** Reads the arguments of `down`, as `readUpOptions` does. */
+export function readDownOptions(args: readonly string[], env: NodeJS.ProcessEnv): DownOptions | undefined {
+  const { values } = parse(args, {
+    state: { type: 'string' },
+    purge: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (values.help) return undefined
+  return { stateDir: values.state ?? defaultStateDir(env, process.getuid?.() === 0), purge: values.purge }
+}
+
+function parse<O extends NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>>(
+  args: readonly string[],
+  options: O,
+) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: false })
+  } catch (cause) {
+    throw new Error(`${(cause as Error).message.split('. ')[0]}; --help shows the options.`, { cause })
+  }
+}
+
+function toPort(text: string): number {
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
+  throw new Error(`"${text}" is not a port; give a number up to 65535 with --port.`)
+}

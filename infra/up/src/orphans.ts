@@ -1,0 +1,15 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { endProcess, findProcess } from './processes.ts'
+import type { StateLayout } from './state-layout.ts'
+
+/** Ends the API and the agent of a supervisor that was killed. Every part of a system has its token file in its environment. */
+export async function endOrphans(layout: StateLayout): Promise<void> {
+  const mark = `GPULAB_HOST_TOKEN_FILE=${layout.hostTokenFile}`
+  const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))
+  for (const pid of pids) {
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+    if (!environment.split('\0').includes(mark) || Number(pid) === process.pid) continue
+    const identity = await findProcess(Number(pid))
+    if (identity) await endProcess(identity, 20_000)
+  }
+}

@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import { tryCommand } from '@gpulab/images'
+import { checkout, nodeBinary } from '../checkout.ts'
+import { startPart, type Part } from '../part.ts'
+import type { StateLayout } from '../state-layout.ts'
+
+export const agentProgram = join(checkout, 'apps/agent/src/main.ts')
+
+export interface AgentTarget {
+  apiUrl: string
+  dockerHost: string
+  nvidiaSmi: string
+}
+
+/** Starts the agent on this machine. Its end also takes back what it has put beside containers. */
+export async function startAgent(layout: StateLayout, target: AgentTarget): Promise<Part> {
+  const part = await startPart({
+    name: 'The agent',
+    command: nodeBinary,
+    args: [agentProgram],
+    env: { PATH: systemPath(), ...agentEnvironment(layout, target) },
+    logFile: join(layout.logsDir, 'agent.log'),
+  })
+  const stop = async (): Promise<void> => {
+    await part[Symbol.asyncDispose]()
+    await cleanUpAfterAgent(layout, target)
+  }
+  return { ...part, [Symbol.asyncDispose]: stop }
+}
+
+/** Removes the firewall rules of an agent that ran on this machine, also of one that was killed. */
+export async function cleanUpAfterAgent(layout: StateLayout, target: AgentTarget): Promise<void> {
+  const { exitCode, stderr } = await tryCommand(nodeBinary, [agentProgram, 'cleanup'], {
+    env: { PATH: systemPath(), ...agentEnvironment(layout, target) },
+    timeoutMs: 60_000,
+  })
+  if (exitCode !== 0) throw new Error(`What the agent left could not be removed: ${stderr.trim()}`)
+}
+
+/** Settings of the agent: the names of everything it makes are this system's own. */
+export function agentEnvironment(layout: StateLayout, target: AgentTarget): Record<string, string> {
+  return {
+    GPULAB_API_URL: target.apiUrl,
+    GPULAB_HOST_NAME: layout.hostName,
+    GPULAB_HOST_TOKEN_FILE: layout.hostTokenFile,
+    GPULAB_AGENT_SOCKET: layout.agentSocket,
+    GPULAB_NVIDIA_SMI: target.nvidiaSmi,
+    GPULAB_BRIDGE_PREFIX: layout.bridgePrefix,
+    GPULAB_FIREWALL_CHAIN: layout.firewallChain,
+    DOCKER_HOST: target.dockerHost,
+  }
+}
+
+const systemPath = (): string => [process.env['PATH'], '/usr/sbin', '/sbin'].join(':')

@@ -1,0 +1,15 @@
+import type { EngineKind } from './steps/engine.ts'
+
+/** What a running system tells about itself; no secret is in it. */
+export interface SystemInfo {
+  stateDir: string
+  apiUrl: string
+  dockerHost: string
+  engine: EngineKind
+  host: string
+  gpus: { name: string; count: number; simulated: boolean }[]
+  /** Normal image to the stand-in that is used for it. */
+  standIns: Record<string, string>
+  email: string
+  cliConfig: string
+}

@@ -1,0 +1,97 @@
+import { untilAborted } from './interruptible.ts'
+import { ensureKeyFiles } from './keys.ts'
+import type { Progress } from './progress.ts'
+import type { StateLayout } from './state-layout.ts'
+import { cleanUpAfterAgent, startAgent } from './steps/agent.ts'
+import { accountEmail, choosePort, ensureAccount, startApi } from './steps/api.ts'
+import { type ApiClient, connectApi } from './steps/api-client.ts'
+import { buildCli } from './steps/cli.ts'
+import { type EngineKind, openEngine } from './steps/engine.ts'
+import { runGpulab } from './steps/gpulab.ts'
+import { waitForHost } from './steps/host-ready.ts'
+import { prepareImages } from './steps/images.ts'
+import type { SystemInfo } from './system-info.ts'
+
+/** A running system. Its end stops everything that it started. */
+export interface System extends AsyncDisposable {
+  info: SystemInfo
+  api: ApiClient
+  /** Settles with the reason when a part ends by itself. */
+  ended: Promise<string>
+}
+
+export interface SystemOptions {
+  port: number
+  gpus: string
+  env: NodeJS.ProcessEnv
+  keepContainers: boolean
+  progress: Progress
+  signal: AbortSignal
+}
+
+const engineNames: Record<EngineKind, string> = {
+  own: 'a Docker Engine of its own, simulated GPUs',
+  machine: "this machine's Docker Engine and GPUs",
+  'host-container': "a simulated GPU host in this machine's Docker Engine",
+}
+
+/** Starts the whole system in a state folder, up to a host that shows its GPUs and a CLI that is logged in. */
+export async function startSystem(layout: StateLayout, options: SystemOptions): Promise<System> {
+  const { env, gpus, keepContainers, signal } = options
+  const { step } = options.progress
+  // On failure what was started is stopped in reverse order, else it is handed over.
+  await using parts = new AsyncDisposableStack()
+  await ensureKeyFiles(layout)
+  const port = await choosePort(options.port)
+  const apiUrl = `http://127.0.0.1:${port}`
+
+  const engine = await step(
+    'engine',
+    (note) => openEngine(layout, { gpus, env, keepContainers, note, signal }),
+    ({ kind }) => engineNames[kind],
+  )
+  const { dockerHost, nvidiaSmi } = engine
+  const target = { apiUrl, dockerHost, nvidiaSmi: nvidiaSmi ?? '' }
+  if (nvidiaSmi !== undefined) parts.defer(() => cleanUpAfterAgent(layout, target))
+  parts.use(engine)
+  const standIns = await step(
+    'images',
+    (note) => prepareImages(layout, dockerHost, { note, signal }),
+    (images) => (Object.keys(images).length > 0 ? 'stand-ins, since no registry is reachable' : 'from the registry'),
+  )
+  await step('cli', () => untilAborted(buildCli(), signal), (built) => (built ? 'built' : 'up to date'))
+  const apiKey = await step('account', () => untilAborted(ensureAccount(layout), signal), () => accountEmail)
+  const apiPart = parts.use(await step('api', () => startApi(layout, port, signal), () => apiUrl))
+  const ended = [engine.ended, apiPart.ended]
+  if (nvidiaSmi !== undefined) ended.push(parts.use(await startAgent(layout, target)).ended)
+  const api = connectApi(apiUrl, apiKey)
+  const types = await step(
+    'host',
+    () => waitForHost(api, { gpuCount: engine.gpuCount, ended: Promise.race(ended), signal }),
+    (found) => `${layout.hostName}, ${found.map(({ name, total }) => `${total}x ${name}`).join(', ')}`,
+  )
+  await step('login', () => untilAborted(logIn(layout, apiUrl, apiKey), signal), () => layout.cliConfig)
+
+  const owned = parts.move()
+  return {
+    api,
+    info: {
+      stateDir: layout.stateDir,
+      apiUrl,
+      dockerHost,
+      engine: engine.kind,
+      host: layout.hostName,
+      gpus: types.map(({ name, total, simulated }) => ({ name, count: total, simulated })),
+      standIns,
+      email: accountEmail,
+      cliConfig: layout.cliConfig,
+    },
+    ended: Promise.race(ended),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** Through the environment: arguments can be read by every user of the machine. */
+async function logIn(layout: StateLayout, apiUrl: string, apiKey: string): Promise<void> {
+  await runGpulab(layout, ['auth', 'login'], { GPULAB_API_URL: apiUrl, GPULAB_API_KEY: apiKey })
+}
