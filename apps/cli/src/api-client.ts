@@ -1,5 +1,6 @@
 import { api, type Client, createClient } from '@gpulab/contract'
-import { createHttpTransport } from '@gpulab/transport'
+// The whole package would load HTTP/2, which takes longer than a request.
+import { createHttpTransport } from '@gpulab/transport/http'
 import { withDebug } from './debug-transport.ts'
 import { withRetries } from './retry-transport.ts'
 import { withStreamGuard } from './stream-guard.ts'

@@ -6,11 +6,21 @@ import { formatVersion, getVersion } from './version.ts'
 
 const nodeMajorMin = 24
 
-/** A reader that has seen enough (`| head`) is no failure. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
+/** A reader that has seen enough (`| head`) is no failure; one that wants no messages changes nothing. */
+const onPipeError =
+  (ignore: () => void) =>
+  (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error
+    ignore()
+  }
+process.stdout.on(
+  'error',
+  onPipeError(() => process.exit(0)),
+)
+process.stderr.on(
+  'error',
+  onPipeError(() => {}),
+)
 
 const argv = process.argv.slice(2)
 if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {

@@ -6,7 +6,7 @@ import { type ProfileFile, readProfileFile } from './profile-file.ts'
 const defaultApiUrl = 'https://gpulab.ai/api'
 
 /** Where a setting came from; the first one wins. */
-export type Source = 'flag' | 'environment' | 'file' | 'default'
+type Source = 'flag' | 'environment' | 'file' | 'default'
 
 export interface ProfileFlags {
   readonly 'api-key'?: string | undefined

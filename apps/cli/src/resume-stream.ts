@@ -14,7 +14,7 @@ const delayMaxMs = 5000
  * A followed stream that survives cuts: goes on after the cursor of the last item, so that each comes once. Ends
  * when the server ends it.
  */
-export async function* resumeStream<T extends { readonly cursor: string }>(
+export async function* resumeStream<T extends { readonly cursor: string | undefined }>(
   open: (cursor: string | undefined) => Promise<AsyncIterable<T>>,
   { signal, attemptsMax = 10, firstDelayMs = 250 }: ResumeOptions,
 ): AsyncGenerator<T> {

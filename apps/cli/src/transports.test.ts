@@ -73,8 +73,8 @@ describe('withStreamGuard', () => {
 
 describe('resumeStream', () => {
   const signal = new AbortController().signal
-  const collect = async (stream: AsyncIterable<{ cursor: string }>): Promise<string[]> => {
-    const seen: string[] = []
+  const collect = async (stream: AsyncIterable<{ cursor: string | undefined }>) => {
+    const seen: (string | undefined)[] = []
     for await (const { cursor } of stream) seen.push(cursor)
     return seen
   }

@@ -5,7 +5,7 @@ import { shortId } from './describe.ts'
 
 /** Clocks of the status and of its event are read one after the other. */
 const clockSlackMs = 2000
-const ends: readonly string[] = ['running', 'stopped', 'failed', 'deleting']
+const turns: readonly string[] = ['running', 'stopped', 'failed', 'deleting']
 
 export interface FollowOptions {
   readonly goal: Status
@@ -28,33 +28,40 @@ export async function followStatus(
   const signal = AbortSignal.any([context.signal, controller.signal])
   const { uuid } = accepted
   const since = Date.parse(accepted.since) - clockSlackMs
+  const look = (): Promise<Container> => context.api.containers.get({ params: { uuid } }, { signal })
   try {
-    const events = resumeStream(
-      (cursor) =>
-        context.api.events.ofContainer(
-          { params: { uuid }, query: { follow: 'true', ...(cursor !== undefined && { cursor }) } },
-          { signal },
-        ),
-      { signal },
-    )
-    for await (const event of events) {
-      if (Date.parse(event.at) < since) continue
-      onEvent?.(event)
-      if (event.type !== 'status' || !ends.includes(event.status ?? '')) continue
-      const now = await context.api.containers.get({ params: { uuid } }, { signal })
-      if (isOver(now, goal)) return now
+    const steps = resumeStream((cursor) => openSteps(cursor), { signal })
+    for await (const { event, container } of steps) {
+      if (event && Date.parse(event.at) >= since) onEvent?.(event)
+      if (container && isOver(container, goal)) return container
     }
-    // The stream ends when the container is deleted, and only then.
-    const last = await context.api.containers.get({ params: { uuid } }, { signal })
-    if (isOver(last, goal)) return last
-    throw new GpulabError('container_failed', {
-      message: `Container ${last.name} is ${last.status}, and nothing more is told about it.`,
-      hint: `See gpulab inspect ${shortId(uuid)}.`,
-      details: { uuid, name: last.name, status: last.status },
-    })
+    throw new GpulabError('internal', { message: 'The stream of events has an end.' })
   } finally {
     clearTimeout(timer)
   }
+
+  /** Looks as a part of the stream, so that a look that fails in passing is repeated with its event. */
+  async function openSteps(from: string | undefined): Promise<AsyncIterable<Step>> {
+    const query = { follow: 'true', ...(from !== undefined && { cursor: from }) } as const
+    const events = await context.api.events.ofContainer({ params: { uuid }, query }, { signal })
+    return (async function* () {
+      let cursor = from
+      for await (const event of events) {
+        cursor = event.cursor
+        const isTurn = Date.parse(event.at) >= since && turns.includes(event.status ?? '')
+        yield { cursor, event, container: isTurn ? await look() : undefined }
+      }
+      // It ends when the container is deleted, which looking tells, or when a server stops: then on to the next.
+      yield { cursor, event: undefined, container: await look() }
+      throw new GpulabError('api_unreachable')
+    })()
+  }
+}
+
+interface Step {
+  readonly cursor: string | undefined
+  readonly event: Event | undefined
+  readonly container: Container | undefined
 }
 
 /** True at the goal, false while it may still come; throws when it can't. A job may have run and ended well by now. */

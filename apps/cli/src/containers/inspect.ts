@@ -29,7 +29,7 @@ export async function inspectContainer(
   })
 }
 
-export function containerPage(output: Output, container: Container): string[] {
+function containerPage(output: Output, container: Container): string[] {
   const environment = Object.entries(container.env)
   return [
     `Container: ${output.style('bold', escapeText(container.name))}`,

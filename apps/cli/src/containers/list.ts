@@ -22,7 +22,7 @@ export async function listContainers(context: ApiContext, status: Status | undef
   })
 }
 
-export const containerTable = (output: Output, containers: readonly Container[]): string[] =>
+const containerTable = (output: Output, containers: readonly Container[]): string[] =>
   formatTable(
     ['NAME', 'UUID', 'STATUS', 'GPU', 'UPTIME'],
     containers.map((container) => [

@@ -52,5 +52,5 @@ async function writeResult({ output }: ApiContext, result: ExecResult, timeout: 
     output.warn(`The command was ended after ${timeout} s; give it longer with --timeout.`)
 }
 
-export const toBytes = (text: string, encoding: ExecResult['stdout_encoding']): Buffer =>
+const toBytes = (text: string, encoding: ExecResult['stdout_encoding']): Buffer =>
   Buffer.from(text, encoding === 'base64' ? 'base64' : 'utf8')

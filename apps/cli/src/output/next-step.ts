@@ -1,6 +1,7 @@
 import type { ErrorCode, GpulabError } from '@gpulab/contract'
 
 const steps: Partial<Record<ErrorCode, string>> = {
+  invalid_request: 'Add --help to see how the command is used.',
   api_key_missing: 'Run gpulab auth login, or set GPULAB_API_KEY.',
   api_key_invalid: 'Run gpulab auth login with a valid key; gpulab auth status shows which one is used.',
   scope_missing: 'Ask for a key that may do this; gpulab auth whoami --json shows what yours may.',

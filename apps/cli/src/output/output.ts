@@ -11,7 +11,7 @@ export interface OutputOptions {
 }
 
 /** What the three output modes print for one result. */
-export interface Views {
+interface Views {
   readonly table: () => void
   readonly json: unknown
   /** Ids, or the one word asked for, one a line. */
