@@ -155,19 +155,15 @@ describe('each failure has its exit code, one clear sentence and the next step',
   })
 
   it('an entry command that is not in the image', async () => {
-    const deploy = await system.gpulab([
-      'deploy',
-      '--name',
-      'nocmd',
-      '--template',
-      'ubuntu',
-      '--memory',
-      '1',
-      '--wait',
-      '--command',
-      'exec /no/such/program',
-    ])
-    expect(deploy.code).toBe(1)
+    const command = ['--command', 'exec /no/such/program']
+    await system.gpulab(['deploy', '--name', 'nocmd', '--template', 'ubuntu', '--memory', '1', ...command])
+    await eventually(
+      async () => {
+        const shown = await system.json<Container>('inspect', 'nocmd')
+        expect(shown).toMatchObject({ status: 'failed', exit_code: 127, status_reason: { code: 'exited' } })
+      },
+      { timeoutMs: 15_000 },
+    )
     expect((await system.gpulab(['logs', 'nocmd'])).stderr).toContain('/no/such/program')
     await system.gpulab(['rm', 'nocmd', '--force'])
     await expectNothingHalfMade()

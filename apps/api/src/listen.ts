@@ -6,11 +6,13 @@ import net from 'node:net'
 
 /**
  * Listens on every address: `host:port` or `unix:/path`. All feed the one HTTP server, so that TLS, upgrades and
- * timeouts are the same everywhere.
+ * timeouts are the same everywhere. Gives what ends it, with all connections.
  */
-export async function listen(app: Server, addresses: readonly string[]): Promise<() => void> {
-  await app.ready()
-  const listeners = await Promise.all(addresses.map((address) => open(app, address)))
+export async function listen(app: Server, [first = '', ...others]: readonly string[]): Promise<() => void> {
+  // The server itself has to listen too: one that never does keeps no account of its connections, so it would
+  // neither time them out nor be able to close them.
+  await orFail(first, app.listen(toTarget(first)))
+  const listeners = await Promise.all(others.map((address) => open(app, address)))
   return () => {
     for (const listener of listeners) listener.close()
     app.server.closeAllConnections()
@@ -19,12 +21,22 @@ export async function listen(app: Server, addresses: readonly string[]): Promise
 
 async function open(app: Server, address: string): Promise<net.Server> {
   const listener = net.createServer((socket) => app.server.emit('connection', socket))
-  const path = address.startsWith('unix:') ? address.slice('unix:'.length) : undefined
+  listener.listen(toTarget(address))
+  await orFail(address, once(listener, 'listening'))
+  return listener
+}
+
+function toTarget(address: string): { path: string } | { host: string; port: number } {
+  if (!address.startsWith('unix:')) return parseAddress(address)
+  const path = address.slice('unix:'.length)
   // What a killed server left behind would be in the way.
-  if (path !== undefined) rmSync(path, { force: true })
-  listener.listen(path === undefined ? parseAddress(address) : { path })
+  rmSync(path, { force: true })
+  return { path }
+}
+
+async function orFail(address: string, listening: Promise<unknown>): Promise<void> {
   try {
-    await once(listener, 'listening')
+    await listening
   } catch (cause) {
     throw new GpulabError('config_invalid', {
       message: `Cannot listen on ${address}: ${(cause as Error).message}.`,
@@ -32,7 +44,6 @@ async function open(app: Server, address: string): Promise<net.Server> {
       cause,
     })
   }
-  return listener
 }
 
 export function parseAddress(address: string): { host: string; port: number } {

@@ -66,8 +66,11 @@ async function benchExecProcess(): Promise<Comparison> {
 }
 
 async function benchDeploy({ docker }: System): Promise<Comparison> {
+  // As ours, on a bridge network of its own.
+  const network = await docker.createNetwork({ Name: `bench-${process.pid}` })
+  await using _ = { [Symbol.asyncDispose]: () => network.remove() }
   let n = 0
-  return compare('deploy to running, image present', 12, {
+  return await compare('deploy to running, image present', 12, {
     ours: async () => {
       const name = `bench-${++n}`
       const time = await timeOf(() => deploy(name))
@@ -80,7 +83,7 @@ async function benchDeploy({ docker }: System): Promise<Comparison> {
         container = await docker.createContainer({
           Image: reference,
           Cmd: ['/bin/sh', '-c', keepAlive],
-          HostConfig: { Init: true },
+          HostConfig: { Init: true, NetworkMode: network.id },
         })
         await container.start()
         await container.inspect()
@@ -107,8 +110,9 @@ async function benchLogLatency({ docker }: System): Promise<Comparison> {
   return { name: 'logs --follow, line to reader', ours, peer }
 }
 
-const latencyOf = (line: string): number =>
-  performance.timeOrigin + performance.now() - Number(line.trim()) / 1e6
+function latencyOf(line: string): number {
+  return performance.timeOrigin + performance.now() - Number(line.trim()) / 1e6
+}
 
 async function followOurs(writer: string, lines: number): Promise<number[]> {
   const seen: number[] = []
