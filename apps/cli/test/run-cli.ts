@@ -14,6 +14,9 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 /** The sources, bundled as for a release: it starts three times as fast. */
 export const main = await bundle()
 
+/** Of util-linux: runs a command line on a terminal of its own. */
+const pseudoTerminal = 'script'
+
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Written to standard input, which is then closed. */
@@ -58,7 +61,9 @@ export async function runOnTerminal(
   { env, prompt, answer }: { env: Readonly<Record<string, string>>; prompt: string; answer: string },
 ): Promise<{ code: number | null; screen: string }> {
   const line = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ')
-  const child = spawn('script', ['-qec', line, '/dev/null'], { env: { ...environment(env), TERM: 'xterm' } })
+  const child = spawn(pseudoTerminal, ['-qec', line, '/dev/null'], {
+    env: { ...environment(env), TERM: 'xterm' },
+  })
   let screen = ''
   let isAnswered = false
   child.stdout.on('data', (chunk: Buffer) => {

@@ -6,7 +6,10 @@ export async function logout({ output, profile }: Context): Promise<void> {
   const { api_key: stored, ...rest } = profile.file
   if (stored !== undefined) await writeProfileFile(profile.path, rest)
   output.render({
-    table: () => output.line(stored === undefined ? 'You were not logged in.' : '✓ Logged out'),
+    table: () =>
+      output.line(
+        stored === undefined ? 'You were not logged in.' : `${output.style('green', '✓')} Logged out`,
+      ),
     json: { logged_out: stored !== undefined, config: profile.path },
     quiet: [],
   })

@@ -36,12 +36,12 @@ async function waitForGoal(
   accepted: Container,
   { waitTimeoutMs }: ChangeOptions,
 ): Promise<Container> {
-  const progress = await startProgress(context.output, `${accepted.name}: ${accepted.status}`)
+  const progress = await startProgress(context.output, escapeText(`${accepted.name}: ${accepted.status}`))
   try {
     return await followStatus(context, accepted, {
       goal: goals[action],
       timeoutMs: waitTimeoutMs,
-      onEvent: ({ message }) => progress.update(escapeText(message)),
+      onEvent: ({ message }) => progress.update(escapeText(`${accepted.name}: ${message}`)),
     })
   } finally {
     progress.stop()

@@ -1,6 +1,7 @@
 import { type api, type CallInput, type Container, GpulabError, type Template } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
 import { escapeText } from '../output/escape.ts'
+import type { Output } from '../output/output.ts'
 import { startProgress } from '../output/spinner.ts'
 import { listNames, matchByName } from '../match.ts'
 import { listAll } from '../pages.ts'
@@ -81,7 +82,7 @@ async function waitUntilRunning(
     return await followStatus(context, accepted, {
       goal: 'running',
       timeoutMs: waitTimeoutMs,
-      onEvent: ({ message }) => progress.update(escapeText(message)),
+      onEvent: ({ message }) => progress.update(escapeText(`Deploying ${accepted.name}: ${message}`)),
     })
   } catch (error) {
     progress.stop()
@@ -112,7 +113,7 @@ async function tellDeployLog({ api, output, signal }: ApiContext, uuid: string):
 function printDeployed({ output }: ApiContext, container: Container): void {
   output.render({
     table: () => {
-      for (const line of deployedLines(container, statusLabel(output, container.status))) output.line(line)
+      for (const line of deployedLines(output, container)) output.line(line)
       const id = shortId(container.uuid)
       const isRunning = container.status === 'running'
       output.note('')
@@ -124,15 +125,16 @@ function printDeployed({ output }: ApiContext, container: Container): void {
   })
 }
 
-function deployedLines(container: Container, status: string): string[] {
+function deployedLines(output: Output, container: Container): string[] {
+  const check = output.style('green', '✓')
   const gpu = gpuLabel(container)
   const ports = portLines(container)
   return [
-    '✓ Container deployed successfully',
+    `${check} Container deployed successfully`,
     '',
     `  Name:    ${escapeText(container.name)}`,
     `  UUID:    ${container.uuid}`,
-    `  Status:  ${status}`,
+    `  Status:  ${statusLabel(output, container.status)}`,
     ...(gpu === undefined ? [] : [`  GPU:     ${gpu}`]),
     ...ports.map((line, index) => (index === 0 ? `  Ports:   ${line}` : `           ${line}`)),
   ]
