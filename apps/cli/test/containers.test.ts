@@ -173,6 +173,8 @@ describe('rm', () => {
     expect(refused.code).toBe(130)
     expect(refused.screen).toContain('Delete my-training-job (3f2a9c1e) and everything in it? [y/N]')
     expect(fake.state.removed).toEqual([])
+    expect((await ask('\u0004')).code).toBe(130)
+    expect(fake.state.removed).toEqual([])
     expect((await ask('y\n')).code).toBe(0)
     expect(fake.state.removed).toEqual(['my-training-job'])
   })

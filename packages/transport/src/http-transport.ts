@@ -147,7 +147,10 @@ function unreachable(url: string, cause: unknown): GpulabError {
   const why: Record<string, string> = {
     ECONNREFUSED: 'nothing listens there',
     ENOTFOUND: 'the name is unknown',
+    EAI_AGAIN: 'the name cannot be looked up now',
     ENOENT: 'the socket does not exist',
+    EHOSTUNREACH: 'there is no way to it',
+    EPROTO: 'it does not speak TLS there',
     ECONNRESET: 'the connection was cut',
     CERT_HAS_EXPIRED: 'its certificate has expired',
     DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; add it with NODE_EXTRA_CA_CERTS',

@@ -8,6 +8,8 @@ export async function confirm(question: string, signal: AbortSignal): Promise<bo
     return /^y(es)?$/i.test((await lines.question(question, { signal })).trim())
   } catch (error) {
     signal.throwIfAborted()
+    // Ctrl-D: the end of all answers.
+    if (error instanceof Error && error.name === 'AbortError') return false
     throw error
   } finally {
     lines.close()
