@@ -32,9 +32,9 @@ function checkMachine() {
 function readWorkspace() {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}`)
   const groups = ['apps', 'packages', 'infra', 'tests'].flatMap((group) =>
-    existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => join(group, name)) : [],
+    readdirSync(join(root, group)).map((name) => join(group, name)),
   )
-  for (const folder of ['', ...groups.sort()]) {
+  for (const folder of ['', ...groups]) {
     const manifest = join(root, folder, 'package.json')
     if (existsSync(manifest)) hash.update(folder).update(readFileSync(manifest))
   }
@@ -71,7 +71,9 @@ async function install(workspace) {
     if (code !== 0) {
       process.stderr.write(Buffer.concat(output))
       const reason = error ? `npx can't be run (${error.message})` : 'its output is above'
-      stop(`The dependencies could not be installed: ${reason}. Check the network and the disk, and try again.`)
+      stop(
+        `The dependencies could not be installed: ${reason}. Check the network and the disk, and try again.`,
+      )
     }
     writeFileSync(stamp, workspace)
   }
@@ -81,7 +83,8 @@ async function install(workspace) {
 /** Runs a program to its end and passes our signals on. With `output` it gets no terminal. */
 function run(program, args, { output, ...options } = {}) {
   const child = spawn(program, args, { ...options, stdio: output ? ['ignore', 'pipe', 'pipe'] : 'inherit' })
-  for (const stream of output ? [child.stdout, child.stderr] : []) stream.on('data', (chunk) => output.push(chunk))
+  for (const stream of output ? [child.stdout, child.stderr] : [])
+    stream.on('data', (chunk) => output.push(chunk))
   const forward = (signal) => child.kill(signal)
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, forward)

@@ -26,12 +26,15 @@ async function main(): Promise<number> {
   }
   const wasRunning = await stopSupervisor(layout)
   await using claim = await claimState(layout)
-  if (!claim) throw new Error(`A new system was started in "${layout.stateDir}" meanwhile; it was left alone.`)
+  if (!claim)
+    throw new Error(`A new system was started in "${layout.stateDir}" meanwhile; it was left alone.`)
   await clearLeftovers(layout)
   await forget(layout)
   if (options.purge) await rm(layout.stateDir, { recursive: true, force: true, maxRetries: 5 })
   const kept = options.purge ? 'and everything in it was removed' : 'and everything is kept'
-  process.stderr.write(`${wasRunning ? 'GPULab is stopped' : 'GPULab was not running'}, ${kept} (${layout.stateDir}).\n`)
+  process.stderr.write(
+    `${wasRunning ? 'GPULab is stopped' : 'GPULab was not running'}, ${kept} (${layout.stateDir}).\n`,
+  )
   return 0
 }
 
@@ -47,7 +50,10 @@ async function stopSupervisor(layout: StateLayout): Promise<boolean> {
   if (!run) return false
   process.kill(run.supervisor.pid, 'SIGTERM')
   const stopped = await waitUntil(async () => !(await isRunning(run.supervisor)), { timeoutMs: stopLimitMs })
-  if (!stopped) throw new Error(`Process ${run.supervisor.pid} did not stop the system within ${stopLimitMs / 1000} s; see ${layout.logsDir}.`)
+  if (!stopped)
+    throw new Error(
+      `Process ${run.supervisor.pid} did not stop the system within ${stopLimitMs / 1000} s; see ${layout.logsDir}.`,
+    )
   return true
 }
 

@@ -17,14 +17,24 @@ export interface ForegroundHooks {
 }
 
 /** Runs the system until a signal (0) or the end of one of its parts (1). Comes back at once where it runs already. */
-export async function runForeground(options: UpOptions, hooks: ForegroundHooks, signal: AbortSignal): Promise<number> {
+export async function runForeground(
+  options: UpOptions,
+  hooks: ForegroundHooks,
+  signal: AbortSignal,
+): Promise<number> {
   const layout = await openState(options.stateDir)
   await using claim = await claimState(layout)
   if (!claim) return showRunning(layout, hooks)
   await endOrphans(layout)
   const progress = createProgress(hooks.output)
   try {
-    await using system = await startSystem(layout, { ...options, env: process.env, keepContainers: true, progress, signal })
+    await using system = await startSystem(layout, {
+      ...options,
+      env: process.env,
+      keepContainers: true,
+      progress,
+      signal,
+    })
     const gpuType = system.info.gpus[0]?.name ?? ''
     await progress.step(
       'first container',

@@ -16,21 +16,27 @@ export async function findLeftovers(layout: StateLayout): Promise<string[]> {
 }
 
 async function findProcesses({ stateDir }: StateLayout): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry) && entry !== String(process.pid))
+  const pids = (await readdir('/proc')).filter(
+    (entry) => /^\d+$/.test(entry) && entry !== String(process.pid),
+  )
   const found = await Promise.all(
     pids.map(async (pid) => {
       const read = (name: string): Promise<string> => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
       const program = await readlink(`/proc/${pid}/exe`).catch(() => undefined)
       const texts = await Promise.all([read('cmdline'), read('environ')])
       // A zombie has no program; init will take it.
-      return program !== undefined && texts.some((text) => text.includes(stateDir)) ? [`process ${pid} (${program})`] : []
+      return program !== undefined && texts.some((text) => text.includes(stateDir))
+        ? [`process ${pid} (${program})`]
+        : []
     }),
   )
   return found.flat()
 }
 
 async function findMounts({ stateDir }: StateLayout): Promise<string[]> {
-  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '')
+  const mounts = (await readFile('/proc/self/mounts', 'utf8'))
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
   return mounts.filter((point) => point.startsWith(`${stateDir}/`)).map((point) => `mount ${point}`)
 }
 
@@ -46,7 +52,9 @@ async function findInterfaces({ bridgePrefix }: StateLayout): Promise<string[]> 
 
 async function findChains({ firewallChain }: StateLayout): Promise<string[]> {
   const { stdout } = await tryCommand('iptables-save', []).catch(() => ({ stdout: '' }))
-  return [...new Set(stdout.match(new RegExp(`^:${firewallChain}\\S*`, 'gm')))].map((chain) => `firewall chain ${chain}`)
+  return [...new Set(stdout.match(new RegExp(`^:${firewallChain}\\S*`, 'gm')))].map(
+    (chain) => `firewall chain ${chain}`,
+  )
 }
 
 async function findHostContainers({ hostName }: StateLayout): Promise<string[]> {

@@ -34,18 +34,15 @@ async function checkRoom(stateDir: string): Promise<void> {
   if (bavail * bsize < leastFreeBytes) throw Object.assign(new Error(), { code: 'ENOSPC' })
 }
 
-function toSentence(path: string, { code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case 'ENOSPC':
-      return `The disk of the state folder "${path}" is full; free at least 1 GiB there or give another folder with --state.`
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return `The state folder "${path}" is not writable; give another one with --state.`
-    case 'ENOTDIR':
-    case 'EEXIST':
-      return `The state folder "${path}" is a file; give a folder with --state.`
-    default:
-      return message
+function toSentence(path: string, { code = '', message }: NodeJS.ErrnoException): string {
+  const elsewhere = 'give another one with --state'
+  const reasons: Record<string, string> = {
+    ENOSPC: `The disk of the state folder "${path}" is full; free at least 1 GiB there, or ${elsewhere}.`,
+    EACCES: `The state folder "${path}" is not writable; ${elsewhere}.`,
+    EPERM: `The state folder "${path}" is not writable; ${elsewhere}.`,
+    EROFS: `The state folder "${path}" is on a read-only file system; ${elsewhere}.`,
+    ENOTDIR: `The state folder "${path}" is a file or lies below one; ${elsewhere}.`,
+    EEXIST: `The state folder "${path}" is a file or lies below one; ${elsewhere}.`,
   }
+  return reasons[code] ?? message
 }

@@ -36,7 +36,11 @@ export async function startPart(spec: PartSpec): Promise<Part> {
   child.once('exit', (code, signal) => {
     void describeEnd(spec, signal ?? `exit code ${code}`, from).then(ended.resolve)
   })
-  await once(child, 'spawn').finally(() => log.close())
+  try {
+    await once(child, 'spawn')
+  } finally {
+    await log.close()
+  }
   const identity = (await findProcess(child.pid ?? 0)) ?? { pid: child.pid ?? 0, startTime: '' }
   return {
     name: spec.name,

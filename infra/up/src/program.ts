@@ -33,7 +33,8 @@ export async function runProgram(
 /** Message of a failure with its next step, where it knows one. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error instanceof SuppressedError) return `${describeFailure(error.suppressed)}\n${describeFailure(error.error)}`
+  if (error instanceof SuppressedError)
+    return `${describeFailure(error.suppressed)}\n${describeFailure(error.error)}`
   const hint = 'hint' in error && typeof error.hint === 'string' ? ` ${error.hint}` : ''
   return `${error.message}${hint}`
 }

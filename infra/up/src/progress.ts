@@ -6,7 +6,11 @@ export interface Output {
 
 export interface Progress {
   /** Runs one step and shows it with what it gave as its detail, and its time. */
-  step: <T>(name: string, work: (note: (text: string) => void) => Promise<T>, detail?: (result: T) => string) => Promise<T>
+  step: <T>(
+    name: string,
+    work: (note: (text: string) => void) => Promise<T>,
+    detail?: (result: T) => string,
+  ) => Promise<T>
 }
 
 /** Shows steps as lines; on a terminal the current one is shown while it is under way. */
@@ -20,7 +24,7 @@ export function createProgress(output: Output): Progress {
     step: async (name, work, detail = () => '') => {
       const since = performance.now()
       const line = (sign: string, text: string): string =>
-        `${sign} ${name.padEnd(17)}${text.padEnd(58)} ${formatSeconds(performance.now() - since).padStart(7)}`
+        `${sign} ${name.padEnd(17)}${formatSeconds(performance.now() - since).padStart(7)}   ${text}`.trimEnd()
       current(`· ${name}`)
       try {
         const result = await work((text) => current(`· ${name.padEnd(17)}${text}`))
@@ -37,4 +41,6 @@ export function createProgress(output: Output): Progress {
 }
 
 export const formatSeconds = (ms: number): string =>
-  ms < 99_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1000)} s`
+  ms < 99_950
+    ? `${(ms / 1000).toFixed(1)} s`
+    : `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1000)} s`

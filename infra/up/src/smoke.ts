@@ -45,20 +45,52 @@ interface Ground {
   signal: AbortSignal
 }
 
-async function useContainer(layout: StateLayout, { dockerHost, gpuType, progress, signal }: Ground): Promise<void> {
+async function useContainer(
+  layout: StateLayout,
+  { dockerHost, gpuType, progress, signal }: Ground,
+): Promise<void> {
   const { step } = progress
   const show = (): Promise<Container> => readGpulab(layout, ['inspect', name])
-  const deployed = await step('deploy', () => deploy(layout, gpuType), ({ uuid }) => uuid)
-  const running = await step('wait', () => waitUntilRunning(show, signal), ({ status }) => status)
+  const deployed = await step(
+    'deploy',
+    () => deploy(layout, gpuType),
+    ({ uuid }) => uuid,
+  )
+  const running = await step(
+    'wait',
+    () => waitUntilRunning(show, signal),
+    ({ status }) => status,
+  )
   check(running.gpus.length === 1, `it has ${running.gpus.length} GPUs and not one`)
-  await step('exec', () => listGpus(layout, running), (line) => line)
-  await step('logs', () => readLog(layout, signal), (line) => line)
-  await step('rm', () => remove(layout, { dockerHost, uuid: deployed.uuid, signal }), () => 'gone from the list and the engine')
+  await step(
+    'exec',
+    () => listGpus(layout, running),
+    (line) => line,
+  )
+  await step(
+    'logs',
+    () => readLog(layout, signal),
+    (line) => line,
+  )
+  await step(
+    'rm',
+    () => remove(layout, { dockerHost, uuid: deployed.uuid, signal }),
+    () => 'gone from the list and the engine',
+  )
 }
 
 function deploy(layout: StateLayout, gpuType: string): Promise<Container> {
   const command = ['--command', `echo ${words}; exec sleep infinity`]
-  return readGpulab(layout, ['deploy', '--name', name, '--template', 'ubuntu-22.04', '--gpu-type', gpuType, ...command])
+  return readGpulab(layout, [
+    'deploy',
+    '--name',
+    name,
+    '--template',
+    'ubuntu-22.04',
+    '--gpu-type',
+    gpuType,
+    ...command,
+  ])
 }
 
 async function waitUntilRunning(show: () => Promise<Container>, signal: AbortSignal): Promise<Container> {
@@ -68,7 +100,10 @@ async function waitUntilRunning(show: () => Promise<Container>, signal: AbortSig
     return container.status === 'running' || container.status === 'failed'
   }
   await waitUntil(settled, { timeoutMs: 120_000, signal })
-  check(container.status === 'running', `it is ${container.status}: ${container.status_reason?.message ?? 'no reason'}`)
+  check(
+    container.status === 'running',
+    `it is ${container.status}: ${container.status_reason?.message ?? 'no reason'}`,
+  )
   return container
 }
 
@@ -76,7 +111,10 @@ async function listGpus(layout: StateLayout, container: Container): Promise<stri
   const result = await readGpulab<ExecResult>(layout, ['exec', name, '--', 'nvidia-smi', '-L'])
   const lines = result.stdout.trim().split('\n')
   check(result.exit_code === 0 && lines.length === 1, `nvidia-smi showed "${result.stdout.trim()}"`)
-  check(lines[0]?.includes(container.gpus[0]?.uuid ?? '-') === true, 'nvidia-smi shows another GPU than inspect')
+  check(
+    lines[0]?.includes(container.gpus[0]?.uuid ?? '-') === true,
+    'nvidia-smi shows another GPU than inspect',
+  )
   return lines[0] ?? ''
 }
 

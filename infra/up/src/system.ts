@@ -57,11 +57,26 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
   const standIns = await step(
     'images',
     (note) => prepareImages(layout, dockerHost, { note, signal }),
-    (images) => (Object.keys(images).length > 0 ? 'stand-ins, since no registry is reachable' : 'from the registry'),
+    (images) =>
+      Object.keys(images).length > 0 ? 'stand-ins, since no registry is reachable' : 'from the registry',
   )
-  await step('cli', () => untilAborted(buildCli(), signal), (built) => (built ? 'built' : 'up to date'))
-  const apiKey = await step('account', () => untilAborted(ensureAccount(layout), signal), () => accountEmail)
-  const apiPart = parts.use(await step('api', () => startApi(layout, port, signal), () => apiUrl))
+  await step(
+    'cli',
+    () => untilAborted(buildCli(), signal),
+    (built) => (built ? 'built' : 'up to date'),
+  )
+  const apiKey = await step(
+    'account',
+    () => untilAborted(ensureAccount(layout), signal),
+    () => accountEmail,
+  )
+  const apiPart = parts.use(
+    await step(
+      'api',
+      () => startApi(layout, port, signal),
+      () => apiUrl,
+    ),
+  )
   const ended = [engine.ended, apiPart.ended]
   if (nvidiaSmi !== undefined) ended.push(parts.use(await startAgent(layout, target)).ended)
   const api = connectApi(apiUrl, apiKey)
@@ -70,7 +85,11 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     () => waitForHost(api, { gpuCount: engine.gpuCount, ended: Promise.race(ended), signal }),
     (found) => `${layout.hostName}, ${found.map(({ name, total }) => `${total}x ${name}`).join(', ')}`,
   )
-  await step('login', () => untilAborted(logIn(layout, apiUrl, apiKey), signal), () => layout.cliConfig)
+  await step(
+    'login',
+    () => untilAborted(logIn(layout, apiUrl, apiKey), signal),
+    () => layout.cliConfig,
+  )
 
   const owned = parts.move()
   return {

@@ -28,10 +28,14 @@ function apiEnvironment(layout: StateLayout, port: number): NodeJS.ProcessEnv {
 export async function ensureAccount(layout: StateLayout): Promise<string> {
   const known = await findSecret(layout.apiKeyFile)
   if (known !== undefined) return known
-  const { exitCode, stdout, stderr } = await tryCommand(nodeBinary, [program, 'bootstrap', '--email', accountEmail], {
-    timeoutMs: 90_000,
-    env: apiEnvironment(layout, 0),
-  })
+  const { exitCode, stdout, stderr } = await tryCommand(
+    nodeBinary,
+    [program, 'bootstrap', '--email', accountEmail],
+    {
+      timeoutMs: 90_000,
+      env: apiEnvironment(layout, 0),
+    },
+  )
   if (exitCode !== 0) throw new Error(`The account could not be made. ${stderr.trim()}`)
   const apiKey = stdout.trim()
   await writeSecret(layout.apiKeyFile, apiKey)

@@ -12,13 +12,20 @@ const sources = ['apps/cli', 'packages/contract', 'packages/transport', 'pnpm-lo
 export async function buildCli(): Promise<boolean> {
   const fingerprint = await hashSources()
   if ((await readFile(stamp, 'utf8').catch(() => '')) === fingerprint) return false
-  const { scripts } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { scripts: { build: string } }
+  const { scripts } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+    scripts: { build: string }
+  }
   const bins = [join(folder, 'node_modules/.bin'), join(checkout, 'node_modules/.bin'), process.env['PATH']]
-  const { exitCode, stdout, stderr } = await tryCommand('sh', ['-c', 'cd "$1" && eval "$2"', 'sh', folder, scripts.build], {
-    timeoutMs: 120_000,
-    env: { ...process.env, PATH: bins.join(':') },
-  })
-  if (exitCode !== 0) throw new Error(`The CLI could not be built; this is what the build said:\n${stdout}${stderr}`)
+  const { exitCode, stdout, stderr } = await tryCommand(
+    'sh',
+    ['-c', 'cd "$1" && eval "$2"', 'sh', folder, scripts.build],
+    {
+      timeoutMs: 120_000,
+      env: { ...process.env, PATH: bins.join(':') },
+    },
+  )
+  if (exitCode !== 0)
+    throw new Error(`The CLI could not be built; this is what the build said:\n${stdout}${stderr}`)
   await writeFile(stamp, fingerprint)
   return true
 }
@@ -36,7 +43,7 @@ async function hashSources(): Promise<string> {
 async function listFiles(path: string): Promise<string[]> {
   const entries = await readdir(path, { withFileTypes: true })
   const kept = entries.filter(({ name }) => name !== 'node_modules' && name !== 'dist')
-  const lists = kept.map((entry) => {
+  const lists = kept.map(async (entry) => {
     const file = join(path, entry.name)
     if (entry.isDirectory()) return listFiles(file)
     return entry.isFile() ? [file] : []

@@ -33,7 +33,8 @@ export interface EngineOptions {
 export async function openEngine(layout: StateLayout, options: EngineOptions): Promise<RunningEngine> {
   const gpuCount = parseGpuSpec(options.gpus).reduce((sum, { count }) => sum + count, 0)
   const machine = await findMachineEngine(options.env)
-  if (machine) return (await useRealGpus(machine)) ?? startHostContainer(layout, { ...options, machine, gpuCount })
+  if (machine)
+    return (await useRealGpus(machine)) ?? startHostContainer(layout, { ...options, machine, gpuCount })
   if (process.getuid?.() !== 0) {
     throw new Error(
       'No Docker Engine answers and only root can start one; run this as root, or start Docker and set DOCKER_HOST.',
@@ -42,7 +43,10 @@ export async function openEngine(layout: StateLayout, options: EngineOptions): P
   return startOwn(layout, options, gpuCount)
 }
 
-async function useRealGpus({ dockerHost, hasNvidiaRuntime }: MachineEngine): Promise<RunningEngine | undefined> {
+async function useRealGpus({
+  dockerHost,
+  hasNvidiaRuntime,
+}: MachineEngine): Promise<RunningEngine | undefined> {
   const hasToolkit = hasNvidiaRuntime || (await findProgram('nvidia-container-runtime-hook')) !== undefined
   if (!hasToolkit || (await findProgram('nvidia-smi')) === undefined) return undefined
   const { exitCode, stdout } = await tryCommand('nvidia-smi', ['-L'])
@@ -74,7 +78,9 @@ async function startOwn(
     dockerHost: engine.dockerHost,
     nvidiaSmi: engine.nvidiaSmi,
     gpuCount,
-    ended: watchProcess(engine.pid, watch.signal).then(() => `The Docker Engine ended; see ${layout.engineDir}/dockerd.log.`),
+    ended: watchProcess(engine.pid, watch.signal).then(
+      () => `The Docker Engine ended; see ${layout.engineDir}/dockerd.log.`,
+    ),
     [Symbol.asyncDispose]: async () => {
       watch.abort()
       await engine.stop({ keepContainers })

@@ -19,7 +19,13 @@ export async function runFirstContainer(
   let last = ''
   const attempt = async (): Promise<boolean> => {
     await ensureRunning(layout, gpuType, note)
-    const { exitCode, stdout, stderr } = await tryGpulab(layout, ['exec', firstContainer, '--', 'nvidia-smi', '-L'])
+    const { exitCode, stdout, stderr } = await tryGpulab(layout, [
+      'exec',
+      firstContainer,
+      '--',
+      'nvidia-smi',
+      '-L',
+    ])
     last = stderr.trim()
     if (exitCode === 0) shown = stdout.trim()
     return exitCode === 0
@@ -30,7 +36,11 @@ export async function runFirstContainer(
   return shown
 }
 
-async function ensureRunning(layout: StateLayout, gpuType: string, note: (text: string) => void): Promise<void> {
+async function ensureRunning(
+  layout: StateLayout,
+  gpuType: string,
+  note: (text: string) => void,
+): Promise<void> {
   const containers = await readGpulab<Container[]>(layout, ['ls'])
   const known = containers.find(({ name }) => name === firstContainer)
   if (known?.status === 'running') return

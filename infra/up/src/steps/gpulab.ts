@@ -11,7 +11,13 @@ export function tryGpulab(
 ): Promise<CommandResult> {
   return tryCommand(join(cliFolder, 'gpulab'), args, {
     timeoutMs: 330_000,
-    env: { PATH: process.env['PATH'], HOME: layout.stateDir, GPULAB_CONFIG: layout.cliConfig, CI: 'true', ...env },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: layout.stateDir,
+      GPULAB_CONFIG: layout.cliConfig,
+      CI: 'true',
+      ...env,
+    },
   })
 }
 

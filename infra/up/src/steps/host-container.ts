@@ -17,7 +17,10 @@ export async function startHostContainer(
   { machine, gpus, gpuCount, note, signal }: EngineOptions & { machine: MachineEngine; gpuCount: number },
 ): Promise<RunningEngine> {
   const docker = machine.dockerHost
-  const images = await untilAborted(ensureImages({ dockerHost: docker, keys: ['gpu-host'], log: note }), signal)
+  const images = await untilAborted(
+    ensureImages({ dockerHost: docker, keys: ['gpu-host'], log: note }),
+    signal,
+  )
   note('starting the simulated host')
   await rm(layout.apiSocket, { force: true })
   const waitForApi = 'until [ -S "$1" ]; do sleep 0.1; done; shift; exec "$@"'
@@ -69,7 +72,8 @@ async function waitForEnd(docker: string, id: string): Promise<string> {
     idleMs: 0,
   }).then(
     ({ StatusCode }) => `exit code ${StatusCode}`,
-    (error: Error) => (error instanceof EngineError ? error.message : `its engine went away: ${error.message}`),
+    (error: Error) =>
+      error instanceof EngineError ? error.message : `its engine went away: ${error.message}`,
   )
   const lines = await callEngine(docker, `/containers/${id}/logs?stdout=1&stderr=1&tail=8`)
     .then(({ body }) => readText(body))

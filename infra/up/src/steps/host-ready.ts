@@ -18,7 +18,9 @@ export async function waitForHost(
     if (present.reduce((sum, { total }) => sum + total, 0) >= gpuCount) return present
     if (end !== undefined) throw new Error(end)
     if (performance.now() > deadline) {
-      throw new Error(`The host did not show its ${gpuCount} GPUs within ${limitMs / 1000} seconds; see the agent's log.`)
+      throw new Error(
+        `The host did not show its ${gpuCount} GPUs within ${limitMs / 1000} seconds; see the agent's log.`,
+      )
     }
     await delay(100, undefined, { signal })
   }

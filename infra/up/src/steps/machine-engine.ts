@@ -18,7 +18,9 @@ export async function findMachineEngine(env: NodeJS.ProcessEnv): Promise<Machine
   const sockets = ['/var/run/docker.sock', join(env['XDG_RUNTIME_DIR'] ?? '/nonexistent', 'docker.sock')]
   for (const dockerHost of [env['DOCKER_HOST'], ...sockets.map((socket) => `unix://${socket}`)]) {
     if (!dockerHost?.startsWith('unix:///')) continue
-    const info = await callEngineJson<EngineInfo>(dockerHost, '/info', { idleMs: 10_000 }).catch(() => undefined)
+    const info = await callEngineJson<EngineInfo>(dockerHost, '/info', { idleMs: 10_000 }).catch(
+      () => undefined,
+    )
     if (info === undefined || (await isOurs(dockerHost, info))) continue
     return { dockerHost, hasNvidiaRuntime: 'nvidia' in (info.Runtimes ?? {}) }
   }
