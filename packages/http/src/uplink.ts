@@ -20,6 +20,7 @@ export function acceptUplink(socket: Duplex, head: Buffer): ClientHttp2Session {
     `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${uplinkProtocol}\r\n\r\n`,
   )
   if (head.length > 0) socket.unshift(head)
+  closeAtEnd(socket)
   const session = http2.connect('http://host', { createConnection: () => socket, maxSessionMemory, settings })
   session.on('error', () => session.destroy())
   widen(session)
@@ -111,11 +112,17 @@ export function createUplinkServer(app: Server): UplinkServer {
   return {
     serve: async (socket) => {
       await app.ready()
+      closeAtEnd(socket)
       server.emit('connection', socket)
       if (!socket.destroyed) await once(socket, 'close').catch(() => {})
     },
     close: () => sessions.forEach((session) => session.destroy()),
   }
+}
+
+/** An HTTP/2 session goes on waiting on a connection that its peer has ended. */
+function closeAtEnd(socket: Duplex): void {
+  socket.once('end', () => socket.destroy())
 }
 
 /** HTTP/2 alone notices a dead peer too late; both ends ask. */
