@@ -112,13 +112,17 @@ async function look(deps: Deps, last: Snapshot['containers'], signal: AbortSigna
 }
 
 /** The engine's events say when to look; what they say else is not relied on. */
-async function keepListening({ engine, changed, firewall, log }: Deps, signal: AbortSignal): Promise<void> {
+async function keepListening(
+  { engine, changed, firewall, log, reconciler }: Deps,
+  signal: AbortSignal,
+): Promise<void> {
   const backoff = createBackoff(100, 2000)
   for (;;) {
     try {
       const events = followEvents(engine, signal)
       changed.raise()
-      for await (const _ of events) changed.raise()
+      // The end of a container's own task is looked at anyway; before that a look only slows the task down.
+      for await (const uuid of events) if (!reconciler.isBusy(uuid)) changed.raise()
       signal.throwIfAborted()
       log.info('the stream of engine events has ended')
     } catch (error) {

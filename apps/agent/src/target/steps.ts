@@ -63,8 +63,10 @@ const executors: Executors = {
     tell('Stopped')
   },
   create: async (deps, { container }, { tell, signal }) => {
-    const image = await deps.images.ensure(container.image, tell, signal)
-    const network = await deps.networks.ensure(container.team_uuid)
+    const [image, network] = await Promise.all([
+      deps.images.ensure(container.image, tell, signal),
+      deps.networks.ensure(container.team_uuid),
+    ])
     signal.throwIfAborted()
     const { injection, ulimits } = deps
     const spec = toContainerSpec(container, { image, network, injection, ulimits: ulimits.current() })

@@ -25,13 +25,14 @@ export async function placeContainer(
       const free = gpuType === null ? [] : await listFreeGpus(tx, hostUuid, gpuType)
       if (free.length < gpuCount) return false
 
-      await insertContainer(tx, { ...row, hostUuid, targetVersion: await bumpTarget(tx, hostUuid) })
-      await insertLeases(tx, free.slice(0, gpuCount), {
-        containerUuid: row.uuid,
-        generation: 1,
-        leasedAt: row.createdAt,
-      })
-      await announceStatus(tx, row.uuid, { status: 'deploying', reason: null }, row.createdAt)
+      const targetVersion = await bumpTarget(tx, hostUuid)
+      const leasedAt = row.createdAt
+      // One connection runs them in this order; sent together they cost one round trip.
+      await Promise.all([
+        insertContainer(tx, { ...row, hostUuid, targetVersion }),
+        insertLeases(tx, free.slice(0, gpuCount), { containerUuid: row.uuid, generation: 1, leasedAt }),
+        announceStatus(tx, row.uuid, { status: 'deploying', reason: null }, row.createdAt),
+      ])
       return true
     })
     if (placed) return

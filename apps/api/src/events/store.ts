@@ -8,13 +8,14 @@ export type NewEvent = Omit<typeof events.$inferInsert, 'id'>
 /** Stores events and wakes whoever follows them, once the transaction commits. Repeated lines are dropped. */
 export async function insertEvents(db: Queries, rows: readonly NewEvent[]): Promise<void> {
   if (rows.length === 0) return
-  await db
-    .insert(events)
-    .values([...rows])
-    .onConflictDoNothing()
-  for (const uuid of new Set(rows.map(({ containerUuid }) => containerUuid))) {
-    await db.execute(sql`select pg_notify('gpulab_event', ${uuid})`)
-  }
+  const containerUuids = [...new Set(rows.map(({ containerUuid }) => containerUuid))]
+  await Promise.all([
+    db
+      .insert(events)
+      .values([...rows])
+      .onConflictDoNothing(),
+    ...containerUuids.map((uuid) => db.execute(sql`select pg_notify('gpulab_event', ${uuid})`)),
+  ])
 }
 
 /** Remembers the status that users have been told, with the event that tells them. */

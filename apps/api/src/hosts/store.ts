@@ -73,12 +73,14 @@ export async function updateHost(
 
 /** Makes a new version of a locked host's target and wakes its agent, once the transaction commits. */
 export async function bumpTarget(tx: Transaction, uuid: string): Promise<number> {
-  const [row] = await tx
-    .update(hosts)
-    .set({ targetVersion: sql`${hosts.targetVersion} + 1` })
-    .where(eq(hosts.uuid, uuid))
-    .returning({ version: hosts.targetVersion })
+  const [[row]] = await Promise.all([
+    tx
+      .update(hosts)
+      .set({ targetVersion: sql`${hosts.targetVersion} + 1` })
+      .where(eq(hosts.uuid, uuid))
+      .returning({ version: hosts.targetVersion }),
+    tx.execute(sql`select pg_notify('gpulab_target', ${uuid})`),
+  ])
   if (!row) throw new Error(`Host ${uuid} vanished`)
-  await tx.execute(sql`select pg_notify('gpulab_target', ${uuid})`)
   return row.version
 }
