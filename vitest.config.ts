@@ -3,6 +3,8 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const exclude = [...configDefaults.exclude, '**/dist/**', '**/.gpulab/**']
 const suffixes = ['**/*.db.test.ts', '**/*.docker.test.ts', '**/*.e2e.test.ts']
 const postgres = 'packages/testing/src/postgres-global-setup.ts'
+const engine = 'packages/testing/src/engine-global-setup.ts'
+const builtCli = 'infra/up/src/cli-global-setup.ts'
 
 export default defineConfig({
   test: {
@@ -25,6 +27,7 @@ export default defineConfig({
           name: 'docker',
           include: ['**/*.docker.test.ts'],
           exclude,
+          globalSetup: [engine],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -35,6 +38,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['tests/**/*.e2e.test.ts'],
           exclude,
+          globalSetup: [engine, builtCli],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,

@@ -12,7 +12,9 @@ import type { SystemInfo } from './system-info.ts'
 
 // A process that "--detach" has started talks to the one that waits for it, and has a log for the rest.
 const send = process.send?.bind(process)
-const output: Output = send ? { write: (text) => process.connected && tellParent({ text }) } : process.stderr
+const output: Output = send
+  ? { write: (text) => (process.connected ? tellParent({ text }) : process.stderr.write(text)) }
+  : process.stderr
 
 const tellParent = (message: DetachedMessage): unknown => send?.(message)
 

@@ -91,8 +91,9 @@ async function startOwn(
 // The engine is no child of ours when it was adopted, so nothing but looking tells that it ended.
 async function watchProcess(pid: number, signal: AbortSignal): Promise<void> {
   const identity = await findProcess(pid)
-  while (identity && (await isRunning(identity))) {
+  if (!identity) return
+  do {
     await delay(1000, undefined, { signal, ref: false }).catch(() => undefined)
     if (signal.aborted) return new Promise(() => {})
-  }
+  } while (await isRunning(identity))
 }
