@@ -42,7 +42,10 @@ const Environment = z.object({
   GPULAB_STAND_INS_FILE: File.optional().describe(
     'JSON: image to the stand-in used for it where no registry is reachable.',
   ),
-  GPULAB_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  GPULAB_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('debug, info (as it is), warn, error or silent.'),
 })
 
 export interface Config {
@@ -58,15 +61,35 @@ export interface Config {
   readonly logLevel: string
 }
 
-/** Names and meanings of all settings, for `--help`. */
+const toFlag = (name: string): string =>
+  name
+    .replace(/^GPULAB_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-')
+
+/** Each setting is an environment variable, and a flag if it is no secret: other users can see those. The flag wins. */
 export const settings = Object.entries(Environment.shape).map(([name, schema]) => ({
   name,
+  flag: name === 'DATABASE_URL' ? undefined : toFlag(name),
   description: schema.description ?? '',
 }))
 
+/** The environment with the flags that were given in the place of variables. */
+export const withFlags = (
+  environment: NodeJS.ProcessEnv,
+  flags: Readonly<Record<string, unknown>>,
+): NodeJS.ProcessEnv => ({
+  ...environment,
+  ...Object.fromEntries(
+    settings.flatMap(({ name, flag = '' }) => (typeof flags[flag] === 'string' ? [[name, flags[flag]]] : [])),
+  ),
+})
+
 /** Reads the environment, with all that is wrong with it in one error. No value is printed. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
-  const parsed = Environment.safeParse(environment)
+  const parsed = Environment.safeParse(environment, {
+    error: ({ input }) => (input === undefined ? 'is missing' : undefined),
+  })
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
     throw new GpulabError('config_invalid', {

@@ -4,7 +4,7 @@ import pino from 'pino'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { bootstrap } from './auth/bootstrap.ts'
-import { type Config, readConfig, settings } from './config.ts'
+import { type Config, readConfig, settings, withFlags } from './config.ts'
 import { connect } from './db/connect.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { createSignals } from './db/signals.ts'
@@ -21,8 +21,12 @@ const usage = `gpulab-api: the control plane of GPULab
   gpulab-api bootstrap --email E [--team NAME]  make the first administrator and print its API key
   gpulab-api --version | --help
 
-Settings are environment variables:
-${settings.map(({ name, description }) => `  ${name.padEnd(28)}${description}`).join('\n')}`
+Flags, or environment variables in their place:
+${settings.map(toHelpLine).join('\n')}`
+
+function toHelpLine({ name, flag, description }: (typeof settings)[number]): string {
+  return `  ${(flag === undefined ? '' : `--${flag}`).padEnd(24)}${name.padEnd(28)}${description}`
+}
 
 /** Opens the database, embedded where no other is named, with the schema up to date. */
 async function openDatabase(config: Config) {
@@ -85,6 +89,9 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      ...Object.fromEntries(
+        settings.flatMap(({ flag }) => (flag === undefined ? [] : [[flag, { type: 'string' as const }]])),
+      ),
       email: { type: 'string' },
       team: { type: 'string', default: 'default' },
       version: { type: 'boolean' },
@@ -94,8 +101,9 @@ async function main(): Promise<void> {
   const [command = 'serve'] = positionals
   if (values.version) return console.log(`gpulab-api ${version}`)
   if (values.help) return console.log(usage)
-  if (command === 'bootstrap') return makeAdministrator(readConfig(process.env), values.email, values.team)
-  if (command === 'serve') return serve(readConfig(process.env))
+  const config = (): Config => readConfig(withFlags(process.env, values))
+  if (command === 'bootstrap') return makeAdministrator(config(), values.email, values.team)
+  if (command === 'serve') return serve(config())
   throw new GpulabError('invalid_request', {
     message: `Unknown command "${command}".`,
     hint: 'See gpulab-api --help.',
@@ -105,9 +113,10 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  const failure = error as Error
+  const failure = error as Error & { code?: string }
   console.error(`gpulab-api: ${failure.message}`)
-  if (failure instanceof GpulabError && failure.hint !== undefined) console.error(failure.hint)
-  else if (!(failure instanceof GpulabError)) console.error(failure.stack)
+  if (failure instanceof GpulabError) console.error(failure.hint ?? '')
+  else if (failure.code?.startsWith('ERR_PARSE_ARGS')) console.error('See gpulab-api --help.')
+  else console.error(failure.stack)
   process.exitCode = failure instanceof GpulabError ? failure.exitCode : 1
 }
