@@ -1,0 +1,2 @@
+export { findLeftovers } from './leftovers.ts'
+export { type StateLayout, toStateLayout } from './state-layout.ts'
