@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { createLimiter } from './bounded.ts'
 import { type Config, ConfigError } from './config.ts'
+import { createExitFailures } from './containers/exit-failures.ts'
 import { createImagePuller } from './containers/image-puller.ts'
 import { createUlimits } from './containers/ulimits.ts'
 import { connectEngine, type Engine } from './docker/connect.ts'
@@ -57,6 +58,7 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
   const reconciler = createReconciler({
     engine,
     images: createImagePuller(engine),
+    exits: createExitFailures(engine),
     networks,
     claims: createGpuClaims(engine),
     ulimits: await createUlimits(),

@@ -18,16 +18,16 @@ export async function* readLogFrames(
   { follow, tail, since, until }: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<EngineFrame> {
-  const query = new URLSearchParams({
-    follow: String(follow),
-    stdout: 'true',
-    stderr: 'true',
-    timestamps: 'true',
-    tail: tail === undefined ? 'all' : String(tail),
+  const query = {
+    follow,
+    stdout: true,
+    stderr: true,
+    timestamps: true,
+    tail: tail ?? 'all',
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
-  })
-  const body = await callEngine(() => dial(engine, `/containers/${container}/logs?${query}`, signal))
+  }
+  const body = await callEngine(() => dial(engine, container, query, signal))
   try {
     yield* demux(body)
   } catch (error) {
@@ -36,13 +36,23 @@ export async function* readLogFrames(
 }
 
 /** The library's own `logs` holds a log that is not followed in memory as a whole. */
-function dial(engine: Engine, path: string, abortSignal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-  const statusCodes = { 200: true, 404: 'no such container', 409: 'conflict', 500: 'server error' }
+function dial(
+  engine: Engine,
+  container: string,
+  query: object,
+  abortSignal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
   const { modem } = engine as { modem: Modem }
+  const options = {
+    path: `/containers/${container}/logs?`,
+    method: 'GET',
+    options: query,
+    isStream: true,
+    abortSignal,
+    statusCodes: { 200: true, 404: 'no such container', 409: 'conflict', 500: 'server error' },
+  }
   return new Promise((resolve, reject) =>
-    modem.dial({ path, method: 'GET', isStream: true, abortSignal, statusCodes }, (error, body) =>
-      error ? reject(error) : resolve(body),
-    ),
+    modem.dial(options, (error, body) => (error ? reject(error) : resolve(body))),
   )
 }
 

@@ -7,10 +7,12 @@ interface FactsInput {
   readonly wanted: readonly TargetContainer[]
   readonly isBusy: (uuid: string) => boolean
   readonly failures: Pick<Failures, 'find'>
+  /** By the engine's id: why a container ended without having run its command. */
+  readonly exitFailures: ReadonlyMap<string, NonNullable<ContainerFacts['failure']>>
 }
 
 /** One row for each container that is there, is being worked on or could not be made. */
-export function toFacts({ observed, wanted, isBusy, failures }: FactsInput): ContainerFacts[] {
+export function toFacts({ observed, wanted, isBusy, failures, exitFailures }: FactsInput): ContainerFacts[] {
   const failureOf = new Map(
     wanted.flatMap((wish) => {
       const failure = failures.find(wish)
@@ -32,7 +34,7 @@ export function toFacts({ observed, wanted, isBusy, failures }: FactsInput): Con
         exit_code: container.exitCode,
         oom_killed: container.oomKilled,
         gpu_uuids: [...container.gpuUuids],
-        failure: failureOf.get(keyOf(container)) ?? null,
+        failure: failureOf.get(keyOf(container)) ?? exitFailures.get(container.id) ?? null,
       })),
     ...wanted
       .filter((wish) => !present.has(keyOf(wish)) && (isBusy(wish.uuid) || failureOf.has(keyOf(wish))))

@@ -1,6 +1,7 @@
 import type { ContainerFacts, Target, TargetContainer } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
+import type { ExitFailures } from '../containers/exit-failures.ts'
 import { StepFailure } from '../containers/failure.ts'
 import { type ObservedContainer, toObserved } from '../containers/labels.ts'
 import { listContainers } from '../docker/containers.ts'
@@ -25,6 +26,7 @@ import { runStep, type StepDeps } from './steps.ts'
 
 export interface ReconcilerDeps extends StepDeps {
   readonly log: FastifyBaseLogger
+  readonly exits: ExitFailures
   /** A line for the deployment log of a container. */
   tell(uuid: string, line: string): void
   /** Something is other than the last look said. */
@@ -169,9 +171,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       const targetVersion = target?.version ?? -1
       const start = moment
       const listed = await listContainers(deps.engine)
+      const observed = listed.map(toObserved).filter((container) => container !== undefined)
+      const exitFailures = await deps.exits.explain(observed)
       // What is still to do would not be begun, and so not be seen as busy.
       stopping.signal.throwIfAborted()
-      const observed = listed.map(toObserved).filter((container) => container !== undefined)
       const byUuid = Map.groupBy(observed, ({ uuid }) => uuid)
       const wasBusy = (uuid: string): boolean => tasks.has(uuid) || (marks.get(uuid)?.at ?? 0) > start
       // Their tasks ended while the engine was asked: only another look can tell.
@@ -189,6 +192,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         wanted: [...wanted.values(), ...dropped],
         isBusy: (uuid) => busy.has(uuid),
         failures,
+        exitFailures,
       })
       return { targetVersion, containers }
     },

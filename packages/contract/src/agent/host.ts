@@ -26,7 +26,13 @@ export const host = {
     scope: 'host',
     body: ExecOptions.extend({ container_uuid: Uuid }),
     result: json(ExecResult),
-    errors: ['container_not_found', 'container_not_running', 'command_failed', 'engine_unavailable'],
+    errors: [
+      'container_not_found',
+      'container_not_running',
+      'command_failed',
+      'engine_unavailable',
+      'exec_outcome_unknown',
+    ],
   }),
   logs: endpoint({
     method: 'GET',

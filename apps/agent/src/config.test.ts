@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { ConfigError, readConfig, settingsHelp } from './config.ts'
+
+const least = { GPULAB_API_URL: 'https://api.example.com', GPULAB_HOST_TOKEN_FILE: '/token' }
+
+describe('the configuration', () => {
+  it('needs an address and a token', () => {
+    expect(readConfig([], least)).toMatchObject({
+      apiUrl: 'https://api.example.com',
+      engineSocket: '/var/run/docker.sock',
+      agentSocket: '/run/gpulab/agent.sock',
+      bridgePrefix: 'gl',
+      firewallChain: 'GPULAB',
+      firewall: true,
+      insecure: false,
+      gpuInjection: 'nvidia',
+      addressPool: undefined,
+    })
+  })
+
+  it('takes flags before the environment, and an empty variable for none', () => {
+    const env = {
+      ...least,
+      GPULAB_BRIDGE_PREFIX: 'aa',
+      GPULAB_LOG_LEVEL: '',
+      DOCKER_HOST: 'unix:///run/d.sock',
+    }
+    expect(readConfig(['--bridge-prefix', 'bb', '--firewall=off'], env)).toMatchObject({
+      bridgePrefix: 'bb',
+      logLevel: 'info',
+      engineSocket: '/run/d.sock',
+      firewall: false,
+    })
+  })
+
+  it('names all problems at once', () => {
+    const env = {
+      GPULAB_API_URL: 'ftp://x',
+      GPULAB_BRIDGE_PREFIX: 'too-long',
+      DOCKER_HOST: 'tcp://x',
+      GPULAB_ADDRESS_POOL: 'x',
+    }
+    const read = () => readConfig([], env)
+    expect(read).toThrow(ConfigError)
+    for (const part of [
+      '--api-url',
+      'HOST_TOKEN_FILE (--host-token-file): is missing',
+      'BRIDGE_PREFIX',
+      'DOCKER_HOST',
+      'ADDRESS_POOL',
+    ]) {
+      expect(read).toThrow(part)
+    }
+    expect(() => readConfig(['--nonsense'], least)).toThrow(/nonsense/)
+  })
+
+  it('sends no token over plain http to other machines', () => {
+    const remote = { ...least, GPULAB_API_URL: 'http://api.example.com' }
+    expect(() => readConfig([], remote)).toThrow(/plain http/)
+    expect(readConfig([], { ...remote, GPULAB_INSECURE: 'true' }).insecure).toBe(true)
+    for (const url of ['http://127.0.0.1:1', 'unix:/run/api.sock']) {
+      expect(readConfig([], { ...least, GPULAB_API_URL: url }).apiUrl).toBe(url)
+    }
+  })
+
+  it('is listed in the help', () => {
+    expect(settingsHelp()).toContain('--api-url')
+  })
+})

@@ -1,0 +1,59 @@
+import type { ContainerFacts } from '@gpulab/contract'
+import type { Engine } from '../docker/connect.ts'
+import { EngineError } from '../docker/errors.ts'
+import { readLogFrames } from '../docker/logs.ts'
+import type { ObservedContainer } from './labels.ts'
+
+type Failure = NonNullable<ContainerFacts['failure']>
+
+export interface ExitFailures {
+  /** Why containers ended without having run their command, by id. */
+  explain(containers: readonly ObservedContainer[]): Promise<ReadonlyMap<string, Failure>>
+}
+
+const readMs = 5000
+const tailRecords = 3
+// The engine starts its own init first, so a command that does not exist shows only in what that writes.
+const initFailure = /^\S+ \[FATAL tini \(\d+\)\] exec (.*) failed: (.*)$/m
+
+/** Each exit is looked into once: exit codes 126 and 127 may be the command's own. */
+export function createExitFailures(engine: Engine): ExitFailures {
+  let known = new Map<string, Failure | undefined>()
+  return {
+    explain: async (containers) => {
+      const next = new Map<string, Failure | undefined>()
+      const found = new Map<string, Failure>()
+      for (const container of containers) {
+        if (container.exitCode !== 126 && container.exitCode !== 127) continue
+        const exit = `${container.id} ${container.finishedAt}`
+        const failure = known.has(exit) ? known.get(exit) : await readFailure(engine, container)
+        next.set(exit, failure)
+        if (failure) found.set(container.id, failure)
+      }
+      known = next
+      return found
+    },
+  }
+}
+
+async function readFailure(engine: Engine, { id }: ObservedContainer): Promise<Failure | undefined> {
+  const options = { follow: false, tail: tailRecords }
+  let text = ''
+  try {
+    for await (const { payload } of readLogFrames(engine, id, options, AbortSignal.timeout(readMs))) {
+      text += payload.toString('utf8')
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    // It may just be going away; the exit code says enough.
+    return undefined
+  }
+  return toExitFailure(text)
+}
+
+export function toExitFailure(log: string): Failure | undefined {
+  const [, program, reason] = initFailure.exec(log) ?? []
+  if (program === undefined || reason === undefined) return undefined
+  const message = `The command could not be started: "${program.slice(0, 500)}": ${reason.slice(0, 200)}.`
+  return { code: 'command_not_startable', message }
+}

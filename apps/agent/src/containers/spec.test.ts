@@ -1,0 +1,125 @@
+import type { TargetContainer } from '@gpulab/contract'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type SpecOptions, toContainerSpec } from './spec.ts'
+
+const uuid = '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a10'
+const container: TargetContainer = {
+  uuid,
+  generation: 3,
+  desired: 'running',
+  start_after: null,
+  name: 'My.Trainer_1',
+  team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
+  image: 'ubuntu:22.04',
+  command: ['python', 'train.py'],
+  env: { A: '1' },
+  gpu_uuids: ['GPU-1', 'GPU-2'],
+  memory_bytes: 1 << 30,
+  cpus: 1.5,
+}
+const options: SpecOptions = {
+  image: { id: 'sha256:1', env: [], command: ['bash'], entrypoint: [] },
+  network: 'gl-team',
+  injection: 'nvidia',
+  ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+}
+
+describe('a container', () => {
+  const spec = toContainerSpec(container, options)
+  it('is named and labelled so that it is found again', () => {
+    expect(spec.name).toBe(`gpulab-${uuid}-g3`)
+    expect(spec.Hostname).toBe('my-trainer-1')
+    expect(spec.Labels).toEqual({
+      'ai.gpulab.container': uuid,
+      'ai.gpulab.generation': '3',
+      'ai.gpulab.team': container.team_uuid,
+      'ai.gpulab.gpus': 'GPU-1,GPU-2',
+    })
+  })
+
+  it('gets its limits', () => {
+    expect(spec.HostConfig).toMatchObject({
+      Memory: 1 << 30,
+      MemorySwap: 1 << 30,
+      NanoCpus: 1.5e9,
+      ShmSize: 1 << 29,
+      Ulimits: options.ulimits,
+      NetworkMode: 'gl-team',
+    })
+    const unlimited = toContainerSpec({ ...container, memory_bytes: 0, cpus: null }, options).HostConfig
+    expect(unlimited).not.toHaveProperty('Memory')
+    expect(unlimited).not.toHaveProperty('NanoCpus')
+  })
+
+  it('gets exactly its GPUs, in either way', () => {
+    expect(spec.HostConfig?.DeviceRequests).toEqual([
+      { Driver: 'nvidia', DeviceIDs: ['GPU-1', 'GPU-2'], Capabilities: [['gpu', 'compute', 'utility']] },
+    ])
+    expect(toContainerSpec(container, { ...options, injection: 'cdi' }).HostConfig?.DeviceRequests).toEqual([
+      { Driver: 'cdi', DeviceIDs: ['nvidia.com/gpu=GPU-1', 'nvidia.com/gpu=GPU-2'] },
+    ])
+    expect(toContainerSpec({ ...container, gpu_uuids: [] }, options).HostConfig?.DeviceRequests).toEqual([])
+  })
+})
+
+describe('whatever is asked for', () => {
+  const text = fc.string({ maxLength: 20 })
+  const wishes = fc.record({
+    name: text,
+    image: text,
+    command: fc.oneof(fc.constant(null), fc.array(text, { minLength: 1, maxLength: 3 })),
+    env: fc.dictionary(
+      fc.oneof(text, fc.constantFrom('NVIDIA_VISIBLE_DEVICES', 'LD_PRELOAD', 'Privileged')),
+      text,
+    ),
+    gpu_uuids: fc.array(fc.string({ minLength: 1, maxLength: 20 }), { maxLength: 2 }),
+    memory_bytes: fc.nat(),
+    cpus: fc.oneof(fc.constant(null), fc.double({ min: 0, max: 64, noNaN: true })),
+  })
+  const allowed = new Set([
+    'Privileged',
+    'SecurityOpt',
+    'CapDrop',
+    'CapAdd',
+    'PidsLimit',
+    'Memory',
+    'MemorySwap',
+    'NanoCpus',
+    'ShmSize',
+    'Ulimits',
+    'OomScoreAdj',
+    'Init',
+    'IpcMode',
+    'CgroupnsMode',
+    'NetworkMode',
+    'PublishAllPorts',
+    'RestartPolicy',
+    'LogConfig',
+    'DeviceRequests',
+  ])
+
+  it('the rights stay the same', () => {
+    fc.assert(
+      fc.property(wishes, (fields) => {
+        const { HostConfig = {}, Env = [] } = toContainerSpec({ ...container, ...fields }, options)
+        expect(Object.keys(HostConfig).filter((key) => !allowed.has(key))).toEqual([])
+        expect(HostConfig).toMatchObject({
+          Privileged: false,
+          SecurityOpt: ['no-new-privileges:true'],
+          CapDrop: ['ALL'],
+          IpcMode: 'private',
+          NetworkMode: 'gl-team',
+          PublishAllPorts: false,
+          RestartPolicy: { Name: 'no' },
+          Init: true,
+        })
+        expect(HostConfig.CapAdd).not.toContain('NET_RAW')
+        expect(HostConfig.CapAdd).not.toContain('SYS_ADMIN')
+        const visible = Env.filter((entry) => entry.startsWith('NVIDIA_VISIBLE_DEVICES='))
+        expect(visible).toEqual([`NVIDIA_VISIBLE_DEVICES=${fields.gpu_uuids.join(',') || 'void'}`])
+        expect(Env.some((entry) => entry.startsWith('LD_PRELOAD='))).toBe(false)
+      }),
+    )
+  })
+})
