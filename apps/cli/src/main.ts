@@ -22,9 +22,6 @@ process.stderr.on(
   onPipeError(() => {}),
 )
 
-// Node's own warnings (NO_COLOR beside FORCE_COLOR) are not for users, and standard error may have to be JSON alone.
-process.removeAllListeners('warning')
-
 const argv = process.argv.slice(2)
 if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
   process.stderr.write(`gpulab: Node ${nodeMajorMin} or newer is needed; this is ${process.version}.\n`)
