@@ -31,6 +31,7 @@ describe('the options of up', () => {
   it.each([
     [['--port', 'http'], '"http" is not a port'],
     [['--port', '70000'], '"70000" is not a port'],
+    [['--gpus', 'many'], '"many" is not a GPU specification'],
     [['--bogus'], "Unknown option '--bogus'"],
     [['now'], "Unexpected argument 'now'"],
     [['--smoke', '--detach'], '--smoke runs in a temporary folder'],

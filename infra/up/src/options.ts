@@ -1,3 +1,4 @@
+import { parseGpuSpec } from '@gpulab/simulated-host'
 import { parseArgs } from 'node:util'
 import { defaultStateDir } from './state-layout.ts'
 
@@ -36,6 +37,7 @@ export function readUpOptions(args: readonly string[], env: NodeJS.ProcessEnv): 
   if (values.smoke && (values.detach || values.state !== undefined)) {
     throw new Error('--smoke runs in a temporary folder and ends by itself; leave out --state and --detach.')
   }
+  parseGpuSpec(values.gpus)
   return {
     stateDir: values.state ?? defaultStateDir(env, process.getuid?.() === 0),
     port: toPort(values.port),
