@@ -25,15 +25,18 @@ const stallMs = 300_000
 export function createImagePuller(engine: Engine): ImagePuller {
   const pulls = new Map<string, Pull>()
 
+  const forget = (reference: string, entry: Pull): void => {
+    if (pulls.get(reference) === entry) pulls.delete(reference)
+  }
   const startPull = (reference: string): Pull => {
     const listeners = new Set<(line: string) => void>()
     const controller = new AbortController()
     const tell = (line: string): void => listeners.forEach((listener) => listener(line))
-    const done = pull(engine, reference, tell, controller).finally(() => pulls.delete(reference))
-    // Those who wait get the failure; there may be none left.
-    done.catch(() => {})
+    const done = pull(engine, reference, tell, controller)
     const entry = { listeners, controller, done }
     pulls.set(reference, entry)
+    // Those who wait get the failure; there may be none left.
+    done.catch(() => {}).finally(() => forget(reference, entry))
     return entry
   }
 
@@ -49,7 +52,11 @@ export function createImagePuller(engine: Engine): ImagePuller {
         await orAbort(entry.done, signal)
       } finally {
         entry.listeners.delete(onLine)
-        if (entry.listeners.size === 0) entry.controller.abort()
+        if (entry.listeners.size === 0) {
+          // Whoever comes next must not share its end.
+          forget(reference, entry)
+          entry.controller.abort()
+        }
       }
       const image = await findImage(engine, name)
       if (!image)
