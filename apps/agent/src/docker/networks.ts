@@ -1,5 +1,4 @@
 import type Docker from 'dockerode'
-import { teamLabel } from '../containers/labels.ts'
 import type { Engine } from './connect.ts'
 import { callEngine, hasStatus } from './errors.ts'
 
@@ -29,8 +28,6 @@ export async function listNetworks(engine: Engine): Promise<EngineNetwork[]> {
   const options = { abortSignal: AbortSignal.timeout(callMs) } as Docker.NetworkListOptions
   return (await callEngine(() => engine.listNetworks(options))).map(toNetwork)
 }
-
-export const isTeamNetwork = ({ labels }: EngineNetwork): boolean => labels[teamLabel] !== undefined
 
 export async function createNetwork(engine: Engine, spec: NetworkSpec): Promise<void> {
   await callEngine(() =>
