@@ -44,6 +44,15 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      {
+        test: {
+          name: 'bench',
+          include: ['tests/**/*.bench.ts'],
+          exclude,
+          globalSetup: [engine, builtCli],
+          fileParallelism: false,
+        },
+      },
     ],
   },
 })

@@ -35,7 +35,7 @@ export function quantile(values: readonly number[], q: number): number {
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
 
 /** The pairs' ratios and differences, since the machine drifts between pairs. */
-export function describe({ name, ours, peer }: Comparison): string {
+export function describeComparison({ name, ours, peer }: Comparison): string {
   const pairs = ours.map((time, n) => ({ time, other: peer[n] ?? Number.NaN }))
   const ratio = median(pairs.map(({ time, other }) => time / other))
   const over = median(pairs.map(({ time, other }) => time - other))

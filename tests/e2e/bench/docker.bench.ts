@@ -1,33 +1,48 @@
-import { api, type Container, createClient } from '@gpulab/contract'
+import { api, type Client, type Container, createClient } from '@gpulab/contract'
 import { createHttpTransport } from '@gpulab/transport'
 import type Docker from 'dockerode'
 import { once } from 'node:events'
+import { it } from 'vitest'
 import { run } from '../src/service.ts'
 import { startSystem, type System } from '../src/start-system.ts'
-import { type Comparison, compare, describe, header, timeOf } from './measure.ts'
+import { type Comparison, compare, describeComparison, header, timeOf } from './measure.ts'
 
 const image = { template: 'ubuntu-22.04' }
 const keepAlive = 'while :; do sleep 3600; done'
 
-await using system = await startSystem()
-const client = createClient(api, createHttpTransport({ url: system.apiUrl }), {
-  headers: { 'api-key': system.apiKey },
-})
-const { image: reference } = await deploy('bench')
-const [own] = await system.listOwn()
-const dockerId = own?.Id ?? ''
-const { uuid } = await system.json<Container>('inspect', 'bench')
-
-console.log(header)
-for (const comparison of [benchExec, benchExecProcess, benchDeploy, benchLogLatency]) {
-  console.log(describe(await comparison(system)))
+/** What every comparison works on. */
+interface Bench {
+  readonly system: System
+  readonly client: Client<typeof api>
+  /** A container that runs, for us and for Docker, and its image. */
+  readonly uuid: string
+  readonly dockerId: string
+  readonly reference: string
 }
-console.log(`
-Medians and 95th percentiles of runs in turn, one machine, one process each way unless it says otherwise;
-"over" and "ratio" are medians of the pairs. docker: the Engine's API (exec and deploy: create, start, inspect).`)
+
+it('beside docker', { timeout: 600_000 }, async () => {
+  await using system = await startSystem()
+  const headers = { 'api-key': system.apiKey }
+  const client = createClient(api, createHttpTransport({ url: system.apiUrl }), { headers })
+  const { uuid, image: reference } = await deploy(client, 'bench')
+  const [own] = await system.listOwn()
+  const bench = { system, client, uuid, reference, dockerId: own?.Id ?? '' }
+
+  const rows: string[] = []
+  for (const comparison of [benchExec, benchExecProcess, benchDeploy, benchLogLatency]) {
+    rows.push(describeComparison(await comparison(bench)))
+  }
+  process.stdout.write(`
+${header}
+${rows.join('\n')}
+
+Milliseconds; runs in turn on one machine. "over" and "ratio" are medians of the pairs. docker: the Engine's API
+(exec; create, start and inspect for the deploy), or the docker command where it says so.
+`)
+})
 
 /** Deploys and waits for `running` by the event stream, as the CLI does. */
-async function deploy(name: string): Promise<Container> {
+async function deploy(client: Bench['client'], name: string): Promise<Container> {
   const container = await client.containers.create({
     body: { name, ...image, memory_bytes: 2 ** 30, command: keepAlive },
   })
@@ -41,14 +56,14 @@ async function deploy(name: string): Promise<Container> {
   throw new Error(`${name} did not start`)
 }
 
-async function benchExec({ docker }: System): Promise<Comparison> {
+async function benchExec({ client, uuid, system, dockerId }: Bench): Promise<Comparison> {
   return compare('exec true, warm client', 40, {
     ours: () => timeOf(() => client.exec.run({ params: { uuid }, body: { command: ['true'] } })),
-    peer: () => timeOf(() => dockerExec(docker)),
+    peer: () => timeOf(() => dockerExec(system.docker, dockerId)),
   })
 }
 
-async function dockerExec(docker: Docker): Promise<void> {
+async function dockerExec(docker: Docker, dockerId: string): Promise<void> {
   const exec = await docker
     .getContainer(dockerId)
     .exec({ Cmd: ['true'], AttachStdout: true, AttachStderr: true })
@@ -58,22 +73,23 @@ async function dockerExec(docker: Docker): Promise<void> {
   await exec.inspect()
 }
 
-async function benchExecProcess(): Promise<Comparison> {
-  return compare('exec true, whole CLI process', 15, {
+async function benchExecProcess({ system, uuid, dockerId }: Bench): Promise<Comparison> {
+  return compare('exec true, whole process', 15, {
     ours: () => timeOf(() => system.gpulab(['exec', uuid, '--', 'true'])),
     peer: () => timeOf(() => run('docker', ['exec', dockerId, 'true'])),
   })
 }
 
-async function benchDeploy({ docker }: System): Promise<Comparison> {
+async function benchDeploy({ client, system, reference }: Bench): Promise<Comparison> {
   // As ours, on a bridge network of its own.
+  const { docker } = system
   const network = await docker.createNetwork({ Name: `bench-${process.pid}` })
   await using _ = { [Symbol.asyncDispose]: () => network.remove() }
   let n = 0
   return await compare('deploy to running, image present', 12, {
     ours: async () => {
       const name = `bench-${++n}`
-      const time = await timeOf(() => deploy(name))
+      const time = await timeOf(() => deploy(client, name))
       await system.gpulab(['rm', name, '--force'])
       return time
     },
@@ -95,7 +111,7 @@ async function benchDeploy({ docker }: System): Promise<Comparison> {
 }
 
 /** A container prints the time in nanoseconds; the latency is the reader's clock less that. */
-async function benchLogLatency({ docker }: System): Promise<Comparison> {
+async function benchLogLatency({ client, system }: Bench): Promise<Comparison> {
   const lines = 60
   const command = `while :; do date +%s%N; sleep 0.05; done`
   const writer = await client.containers.create({
@@ -104,8 +120,8 @@ async function benchLogLatency({ docker }: System): Promise<Comparison> {
   await system.gpulab(['start', 'writer', '--wait'])
   const info = (await system.listOwn()).find(({ Names }) => Names.some((name) => name.includes(writer.uuid)))
   const [ours, peer] = await Promise.all([
-    followOurs(writer.uuid, lines),
-    followDocker(docker, info?.Id ?? '', lines),
+    followOurs(client, writer.uuid, lines),
+    followDocker(system.docker, info?.Id ?? '', lines),
   ])
   return { name: 'logs --follow, line to reader', ours, peer }
 }
@@ -114,7 +130,7 @@ function latencyOf(line: string): number {
   return performance.timeOrigin + performance.now() - Number(line.trim()) / 1e6
 }
 
-async function followOurs(writer: string, lines: number): Promise<number[]> {
+async function followOurs(client: Bench['client'], writer: string, lines: number): Promise<number[]> {
   const seen: number[] = []
   const stream = await client.logs.read({ params: { uuid: writer }, query: { follow: 'true', tail: 0 } })
   for await (const { line } of stream) {
