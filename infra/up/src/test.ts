@@ -51,7 +51,14 @@ async function main(signal: AbortSignal): Promise<number> {
   const outcomes: Outcome[] = []
   {
     await using sandbox = await openSandbox()
-    const env = { ...process.env, CI: 'true', TMPDIR: sandbox.folder, PATH: `${bin}:${process.env['PATH']}` }
+    const env = {
+      ...process.env,
+      CI: 'true',
+      DO_NOT_TRACK: '1',
+      ...(!process.stdout.isTTY && { NO_COLOR: '1' }),
+      TMPDIR: sandbox.folder,
+      PATH: `${bin}:${process.env['PATH']}`,
+    }
     for (const step of steps) {
       signal.throwIfAborted()
       process.stdout.write(`\n── ${step}\n`)
