@@ -9,6 +9,8 @@ import { claimState, findRun, forget } from './run-file.ts'
 import { type StateLayout, toStateLayout } from './state-layout.ts'
 import { cleanUpAfterAgent } from './steps/agent.ts'
 import { removeHostContainer } from './steps/host-container.ts'
+import { endContainers } from './steps/machine-containers.ts'
+import { findMachineEngine } from './steps/machine-engine.ts'
 
 const stopLimitMs = 120_000
 
@@ -28,7 +30,7 @@ async function main(): Promise<number> {
   await using claim = await claimState(layout)
   if (!claim)
     throw new Error(`A new system was started in "${layout.stateDir}" meanwhile; it was left alone.`)
-  await clearLeftovers(layout)
+  await clearLeftovers(layout, { keepContainers: !options.purge })
   await forget(layout)
   if (options.purge) await rm(layout.stateDir, { recursive: true, force: true, maxRetries: 5 })
   const kept = options.purge ? 'and everything in it was removed' : 'and everything is kept'
@@ -57,18 +59,18 @@ async function stopSupervisor(layout: StateLayout): Promise<boolean> {
   return true
 }
 
-/** A supervisor that was killed could not stop its parts. Where it did, there is nothing to do. */
-async function clearLeftovers(layout: StateLayout): Promise<void> {
+/** A supervisor that was killed could not stop its parts. Where it did, there is nothing to do but to purge. */
+async function clearLeftovers(
+  layout: StateLayout,
+  { keepContainers }: { keepContainers: boolean },
+): Promise<void> {
   await endOrphans(layout)
   await removeHostContainer(layout, process.env)
   await stopEngine(layout.engineDir)
-  if (process.getuid?.() === 0) {
-    await cleanUpAfterAgent(layout, {
-      apiUrl: `unix:${layout.apiSocket}`,
-      dockerHost: process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock',
-      nvidiaSmi: 'nvidia-smi',
-    })
-  }
+  const machine = await findMachineEngine(process.env)
+  if (machine) await endContainers(layout, machine.dockerHost, { keep: keepContainers })
+  if (process.getuid?.() === 0)
+    await cleanUpAfterAgent(layout, keepContainers ? undefined : machine?.dockerHost)
 }
 
 await runProgram(main)

@@ -52,7 +52,8 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
   )
   const { dockerHost, nvidiaSmi } = engine
   const target = { apiUrl, dockerHost, nvidiaSmi: nvidiaSmi ?? '' }
-  if (nvidiaSmi !== undefined) parts.defer(() => cleanUpAfterAgent(layout, target))
+  const emptied = engine.kind === 'machine' && !keepContainers ? dockerHost : undefined
+  if (nvidiaSmi !== undefined) parts.defer(() => cleanUpAfterAgent(layout, emptied))
   parts.use(engine)
   const standIns = await step(
     'images',

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { tryCommand } from '@gpulab/images'
+import { systemPath, tryCommand } from '@gpulab/images'
 import { checkout, nodeBinary } from '../checkout.ts'
 import { startPart, type Part } from '../part.ts'
 import type { StateLayout } from '../state-layout.ts'
@@ -12,24 +12,27 @@ export interface AgentTarget {
   nvidiaSmi: string
 }
 
-/** Starts the agent on this machine. Its end also takes back what it has put beside containers. */
-export async function startAgent(layout: StateLayout, target: AgentTarget): Promise<Part> {
-  const part = await startPart({
+/** Starts the agent on this machine. */
+export function startAgent(layout: StateLayout, target: AgentTarget): Promise<Part> {
+  return startPart({
     name: 'The agent',
     command: nodeBinary,
     args: [agentProgram],
     env: { PATH: systemPath(), ...agentEnvironment(layout, target) },
     logFile: join(layout.logsDir, 'agent.log'),
   })
-  const stop = async (): Promise<void> => {
-    await part[Symbol.asyncDispose]()
-    await cleanUpAfterAgent(layout, target)
-  }
-  return { ...part, [Symbol.asyncDispose]: stop }
 }
 
-/** Removes the firewall rules of an agent that ran on this machine, also of one that was killed. */
-export async function cleanUpAfterAgent(layout: StateLayout, target: AgentTarget): Promise<void> {
+/**
+ * Removes the firewall rules of an agent that ran on this machine, also of one that was killed; and its networks from
+ * the engine that is named. Containers that stay need theirs.
+ */
+export async function cleanUpAfterAgent(layout: StateLayout, dockerHost?: string): Promise<void> {
+  const target = {
+    apiUrl: `unix:${layout.apiSocket}`,
+    dockerHost: dockerHost ?? `unix://${layout.runDir}/no-engine.sock`,
+    nvidiaSmi: 'nvidia-smi',
+  }
   const { exitCode, stderr } = await tryCommand(nodeBinary, [agentProgram, 'cleanup'], {
     env: { PATH: systemPath(), ...agentEnvironment(layout, target) },
     timeoutMs: 60_000,
@@ -50,5 +53,3 @@ export function agentEnvironment(layout: StateLayout, target: AgentTarget): Reco
     DOCKER_HOST: target.dockerHost,
   }
 }
-
-const systemPath = (): string => [process.env['PATH'], '/usr/sbin', '/sbin'].join(':')

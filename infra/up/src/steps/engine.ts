@@ -4,6 +4,7 @@ import { ensureEngineInstalled, parseGpuSpec, startEngine } from '@gpulab/simula
 import { findProcess, isRunning } from '../processes.ts'
 import type { StateLayout } from '../state-layout.ts'
 import { startHostContainer } from './host-container.ts'
+import { endContainers } from './machine-containers.ts'
 import { findMachineEngine, type MachineEngine } from './machine-engine.ts'
 
 /** What runs the containers: an engine of ours, this machine's, or one inside a container of this machine's. */
@@ -33,8 +34,10 @@ export interface EngineOptions {
 export async function openEngine(layout: StateLayout, options: EngineOptions): Promise<RunningEngine> {
   const gpuCount = parseGpuSpec(options.gpus).reduce((sum, { count }) => sum + count, 0)
   const machine = await findMachineEngine(options.env)
-  if (machine)
-    return (await useRealGpus(machine)) ?? startHostContainer(layout, { ...options, machine, gpuCount })
+  if (machine) {
+    const hostOptions = { ...options, machine, gpuCount }
+    return (await useRealGpus(layout, machine, options)) ?? startHostContainer(layout, hostOptions)
+  }
   if (process.getuid?.() !== 0) {
     throw new Error(
       'No Docker Engine answers and only root can start one; run this as root, or start Docker and set DOCKER_HOST.',
@@ -43,10 +46,11 @@ export async function openEngine(layout: StateLayout, options: EngineOptions): P
   return startOwn(layout, options, gpuCount)
 }
 
-async function useRealGpus({
-  dockerHost,
-  hasNvidiaRuntime,
-}: MachineEngine): Promise<RunningEngine | undefined> {
+async function useRealGpus(
+  layout: StateLayout,
+  { dockerHost, hasNvidiaRuntime }: MachineEngine,
+  { keepContainers }: EngineOptions,
+): Promise<RunningEngine | undefined> {
   const hasToolkit = hasNvidiaRuntime || (await findProgram('nvidia-container-runtime-hook')) !== undefined
   if (!hasToolkit || (await findProgram('nvidia-smi')) === undefined) return undefined
   const { exitCode, stdout } = await tryCommand('nvidia-smi', ['-L'])
@@ -59,7 +63,7 @@ async function useRealGpus({
     gpuCount,
     // Not ours to watch: the agent waits until it is back.
     ended: new Promise(() => {}),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => endContainers(layout, dockerHost, { keep: keepContainers }),
   }
 }
 
