@@ -29,7 +29,8 @@ export async function runServer(options: RunOptions): Promise<Postmaster & { ado
     signal.throwIfAborted()
     const running = await findPostmaster(layout.clusterDir)
     if (running) {
-      if (running.status === 'ready' && (await answers(running.port, signal))) return { ...running, adopted: true }
+      if (running.status === 'ready' && (await answers(running.port, signal)))
+        return { ...running, adopted: true }
       await wait(10, undefined, { signal })
       continue
     }

@@ -66,7 +66,11 @@ async function start(options: StartPostgresOptions, signal: AbortSignal): Promis
   if (version !== undefined) checkVersion(layout, version, binaries)
   const password = await readOrCreatePassword(layout.passwordFile, version !== undefined)
   if (version === undefined) await createCluster({ layout, binaries, user, password, durable, signal })
-  const { pid, port: actualPort, adopted } = await runServer({ layout, binaries, user, port, durable, signal })
+  const {
+    pid,
+    port: actualPort,
+    adopted,
+  } = await runServer({ layout, binaries, user, port, durable, signal })
   const stop = (): Promise<void> => stopPostmaster(layout.clusterDir, pid)
   return {
     url: `postgres://${superuser}:${password}@127.0.0.1:${actualPort}/postgres`,
