@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endProcess, findProcess } from './processes.ts'
+import { cleanUpAfterAgent } from './steps/agent.ts'
 
 /** A temporary folder for everything that a test run makes, with what it takes to leave nothing behind. */
 export interface Sandbox extends AsyncDisposable {
@@ -18,10 +19,13 @@ export async function openSandbox(): Promise<Sandbox> {
 
 /** Tests end what they start; this is for those that were killed. */
 async function clear(folder: string): Promise<void> {
-  await endUsers(folder, (argv) => !/(^|\/)(dockerd|containerd)/.test(argv))
-  for (const engine of await findEngines(folder))
+  // Engines are stopped in their own way, with what they have mounted.
+  const users = await endUsers(folder, ({ argv }) => !/(^|\/)(dockerd|containerd)/.test(argv))
+  for (const engine of await findEngines(folder)) {
     await stopEngine(engine, { keepContainers: false, graceSeconds: 0 })
+  }
   await endUsers(folder, () => true)
+  for (const agent of listAgents(users)) await cleanUpAfterAgent(agent)
   await rm(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
@@ -38,16 +42,36 @@ async function findEngines(folder: string): Promise<string[]> {
   return found
 }
 
+interface User {
+  argv: string
+  environment: string[]
+}
+
 /** Ends the processes that were started for something in the folder, as their arguments or their environment show. */
-async function endUsers(folder: string, matches: (argv: string) => boolean): Promise<void> {
+async function endUsers(folder: string, matches: (user: User) => boolean): Promise<User[]> {
+  const ended: User[] = []
   const ancestors = await listAncestors()
   for (const pid of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry)).map(Number)) {
     const read = (name: string): Promise<string> => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
-    const [argv, environment] = [await read('cmdline'), await read('environ')]
-    if (ancestors.has(pid) || !`${argv}\0${environment}`.includes(folder) || !matches(argv)) continue
+    const user = { argv: await read('cmdline'), environment: (await read('environ')).split('\0') }
+    const isUser = user.argv.includes(folder) || user.environment.some((line) => line.includes(folder))
+    if (ancestors.has(pid) || !isUser || !matches(user)) continue
     const identity = await findProcess(pid)
     if (identity) await endProcess(identity, 5000)
+    ended.push(user)
   }
+  return ended
+}
+
+/** Names of what the agents among them made on this machine. */
+function listAgents(users: readonly User[]): { firewallChain: string; bridgePrefix: string }[] {
+  const agents = users.flatMap(({ environment }) => {
+    const find = (name: string) =>
+      environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1)
+    const [firewallChain, bridgePrefix] = [find('GPULAB_FIREWALL_CHAIN'), find('GPULAB_BRIDGE_PREFIX')]
+    return firewallChain && bridgePrefix ? [{ firewallChain, bridgePrefix }] : []
+  })
+  return [...new Map(agents.map((agent) => [agent.firewallChain, agent])).values()]
 }
 
 async function listAncestors(): Promise<Set<number>> {

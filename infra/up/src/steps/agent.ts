@@ -27,14 +27,18 @@ export function startAgent(layout: StateLayout, target: AgentTarget): Promise<Pa
  * Removes the firewall rules of an agent that ran on this machine, also of one that was killed; and its networks from
  * the engine that is named. Containers that stay need theirs.
  */
-export async function cleanUpAfterAgent(layout: StateLayout, dockerHost?: string): Promise<void> {
-  const target = {
-    apiUrl: `unix:${layout.apiSocket}`,
-    dockerHost: dockerHost ?? `unix://${layout.runDir}/no-engine.sock`,
-    nvidiaSmi: 'nvidia-smi',
+export async function cleanUpAfterAgent(
+  { bridgePrefix, firewallChain }: Pick<StateLayout, 'bridgePrefix' | 'firewallChain'>,
+  dockerHost = 'unix:///nonexistent/docker.sock',
+): Promise<void> {
+  const env = {
+    PATH: systemPath(),
+    GPULAB_BRIDGE_PREFIX: bridgePrefix,
+    GPULAB_FIREWALL_CHAIN: firewallChain,
+    DOCKER_HOST: dockerHost,
   }
   const { exitCode, stderr } = await tryCommand(nodeBinary, [agentProgram, 'cleanup'], {
-    env: { PATH: systemPath(), ...agentEnvironment(layout, target) },
+    env,
     timeoutMs: 60_000,
   })
   if (exitCode !== 0) throw new Error(`What the agent left could not be removed: ${stderr.trim()}`)
