@@ -121,6 +121,21 @@ describe('a container', () => {
     await host.converge()
   })
 
+  it('that was stopped before it was made can be started still', async () => {
+    const { uuid } = await api.client.containers.create({ body: { image: 'x', gpu_type: rtx } })
+    await api.client.containers.stop({ params: { uuid } })
+    await host.converge()
+    expect(await api.client.containers.get({ params: { uuid } })).toMatchObject({
+      status: 'stopped',
+      gpus: [],
+    })
+    expect((await api.client.containers.start({ params: { uuid } })).gpus).toHaveLength(1)
+    await host.converge()
+    expect(await statusOf(uuid)).toBe('running')
+    await api.client.containers.remove({ params: { uuid } })
+    await host.converge()
+  })
+
   it('cannot start while another one has its card', async () => {
     const first = await api.client.containers.create({ body: { image: 'x', gpu_type: rtx } })
     await host.converge()

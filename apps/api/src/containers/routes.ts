@@ -2,15 +2,8 @@ import { api } from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
-import {
-  createContainer,
-  pageContainers,
-  removeContainer,
-  restartContainer,
-  showContainer,
-  startContainer,
-  stopContainer,
-} from './service.ts'
+import { removeContainer, restartContainer, startContainer, stopContainer } from './lifecycle.ts'
+import { createContainer, pageContainers, showContainer } from './service.ts'
 
 export function containerRoutes(serve: Serve<Principal>, deps: Deps): void {
   const { containers } = api

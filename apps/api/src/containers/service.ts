@@ -1,31 +1,21 @@
 import { type Container, type CreateContainer, GpulabError, type Status } from '@gpulab/contract'
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
-import type { Queries, Transaction } from '../db/connect.ts'
+import type { Queries } from '../db/connect.ts'
 import { isDuplicate } from '../db/errors.ts'
 import { decodeCursor, encodeCursor, toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
-import { announceStatus } from '../events/store.ts'
 import { requireGpuType } from '../gpus/service.ts'
-import { bumpTarget, lockHost } from '../hosts/store.ts'
-import { leaseAgain } from '../leases/service.ts'
-import { decrypt, encrypt } from '../secrets/encryption.ts'
+import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
 import { placeContainer } from './place-container.ts'
-import { statusOf } from './status.ts'
-import {
-  type ContainerRecord,
-  findContainer,
-  listContainers,
-  type NewContainer,
-  updateContainer,
-} from './store.ts'
-import { shownStatus, toContainer } from './view.ts'
+import { present } from './present.ts'
+import { type ContainerRecord, findContainer, listContainers, type NewContainer } from './store.ts'
+import { shownStatus } from './view.ts'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
 
 const defaultMemoryBytes = 4 * 2 ** 30
-const mask = '********'
 
 const notFound = (uuid: string): GpulabError =>
   new GpulabError('container_not_found', {
@@ -149,88 +139,3 @@ export async function pageContainers(
 }
 
 const positionOf = ({ row }: ContainerRecord) => ({ at: row.createdAt, uuid: row.uuid })
-
-export const stopContainer = (deps: Parts, principal: Principal, uuid: string): Promise<Container> =>
-  changeIntent(deps, principal, uuid, async (record) => {
-    const { status } = statusOf(record.intent, record.facts)
-    if (status === 'stopped' || status === 'stopping') return undefined
-    if (status === 'failed' || status === 'deleting') throw wrongState(record, 'stop')
-    return { desired: 'stopped' }
-  })
-
-export const startContainer = (deps: Parts, principal: Principal, uuid: string): Promise<Container> =>
-  changeIntent(deps, principal, uuid, async (record, tx) => {
-    const { row, intent, facts } = record
-    const { status } = statusOf(intent, facts)
-    if (['running', 'starting', 'deploying', 'restarting'].includes(status)) return undefined
-    if (facts?.state !== 'exited' || (status !== 'stopped' && status !== 'failed'))
-      throw wrongState(record, 'start')
-    const { uuid: containerUuid, generation, gpuType } = row
-    if (gpuType !== null && record.gpus.length === 0) {
-      await leaseAgain(tx, { containerUuid, generation, gpuType, leasedAt: deps.clock.now() })
-    }
-    return { desired: 'running', startAfter: facts.startedAt }
-  })
-
-export const restartContainer = (deps: Parts, principal: Principal, uuid: string): Promise<Container> =>
-  changeIntent(deps, principal, uuid, async (record) => {
-    const { status } = statusOf(record.intent, record.facts)
-    if (status === 'restarting') return undefined
-    if (status !== 'running') throw wrongState(record, 'restart')
-    return { startAfter: record.facts?.startedAt ?? null }
-  })
-
-export async function removeContainer(deps: Parts, principal: Principal, uuid: string): Promise<void> {
-  await changeIntent(deps, principal, uuid, async ({ row }) =>
-    row.desired === 'deleted' ? undefined : { desired: 'deleted' },
-  )
-}
-
-function wrongState(record: ContainerRecord, verb: string): GpulabError {
-  const { status } = statusOf(record.intent, record.facts)
-  const { name } = record.row
-  return new GpulabError('container_wrong_state', {
-    message: `Container ${name} is ${status}; it cannot ${verb} from there.`,
-    hint:
-      status === 'failed'
-        ? `gpulab inspect ${name} says why; gpulab rm ${name} removes it.`
-        : `Wait: gpulab inspect ${name} shows when that is over.`,
-    details: { status },
-  })
-}
-
-/**
- * Decides on a container while its host is locked, so that no report or other request comes between. The host gets a
- * new target version with every change; `decide` gives undefined when all is as wanted already.
- */
-async function changeIntent(
-  deps: Parts,
-  principal: Principal,
-  uuid: string,
-  decide: (record: ContainerRecord, tx: Transaction) => Promise<Partial<NewContainer> | undefined>,
-): Promise<Container> {
-  const { row } = await getRecord(deps, principal, uuid)
-  return deps.db.transaction(async (tx) => {
-    await lockHost(tx, row.hostUuid)
-    const record = await getRecord({ db: tx }, principal, uuid)
-    const change = await decide(record, tx)
-    if (!change) return present(deps, record)
-
-    await updateContainer(tx, uuid, { ...change, targetVersion: await bumpTarget(tx, row.hostUuid) })
-    const changed = await getRecord({ db: tx }, principal, uuid)
-    await announceStatus(tx, uuid, statusOf(changed.intent, changed.facts), deps.clock.now())
-    return present(deps, await getRecord({ db: tx }, principal, uuid))
-  })
-}
-
-function present({ config, clock }: Parts, record: ContainerRecord, showEnv = false): Container {
-  const env = readEnv(config, record)
-  const shown = showEnv ? env : Object.fromEntries(Object.keys(env).map((key) => [key, mask]))
-  return toContainer(record, { now: clock.now(), proxyUrl: config.proxyUrl, env: shown })
-}
-
-/** The container's own environment variables, decrypted. */
-export const readEnv = (
-  { encryptionKey }: Pick<Deps['config'], 'encryptionKey'>,
-  { row }: ContainerRecord,
-): Record<string, string> => JSON.parse(decrypt(encryptionKey, row.env, row.uuid)) as Record<string, string>

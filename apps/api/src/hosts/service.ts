@@ -1,6 +1,6 @@
 import { type DeployLog, GpulabError, type Hello, type Target, targetWaitSeconds } from '@gpulab/contract'
 import type { HostPrincipal } from '../auth/authenticate.ts'
-import { readEnv } from '../containers/service.ts'
+import { readEnv } from '../containers/present.ts'
 import { wishOf } from '../containers/status.ts'
 import { type ContainerRecord, listContainersOfHost } from '../containers/store.ts'
 import type { Deps } from '../deps.ts'

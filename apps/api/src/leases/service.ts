@@ -1,28 +1,38 @@
 import { GpulabError } from '@gpulab/contract'
 import { hostSilenceMs } from '../containers/view.ts'
 import type { Transaction } from '../db/connect.ts'
-import { filterFree, insertLeases, listLastGpus } from './store.ts'
+import { filterFree, insertLeases, listFreeGpus, listLastGpus } from './store.ts'
 
 /** Hosts that were heard of since then can be given work. */
 export const aliveSince = (now: Date): Date => new Date(now.getTime() - hostSilenceMs)
 
+/** Who leases, and what of. */
+export interface LeaseRequest {
+  readonly uuid: string
+  readonly hostUuid: string
+  readonly generation: number
+  readonly gpuType: string
+  readonly gpuCount: number
+  /** Whether its container exists on the host. */
+  readonly wasMade: boolean
+  readonly leasedAt: Date
+}
+
 /**
- * Leases a stopped container's cards again, on its locked host. They must be the very cards it was made with: the
+ * Leases a stopped container's cards again, on its locked host. Once it was made they must be the very same cards: the
  * engine fixes a container's devices when it is made.
  */
-export async function leaseAgain(
-  tx: Transaction,
-  holder: { containerUuid: string; generation: number; gpuType: string; leasedAt: Date },
-): Promise<void> {
-  const { containerUuid, generation, gpuType, leasedAt } = holder
-  const wanted = await listLastGpus(tx, containerUuid, generation)
-  const free = await filterFree(tx, wanted)
-  if (free.length < wanted.length) {
+export async function leaseAgain(tx: Transaction, request: LeaseRequest): Promise<void> {
+  const { uuid: containerUuid, hostUuid, generation, gpuType, gpuCount, wasMade, leasedAt } = request
+  const free = wasMade
+    ? await filterFree(tx, await listLastGpus(tx, containerUuid, generation))
+    : await listFreeGpus(tx, hostUuid, gpuType)
+  if (free.length < gpuCount) {
     throw new GpulabError('no_capacity', {
-      message: `${wanted.length - free.length} of its ${wanted.length} ${gpuType} is in use by another container.`,
+      message: `${gpuCount - free.length} of its ${gpuCount} ${gpuType} is in use by another container.`,
       hint: 'Try again later, or deploy a new container: gpulab gpus types shows what is free.',
-      details: { gpu_type: gpuType, wanted: wanted.length, free: free.length },
+      details: { gpu_type: gpuType, wanted: gpuCount, free: free.length },
     })
   }
-  await insertLeases(tx, free, { containerUuid, generation, leasedAt })
+  await insertLeases(tx, free.slice(0, gpuCount), { containerUuid, generation, leasedAt })
 }
