@@ -5,7 +5,7 @@ import { accountRoutes } from './account/routes.ts'
 import { authenticate, authenticateHost } from './auth/authenticate.ts'
 import { containerRoutes } from './containers/routes.ts'
 import { ping } from './db/connect.ts'
-import { findDatabaseAway } from './db/errors.ts'
+import { translateDatabaseError } from './db/errors.ts'
 import type { Deps } from './deps.ts'
 import { eventRoutes } from './events/routes.ts'
 import { execRoutes } from './exec/routes.ts'
@@ -20,7 +20,7 @@ import { uplinkRoutes } from './uplinks/routes.ts'
 export function createApp(deps: Deps): Server {
   const app = createServer({
     logger: deps.log,
-    translate: findDatabaseAway,
+    translate: translateDatabaseError,
     ...(deps.config.tls && { tls: deps.config.tls }),
   })
   const serve = createServe(app, (request: FastifyRequest, scope: Scope) =>

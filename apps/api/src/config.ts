@@ -10,6 +10,14 @@ const File = z.string().transform((path, context) => {
     return z.NEVER
   }
 })
+const JsonFile = File.transform((content, context) => {
+  try {
+    return z.record(z.string(), z.string()).parse(JSON.parse(content.toString()))
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not a JSON object of texts' })
+    return z.NEVER
+  }
+})
 const SecretFile = File.transform((content) => content.toString('utf8').trim()).refine(
   (text) => text.length >= 16,
   {
@@ -39,9 +47,19 @@ const Environment = z.object({
   }).describe('A file with 64 hexadecimal digits, that secrets are encrypted with.'),
   GPULAB_HOST_TOKEN_FILE: SecretFile.describe('A file with the token that GPU hosts show.'),
   GPULAB_PROXY_URL: z.url().optional().describe("The gateway's domain, as in https://proxy.example.com."),
-  GPULAB_STAND_INS_FILE: File.optional().describe(
+  GPULAB_STAND_INS_FILE: JsonFile.optional().describe(
     'JSON: image to the stand-in used for it where no registry is reachable.',
   ),
+  GPULAB_REGISTRIES: z
+    .string()
+    .default('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean),
+    )
+    .describe('Registries by address or local name that images may come from, with commas: 10.0.0.5:5000.'),
   GPULAB_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -58,6 +76,8 @@ export interface Config {
   readonly hostToken: string
   readonly proxyUrl: URL | undefined
   readonly standIns: Readonly<Record<string, string>>
+  /** Registries that are allowed although they are addresses or local names. */
+  readonly registries: readonly string[]
   readonly logLevel: string
 }
 
@@ -113,9 +133,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     encryptionKey: Buffer.from(env.GPULAB_ENCRYPTION_KEY_FILE, 'hex'),
     hostToken: env.GPULAB_HOST_TOKEN_FILE,
     proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
-    standIns: z
-      .record(z.string(), z.string())
-      .parse(JSON.parse(env.GPULAB_STAND_INS_FILE?.toString() ?? '{}')),
+    standIns: env.GPULAB_STAND_INS_FILE ?? {},
+    registries: env.GPULAB_REGISTRIES,
     logLevel: env.GPULAB_LOG_LEVEL,
   }
 }

@@ -8,7 +8,6 @@ import { type Config, readConfig, settings, withFlags } from './config.ts'
 import { connect } from './db/connect.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { createSignals } from './db/signals.ts'
-import type { Deps } from './deps.ts'
 import { seedGpuTypes } from './gpus/seed.ts'
 import { listen } from './listen.ts'
 import { seedTemplates } from './templates/seed.ts'
@@ -28,61 +27,72 @@ function toHelpLine({ name, flag, description }: (typeof settings)[number]): str
   return `  ${(flag === undefined ? '' : `--${flag}`).padEnd(24)}${name.padEnd(28)}${description}`
 }
 
-/** Opens the database, embedded where no other is named, with the schema up to date. */
-async function openDatabase(config: Config) {
+/** Opens the database, embedded where no other is named, with the schema up to date. Closed with the stack. */
+async function openDatabase(config: Config, stack: AsyncDisposableStack) {
   const server =
     config.databaseUrl === undefined ? await startPostgres({ dataDir: config.dataDir }) : undefined
+  // An administrator's command may have found the server of a running API.
+  if (server && !server.adopted) stack.defer(() => server.stop())
   const url = config.databaseUrl ?? server?.url ?? ''
   await migrateDatabase(url)
   const connection = connect(url)
-  return {
-    ...connection,
-    close: async () => {
-      await connection.close()
-      // An administrator's command may have found the server of a running API.
-      if (server && !server.adopted) await server.stop()
-    },
-  }
+  stack.defer(() => connection.close())
+  return { ...connection, pid: server?.pid }
 }
 
 async function serve(config: Config): Promise<void> {
+  await using stack = new AsyncDisposableStack()
   const log = pino({
     level: config.logLevel,
     redact: ['req.headers["api-key"]', 'req.headers.authorization'],
   })
-  const database = await openDatabase(config)
-  const { db, sql } = database
+  const { db, sql, pid } = await openDatabase(config, stack)
   await seedGpuTypes({ db })
   await seedTemplates({ db, config })
   const signals = await createSignals(sql)
   const uplinks = createUplinks()
-  const deps: Deps = { config, db, signals, uplinks, clock: { now: () => new Date() }, log }
-  const app = createApp(deps)
+  const app = createApp({ config, db, signals, uplinks, clock: { now: () => new Date() }, log })
+  stack.defer(() => app.close())
   const closeListeners = await listen(app, config.listen)
+  stack.defer(() => {
+    signals.close()
+    uplinks.close()
+    closeListeners()
+  })
   log.info({ version, listen: config.listen }, 'ready')
+  log.info({ reason: await untilStopped(pid) }, 'stopping')
+}
 
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<NodeJS.Signals>()
-  process.once('SIGTERM', stop).once('SIGINT', stop)
-  log.info({ signal: await stopped }, 'stopping')
-  signals.close()
-  uplinks.close()
-  closeListeners()
-  await app.close()
-  await database.close()
+const watchMs = 1000
+
+/** Until a signal, or until the embedded server is gone: whoever supervises us then starts both anew. */
+async function untilStopped(databasePid: number | undefined): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  process.once('SIGTERM', resolve).once('SIGINT', resolve)
+  const watch = (): void => {
+    try {
+      if (databasePid !== undefined) process.kill(databasePid, 0)
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ESRCH') {
+        reject(
+          new GpulabError('database_unavailable', { message: 'The embedded PostgreSQL has ended.', cause }),
+        )
+      }
+    }
+  }
+  const timer = setInterval(watch, watchMs)
+  return promise.finally(() => clearInterval(timer))
 }
 
 async function makeAdministrator(config: Config, email: string | undefined, team: string): Promise<void> {
   if (!email || !/^[^@\s]+@[^@\s]+$/.test(email)) {
     throw new GpulabError('input_required', { message: 'bootstrap needs --email with an address.' })
   }
-  const { db, close } = await openDatabase(config)
-  try {
-    const { apiKey } = await bootstrap({ db, config }, { email, team })
-    console.error(`The API key of ${email}; it is shown only now:`)
-    console.log(apiKey)
-  } finally {
-    await close()
-  }
+  await using stack = new AsyncDisposableStack()
+  const { db } = await openDatabase(config, stack)
+  const { apiKey } = await bootstrap({ db, config }, { email, team })
+  console.error(`The API key of ${email}; it is shown only now:`)
+  console.log(apiKey)
 }
 
 async function main(): Promise<void> {
@@ -115,7 +125,7 @@ try {
 } catch (error) {
   const failure = error as Error & { code?: string }
   console.error(`gpulab-api: ${failure.message}`)
-  if (failure instanceof GpulabError) console.error(failure.hint ?? '')
+  if (failure instanceof GpulabError) console.error(failure.hint ?? 'See docs/operators.md.')
   else if (failure.code?.startsWith('ERR_PARSE_ARGS')) console.error('See gpulab-api --help.')
   else console.error(failure.stack)
   process.exitCode = failure instanceof GpulabError ? failure.exitCode : 1

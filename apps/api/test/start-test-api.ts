@@ -50,6 +50,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     hostToken: 'token-of-the-test-hosts',
     proxyUrl: undefined,
     standIns: { 'ubuntu:22.04': 'gpulab.invalid/standin/ubuntu:22.04' },
+    registries: [],
     logLevel: 'silent',
     ...overrides,
   }

@@ -6,6 +6,18 @@ export const Timestamp = z.iso.datetime({ precision: 3 }).or(z.iso.datetime())
 export const Bytes = z.int().min(0)
 export const Port = z.int().min(1).max(65_535)
 
+const withoutNul = (value: string): boolean => !value.includes('\0')
+
+/** What a user writes. PostgreSQL, the kernel and C all end a text at NUL. */
+export const text = (max: number) => z.string().max(max).refine(withoutNul, 'must not contain NUL')
+
+/**
+ * What a program or another machine wrote, to be shown to people: control characters become spaces and what is too
+ * long is cut, since a strange sentence must never make the whole message that carries it invalid.
+ */
+export const foreignText = (max: number) =>
+  z.string().transform((value) => value.replaceAll(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, ' ').slice(0, max))
+
 /** Names appear in URLs, labels and shells, so they stay plain. */
 export const Name = z
   .string()
@@ -15,28 +27,38 @@ export const Name = z
   )
 
 /** An image reference as `docker pull` takes it. */
-export const ImageReference = z
-  .string()
+export const ImageReference = text(512)
   .min(1)
-  .max(512)
   .regex(/^[^\s]+$/, 'an image reference has no spaces')
 
 export const EnvironmentKey = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, 'an environment variable name')
-export const Environment = z.record(EnvironmentKey, z.string().max(131_072))
 
-/** A NUL would end an argument early in every system call below. */
-const Argument = z
-  .string()
-  .max(131_071)
-  .refine((value) => !value.includes('\0'), 'must not contain NUL')
-export const Argv = z.array(Argument).min(1).max(4096)
+const environmentMaxBytes = 256 << 10
+const environmentMaxKeys = 512
+
+/** Bounded as a whole too: it travels to the host with every change of its target. */
+export const Environment = z
+  .record(EnvironmentKey, text(131_072))
+  .refine((env) => Object.keys(env).length <= environmentMaxKeys, `at most ${environmentMaxKeys} variables`)
+  .refine(
+    (env) => Object.entries(env).reduce((sum, pair) => sum + pair.join('=').length, 0) <= environmentMaxBytes,
+    `at most ${environmentMaxBytes >> 10} KiB in all`,
+  )
+
+export const Argv = z
+  .array(text(131_071))
+  .min(1)
+  .max(4096)
+  .refine((argv) => argv.join(' ').length <= 1 << 20, 'at most 1 MiB in all')
+/** A list is the argument vector; a string runs through `sh -c` as one argument. */
+export const Command = z.union([Argv, text(131_071).min(1)])
 
 /** `cursor` is opaque and comes from `next_cursor`. */
 export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(200).optional(),
+  cursor: text(200).optional(),
 })
 
 export const pageOf = <S extends z.ZodType>(item: S) =>

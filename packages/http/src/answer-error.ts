@@ -6,7 +6,9 @@ const retryAfterSeconds = 2
 /** Turns whatever a route threw into the envelope, and logs it once if it is ours to mend. */
 export function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const failure = error instanceof GpulabError ? error : toGpulabError(error)
-  if (failure.status >= 500) {
+  // Whoever has left gets no answer, and is no failure of ours.
+  const isGone = error.name === 'AbortError' && reply.raw.destroyed
+  if (failure.status >= 500 && !isGone) {
     request.log.error({ err: failure.cause ?? failure, code: failure.code }, failure.message)
   }
   if (failure.status === 429 || failure.status === 503) void reply.header('retry-after', retryAfterSeconds)

@@ -19,6 +19,7 @@ export interface ServerOptions {
 }
 
 const bodyMaxBytes = 4 << 20
+const requestTimeoutMs = 60_000
 
 /** A Fastify instance that speaks the contract: zod validation, error envelopes, request ids, upgrades as routes. */
 export function createServer({ logger, tls, translate = () => undefined }: ServerOptions): Server {
@@ -26,6 +27,8 @@ export function createServer({ logger, tls, translate = () => undefined }: Serve
     ...(logger && 'child' in logger ? { loggerInstance: logger } : { logger }),
     bodyLimit: bodyMaxBytes,
     genReqId: () => `req_${randomBytes(9).toString('base64url')}`,
+    // Of the request alone; an answer may take for ever.
+    requestTimeout: requestTimeoutMs,
     // A long poll or a followed log must not hold up a shutdown.
     forceCloseConnections: true,
     clientErrorHandler: (_error: Error, socket: Socket) => refuse(socket),
@@ -38,6 +41,7 @@ export function createServer({ logger, tls, translate = () => undefined }: Serve
     const parsed = schema.safeParse(data)
     return parsed.success ? { value: parsed.data } : { error: toInvalidRequest(parsed.error, httpPart) }
   })
+  acceptEmptyJson(app)
   for (const mediaType of ['application/octet-stream', 'application/x-tar']) {
     app.addContentTypeParser(mediaType, (_request, payload, done) => done(null, payload))
   }
@@ -45,6 +49,7 @@ export function createServer({ logger, tls, translate = () => undefined }: Serve
   app.setErrorHandler((error: Error, request, reply) =>
     answerError(translate(error) ?? error, request, reply),
   )
+  app.decorate('translateError', translate)
   app.setNotFoundHandler((request) => {
     throw new GpulabError('route_not_found', {
       message: `There is no ${request.method} ${request.url.split('?')[0]}.`,
@@ -53,6 +58,16 @@ export function createServer({ logger, tls, translate = () => undefined }: Serve
   })
   routeUpgrades(app)
   return app
+}
+
+/** Clients that always name their media type send it with requests that have no body, too. */
+function acceptEmptyJson(app: Server): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null)
+    else void parse(request, body as string, done)
+  })
 }
 
 function toInvalidRequest(error: z.ZodError, part = 'body'): GpulabError {

@@ -9,6 +9,13 @@ type EventMediaType = typeof ndjson | typeof sse
 /** So that proxies keep a quiet stream open and a dead client is noticed. */
 const keepAliveMs = 15_000
 
+export interface EventContext {
+  readonly signal: AbortSignal
+  readonly requestId: string
+  readonly log: FastifyBaseLogger
+  readonly translate: (error: unknown) => GpulabError | undefined
+}
+
 /** NDJSON unless the client asks for server-sent events. */
 export const eventMediaType = (accept = ''): EventMediaType => (accept.includes(sse) ? sse : ndjson)
 
@@ -20,7 +27,7 @@ export async function* streamEvents(
   source: AsyncIterable<unknown>,
   schema: z.ZodType,
   mediaType: EventMediaType,
-  { signal, requestId, log }: { signal: AbortSignal; requestId: string; log: FastifyBaseLogger },
+  { signal, requestId, log, translate }: EventContext,
 ): AsyncGenerator<string> {
   const encode = (value: unknown): string =>
     mediaType === sse ? `data: ${JSON.stringify(value)}\n\n` : `${JSON.stringify(value)}\n`
@@ -41,7 +48,10 @@ export async function* streamEvents(
     }
   } catch (error) {
     if (signal.aborted) return
-    const failure = error instanceof GpulabError ? error : new GpulabError('internal', { cause: error })
+    const failure =
+      error instanceof GpulabError
+        ? error
+        : (translate(error) ?? new GpulabError('internal', { cause: error }))
     if (failure.status >= 500) log.error({ err: failure.cause ?? failure }, 'event stream failed')
     yield encode(failure.toEnvelope(requestId))
   } finally {

@@ -16,7 +16,6 @@ const sharedErrors = [
   'api_key_missing',
   'api_key_invalid',
   'scope_missing',
-  'rate_limited',
   'internal',
   'database_unavailable',
 ] as const

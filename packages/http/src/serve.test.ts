@@ -315,6 +315,26 @@ describe('requests that are not understood', () => {
     })
   })
 
+  it('takes an empty body for none, whatever media type it names', async () => {
+    const headers = { 'content-type': 'application/json' }
+    expect((await fetch(`${url}/v1/things`, { method: 'DELETE', headers })).status).toBe(404)
+    expect((await fetch(`${url}/v1/things`, { method: 'PUT', headers })).status).toBe(400)
+  })
+
+  it('leaves no connection open behind a refused upgrade', async () => {
+    const { connect } = await import('node:net')
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port), allowHalfOpen: true })
+    socket.write('GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    socket.resume()
+    await once(socket, 'end')
+    // Writing into a connection that the other side has closed for good ends in a reset.
+    const closed = once(socket, 'error').catch(() => undefined)
+    const writing = setInterval(() => socket.write('x'), 20)
+    await closed
+    clearInterval(writing)
+    socket.destroy()
+  })
+
   it('answers bytes that are no HTTP', async () => {
     const { connect } = await import('node:net')
     const socket = connect((new URL(url).port as unknown as AddressInfo['port']) ?? 0, '127.0.0.1')

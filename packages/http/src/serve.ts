@@ -10,7 +10,7 @@ import {
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
-import { eventMediaType, streamEvents } from './events.ts'
+import { type EventContext, eventMediaType, streamEvents } from './events.ts'
 import { openChannel } from './open-channel.ts'
 
 /** What a handler knows of its caller. */
@@ -107,10 +107,13 @@ async function answer<P>(
         )
     case 'events': {
       const mediaType = eventMediaType(request.headers.accept)
+      const translate = request.server.getDecorator<EventContext['translate']>('translateError')
       const source = (await handle(input, context)) as AsyncIterable<unknown>
       void reply.type(mediaType).header('cache-control', 'no-store').header('x-accel-buffering', 'no')
       return reply.send(
-        Readable.from(streamEvents(source, result.schema, mediaType, context), { objectMode: false }),
+        Readable.from(streamEvents(source, result.schema, mediaType, { ...context, translate }), {
+          objectMode: false,
+        }),
       )
     }
     case 'duplex': {

@@ -21,7 +21,8 @@ export function routeUpgrades(app: FastifyInstance): void {
     const response = new ServerResponse(request)
     // Node's types ask for a net.Socket; a TLS socket or any other duplex does as well.
     response.assignSocket(socket as never)
-    response.once('finish', () => socket.end())
+    // Ended alone, a peer that never ends its own side would hold it open for good.
+    response.once('finish', () => destroySoon(socket))
     app.routing(request, response)
   })
 }
@@ -30,4 +31,8 @@ export function routeUpgrades(app: FastifyInstance): void {
 export function takeUpgrade(request: FastifyRequest, protocol: string): Upgrade | undefined {
   if (request.headers.upgrade?.toLowerCase() !== protocol) return undefined
   return upgrades.get(request.raw)
+}
+
+function destroySoon(socket: Duplex): void {
+  socket.end(() => socket.destroy())
 }

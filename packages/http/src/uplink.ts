@@ -7,10 +7,13 @@ import https, { type RequestOptions } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Server } from './create-server.ts'
 
+/** What a peer may send before we read: of one stream, and of all. */
+const streamWindowBytes = 1 << 20
 const windowBytes = 8 << 20
 /** MiB; the default of 10 kills a session that has 150 unread streams. */
 const maxSessionMemory = 512
-const settings = { initialWindowSize: windowBytes, enablePush: false }
+const settings = { initialWindowSize: streamWindowBytes, enablePush: false }
+const refusalMaxCharacters = 1 << 16
 const pingMs = 10_000
 const pongsMissedMax = 2
 
@@ -59,7 +62,7 @@ export async function dialUplink({
       }),
     ),
   )
-  request.once('response', (response) => void refusal(response).then(reject))
+  request.once('response', (response) => void refusal(response).then(reject, reject))
   request.once('upgrade', (_response, socket, head) => {
     if (head.length > 0) socket.unshift(head)
     resolve(socket)
@@ -81,7 +84,10 @@ function targetOf(url: string): RequestOptions {
 
 async function refusal(response: IncomingMessage): Promise<GpulabError> {
   let text = ''
-  for await (const chunk of response.setEncoding('utf8')) text += chunk as string
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk as string
+    if (text.length > refusalMaxCharacters) break
+  }
   return toGpulabError(
     response.statusCode ?? 500,
     await Promise.resolve(text)

@@ -25,7 +25,7 @@ describe('succeeds', () => {
       body: { template: 'tensorflow-2.15', gpu_type: rtx },
     })
     expect(created).toMatchObject({
-      name: expect.stringMatching(/^tensorflow-2\.15-[0-9a-f]{4}$/) as string,
+      name: expect.stringMatching(/^tensorflow-2\.15-[0-9a-f]{8}$/) as string,
       image: 'tensorflow/tensorflow:2.15.0-gpu',
       type: 'gpu',
       gpu_count: 1,
@@ -101,6 +101,13 @@ describe('rejects', () => {
     ['a name with a space', { image: 'x', name: 'a b' }, 'invalid_request'],
     ['a variable that is no name', { image: 'x', env: { 'A B': '1' } }, 'invalid_request'],
     ['a NUL in the command', { image: 'x', command: ['a\0b'] }, 'invalid_request'],
+    ['a registry by its address', { image: '169.254.169.254/latest/meta-data:1' }, 'invalid_request'],
+    ['a NUL in a name', { template: 'a\0' }, 'invalid_request'],
+    [
+      'more environment than a host can bear',
+      { image: 'x', env: { A: 'x'.repeat(131_000), B: 'x'.repeat(131_000), C: 'x'.repeat(1000) } },
+      'invalid_request',
+    ],
     ['a port out of range', { image: 'x', ports: [70_000] }, 'invalid_request'],
     ['an unknown template', { template: 'nope' }, 'template_not_found'],
     ['an unknown GPU type', { image: 'x', gpu_type: 'RTX 9999' }, 'gpu_type_not_found'],

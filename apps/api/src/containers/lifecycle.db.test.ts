@@ -104,7 +104,9 @@ describe('a container', () => {
   it('that cannot be made fails with the reason, once and for all', async () => {
     const { uuid } = await api.client.containers.create({ body: { image: 'no/such:1', gpu_type: rtx } })
     await host.pull()
-    host.set(uuid, { failure: { code: 'image_not_found', message: 'There is no image no/such:1.' } })
+    host.set(uuid, {
+      failure: { attempt: 1, code: 'image_not_found', message: 'There is no image no/such:1.' },
+    })
     await host.report()
     const failed = {
       status: 'failed',
@@ -117,6 +119,30 @@ describe('a container', () => {
     await host.report()
     expect(await api.client.containers.get({ params: { uuid } })).toMatchObject(failed)
     expect((await host.pull()).find((wanted) => wanted.uuid === uuid)?.desired).toBe('absent')
+    await api.client.containers.remove({ params: { uuid } })
+    await host.converge()
+  })
+
+  it('whose restart fails stays failed without its GPU, also when a new agent has forgotten why', async () => {
+    const { uuid } = await api.client.containers.create({ body: { image: 'x', gpu_type: rtx } })
+    await host.converge()
+    const { started_at: startedAt = null } = host.facts.get(uuid) ?? {}
+    await api.client.containers.restart({ params: { uuid } })
+    const wanted = (await host.pull()).find((container) => container.uuid === uuid)
+    expect(wanted).toMatchObject({ desired: 'running', start_after: startedAt, attempt: 2 })
+    const ended = { state: 'exited', started_at: startedAt, exit_code: 137 } as const
+    host.set(uuid, { ...ended, failure: { attempt: 2, code: 'gpu_lost', message: 'No\0 GPU.' } })
+    await host.report()
+    const failed = { status: 'failed', status_reason: { code: 'gpu_lost', message: 'No  GPU.' }, gpus: [] }
+    expect(await api.client.containers.get({ params: { uuid } })).toMatchObject(failed)
+    host.set(uuid, ended)
+    await host.report()
+    expect(await api.client.containers.get({ params: { uuid } })).toMatchObject(failed)
+    expect((await host.pull()).find((container) => container.uuid === uuid)?.desired).toBe('stopped')
+    expect(await freeCards()).toBe(2)
+    expect((await api.client.containers.start({ params: { uuid } })).status).toBe('starting')
+    await host.converge()
+    expect(await statusOf(uuid)).toBe('running')
     await api.client.containers.remove({ params: { uuid } })
     await host.converge()
   })

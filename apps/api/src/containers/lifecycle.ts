@@ -32,7 +32,7 @@ export const startContainer = (deps: Parts, principal: Principal, uuid: string):
       const wasMade = facts?.state === 'exited' || facts?.state === 'created'
       await leaseAgain(tx, { ...row, gpuType: row.gpuType, wasMade, leasedAt: deps.clock.now() })
     }
-    return { desired: 'running', startAfter: facts?.startedAt ?? null }
+    return { desired: 'running', startAfter: facts?.startedAt ?? null, attempt: row.attempt + 1 }
   })
 
 export const restartContainer = (deps: Parts, principal: Principal, uuid: string): Promise<Container> =>
@@ -40,7 +40,7 @@ export const restartContainer = (deps: Parts, principal: Principal, uuid: string
     const { status } = statusOf(record.intent, record.facts)
     if (status === 'restarting') return undefined
     if (status !== 'running') throw wrongState(record, 'restart')
-    return { startAfter: record.facts?.startedAt ?? null }
+    return { startAfter: record.facts?.startedAt ?? null, attempt: record.row.attempt + 1 }
   })
 
 export async function removeContainer(deps: Parts, principal: Principal, uuid: string): Promise<void> {

@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { requireGpuType } from '../gpus/service.ts'
 import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
+import { findRegistry, isAllowedRegistry } from './image-reference.ts'
 import { placeContainer } from './place-container.ts'
 import { present } from './present.ts'
 import { type ContainerRecord, findContainer, listContainers, type NewContainer } from './store.ts'
@@ -15,6 +16,8 @@ import { shownStatus } from './view.ts'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
 
+/** More than a page may hold. */
+const batchSize = 201
 const defaultMemoryBytes = 4 * 2 ** 30
 
 const notFound = (uuid: string): GpulabError =>
@@ -65,11 +68,12 @@ export async function createContainer(
       hint: 'Deploy without --volume.',
     })
   }
+  checkRegistry(input.image, config.registries)
   const template = input.template === undefined ? undefined : await getTemplate(deps, input.template)
   const gpuType = input.gpu_type === undefined ? null : (await requireGpuType(deps, input.gpu_type)).name
   const uuid = randomUUID()
   const now = clock.now()
-  const name = input.name ?? `${template?.name ?? 'container'}-${randomBytes(2).toString('hex')}`
+  const name = input.name ?? `${template?.name ?? 'container'}-${randomBytes(4).toString('hex')}`
   const row: Omit<NewContainer, 'hostUuid' | 'targetVersion'> = {
     uuid,
     teamUuid: principal.teamUuid,
@@ -102,6 +106,15 @@ export async function createContainer(
   return present(deps, await getRecord(deps, principal, uuid))
 }
 
+function checkRegistry(image: string | undefined, allowed: readonly string[]): void {
+  const registry = findRegistry(image ?? '')
+  if (registry === undefined || isAllowedRegistry(registry, allowed)) return
+  throw new GpulabError('invalid_request', {
+    message: `Images may not come from ${registry}: it is an address or a local name.`,
+    hint: 'Use a registry with a public name, or ask your administrator to allow it (GPULAB_REGISTRIES).',
+  })
+}
+
 /** A string is one argument of a shell's, so nothing in it is quoted or split by us. */
 const toArgv = (command: CreateContainer['command']): string[] | undefined =>
   typeof command === 'string' ? ['/bin/sh', '-c', command] : command
@@ -126,13 +139,13 @@ export async function pageContainers(
   let after = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
   // The status follows from several rows and the clock, so it is filtered here and not by the database.
   for (let more = true; more && found.length <= limit;) {
-    const batch = await listContainers(deps.db, principal.teamUuid, { name, after, limit: limit + 1 })
+    const batch = await listContainers(deps.db, principal.teamUuid, { name, after, limit: batchSize })
     found.push(
       ...batch.filter((record) => status === undefined || shownStatus(record, now).status === status),
     )
     const last = batch.at(-1)
     after = last && positionOf(last)
-    more = batch.length > limit
+    more = batch.length === batchSize
   }
   const page = toPage(found, limit, (record) => encodeCursor(positionOf(record)))
   return { ...page, items: page.items.map((record) => present(deps, record)) }

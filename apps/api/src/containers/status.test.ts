@@ -8,6 +8,7 @@ const intent = (changes: Partial<Intent> = {}): Intent => ({
   desired: 'running',
   generation: 1,
   startAfter: null,
+  attempt: 1,
   targetVersion: 5,
   ...changes,
 })
@@ -18,6 +19,7 @@ const facts = (changes: Partial<Facts> = {}): Facts => ({
   startedAt: first,
   exitCode: null,
   oomKilled: false,
+  failureAttempt: null,
   failureCode: null,
   failureMessage: null,
   targetVersion: 5,
@@ -51,7 +53,7 @@ describe('the status', () => {
     [
       'it could not be made',
       intent(),
-      absent({ failureCode: 'image_not_found', failureMessage: 'No.' }),
+      absent({ failureAttempt: 1, failureCode: 'image_not_found', failureMessage: 'No.' }),
       'failed',
       'image_not_found',
       'absent',
@@ -65,6 +67,22 @@ describe('the status', () => {
       'failed',
       'out_of_memory',
       'stopped',
+    ],
+    [
+      'a start of what had run failed',
+      intent({ startAfter: first, attempt: 2 }),
+      exited(0, { failureAttempt: 2, failureCode: 'gpu_busy', failureMessage: 'No.' }),
+      'failed',
+      'gpu_busy',
+      'stopped',
+    ],
+    [
+      'it shall start again after a failure',
+      intent({ startAfter: first, attempt: 3 }),
+      exited(0, { failureAttempt: 2, failureCode: 'gpu_busy', failureMessage: 'No.' }),
+      'starting',
+      undefined,
+      'running',
     ],
     ['it vanished', intent(), absent({ startedAt: first }), 'failed', 'container_lost', 'absent'],
     ['it shall stop', intent({ desired: 'stopped' }), facts(), 'stopping', undefined, 'stopped'],
@@ -116,7 +134,7 @@ describe('GPUs are free', () => {
   it.each<[string, Intent, Facts]>([
     ['it stopped', intent({ desired: 'stopped' }), exited(0)],
     ['it ended by itself', intent(), exited(1)],
-    ['it failed', intent(), absent({ failureCode: 'image_not_found' })],
+    ['it failed', intent(), absent({ failureAttempt: 1, failureCode: 'image_not_found' })],
     ['it is gone', intent({ desired: 'deleted' }), absent()],
     ['it vanished', intent(), absent({ startedAt: first })],
   ])('when %s', (_when, wanted, seen) => expect(isProofOfRest(wanted, seen)).toBe(true))

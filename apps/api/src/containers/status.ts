@@ -5,6 +5,7 @@ export interface Intent {
   readonly desired: 'running' | 'stopped' | 'deleted'
   readonly generation: number
   readonly startAfter: string | null
+  readonly attempt: number
   readonly targetVersion: number
 }
 
@@ -16,6 +17,7 @@ export interface Facts {
   readonly startedAt: string | null
   readonly exitCode: number | null
   readonly oomKilled: boolean
+  readonly failureAttempt: number | null
   readonly failureCode: string | null
   readonly failureMessage: string | null
   readonly targetVersion: number
@@ -47,8 +49,12 @@ const current = (intent: Intent, facts: Facts | undefined): Facts | undefined =>
 export function statusOf(intent: Intent, reported: Facts | undefined): StatusView {
   const facts = current(intent, reported)
   if (intent.desired === 'deleted') return view('deleting')
-  if (facts?.failureCode != null) {
-    return view('failed', { code: facts.failureCode, message: facts.failureMessage ?? facts.failureCode })
+  const hasFailed = facts?.failureCode != null && facts.failureAttempt === intent.attempt
+  if (hasFailed && facts.state !== 'running') {
+    return view('failed', {
+      code: facts.failureCode ?? 'failed',
+      message: facts.failureMessage ?? facts.failureCode ?? '',
+    })
   }
   const isOldRun = facts?.startedAt != null && facts.startedAt === intent.startAfter
   if (facts?.state === 'running') {

@@ -22,7 +22,8 @@ export function connect(url: string): Connection {
     max: 16,
     connect_timeout: 5,
     idle_timeout: 300,
-    backoff: () => 0,
+    // Seconds. A query waits for the next try, so this bounds how long a request hangs while the server is away.
+    backoff: (retries) => Math.min(0.1 * 2 ** retries, 1),
     onnotice: () => {},
     connection: { application_name: 'gpulab-api', statement_timeout: statementTimeoutMs, TimeZone: 'UTC' },
   })

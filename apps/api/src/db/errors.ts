@@ -23,8 +23,10 @@ function* causes(error: unknown): Generator<Error & { code?: unknown; constraint
   for (let at = error; at instanceof Error; at = at.cause) yield at
 }
 
-/** A database that does not answer, as users shall see it; undefined for any other failure. */
-export function findDatabaseAway(error: unknown): GpulabError | undefined {
+/** What users shall see of a failure of the database's; undefined for what is a mistake of ours. */
+export function translateDatabaseError(error: unknown): GpulabError | undefined {
+  // The last defence of a card; the transaction that lost has changed nothing.
+  if (isDuplicate(error, 'gpu_leases_one_holder')) return new GpulabError('no_capacity', { cause: error })
   for (const { code } of causes(error)) {
     if (typeof code === 'string' && away.has(code)) {
       return new GpulabError('database_unavailable', { hint: 'Try again in a moment.', cause: error })

@@ -1,5 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 
+const uuidShape = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** Where a page ended: the time and id of its last row. */
 export interface Position {
   readonly at: Date
@@ -12,7 +14,7 @@ export const encodeCursor = ({ at, uuid }: Position): string =>
 /** Throws `invalid_request` on anything that `encodeCursor` did not make. */
 export function decodeCursor(cursor: string): Position {
   const [time, uuid] = Buffer.from(cursor, 'base64url').toString().split(' ')
-  if (uuid === undefined || !/^\d{1,15}$/.test(time ?? '') || !/^[0-9a-f-]{36}$/.test(uuid)) {
+  if (uuid === undefined || !/^\d{1,13}$/.test(time ?? '') || !uuidShape.test(uuid)) {
     throw new GpulabError('invalid_request', { message: 'query.cursor: is not one of ours' })
   }
   return { at: new Date(Number(time)), uuid }

@@ -41,8 +41,9 @@ export async function createSignals(sql: Sql): Promise<Signals> {
             const { promise, resolve } = Promise.withResolvers<void>()
             resume = resolve
             const timer = setTimeout(resolve, timeoutMs)
-            signal.addEventListener('abort', () => resolve(), { once: true })
+            signal.addEventListener('abort', notify, { once: true })
             await promise
+            signal.removeEventListener('abort', notify)
             clearTimeout(timer)
             resume = undefined
           }

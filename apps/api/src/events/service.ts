@@ -1,6 +1,7 @@
 import { type Event, GpulabError } from '@gpulab/contract'
 import type { Principal } from '../auth/authenticate.ts'
 import { getRecord } from '../containers/service.ts'
+import { statusOf } from '../containers/status.ts'
 import type { Deps } from '../deps.ts'
 import { type EventRow, listEvents } from './store.ts'
 
@@ -26,27 +27,27 @@ export async function followEvents(
 ): Promise<AsyncIterable<Event>> {
   if (!/^\d{1,15}$/.test(cursor))
     throw new GpulabError('invalid_request', { message: 'query.cursor: is not one of ours' })
-  await getRecord({ db }, principal, uuid)
+  const { row } = await getRecord({ db }, principal, uuid)
   return (async function* () {
-    using listener = signals.listen('gpulab_event', uuid)
+    using listener = signals.listen('gpulab_event', row.uuid)
     for (let after = Number(cursor); !signal.aborted;) {
-      const rows = await listEvents(db, uuid, after)
-      for (const row of rows) {
-        if (type === undefined || row.type === type) yield toEvent(row)
-        if (follow && isLast(row, type)) return
-        after = row.id
+      const events = await listEvents(db, row.uuid, after)
+      for (const event of events) {
+        if (type === undefined || event.type === type) yield toEvent(event)
+        if (event.status === 'deleted') return
+        after = event.id
       }
-      if (rows.length > 0) continue
-      if (!follow) return
+      if (events.length > 0) continue
+      if (!follow || (type === 'deploy_log' && (await isDeployed(db, principal, row.uuid)))) return
       await listener.wait(pollMs, signal)
     }
   })()
 }
 
-function isLast({ type, status }: EventRow, only: EventRow['type'] | undefined): boolean {
-  if (type !== 'status') return false
-  if (status === 'deleted') return true
-  return only === 'deploy_log' && ['running', 'failed', 'stopped'].includes(status ?? '')
+/** Whether nothing is under way that could add to the deployment log. */
+async function isDeployed(db: Deps['db'], principal: Principal, uuid: string): Promise<boolean> {
+  const { intent, facts } = await getRecord({ db }, principal, uuid)
+  return ['running', 'failed', 'stopped'].includes(statusOf(intent, facts).status)
 }
 
 const toEvent = ({ id, at, containerUuid, type, status, reason, message }: EventRow): Event => ({

@@ -53,6 +53,21 @@ describe('exec', () => {
     })
   })
 
+  it('lets one key have only so many commands under way', async () => {
+    const { promise: waiting, resolve: go } = Promise.withResolvers<void>()
+    host.onExec = () => waiting.then(() => ({}))
+    const run = () => api.client.exec.run({ params, body: { command: 'x' } })
+    const refused: string[] = []
+    const attempts = Array.from({ length: 40 }, () =>
+      run().catch((error: { code: string }) => void refused.push(error.code)),
+    )
+    await expect.poll(() => refused, { timeout: 10_000 }).toEqual(Array(8).fill('rate_limited'))
+    go()
+    const results = await Promise.all(attempts)
+    expect(results.filter((result) => result !== undefined)).toHaveLength(32)
+    expect(await run()).toMatchObject({ exit_code: 0 })
+  })
+
   it('says so when the container does not run', async () => {
     const { uuid } = await api.client.containers.create({ body: { image: 'x', name: 'idle' } })
     await expect(api.client.exec.run({ params: { uuid }, body: { command: 'x' } })).rejects.toMatchObject({
@@ -125,6 +140,29 @@ describe('events', () => {
       'deleted',
     ])
     expect((await Array.fromAsync(await deployment)).map(({ line }) => line)).toEqual(['pulling'])
+  })
+
+  it('of a deployment that is over are all read, followed or not', async () => {
+    const { uuid } = await api.client.containers.create({ body: { image: 'x' } })
+    const tell = (seq: number, line: string) =>
+      host.control.report.deployLog({
+        body: {
+          boot_id: host.bootId,
+          lines: [{ seq, container_uuid: uuid, ts: '2026-01-01T00:00:00Z', line }],
+        },
+      })
+    await tell(101, 'first')
+    await host.converge()
+    await tell(102, 'late')
+    for (const follow of ['true', 'false'] as const) {
+      const lines = await Array.fromAsync(
+        await api.client.logs.deploy({ params: { uuid }, query: { follow } }),
+      )
+      expect(lines.map(({ line, ts }) => [line, ts])).toEqual([
+        ['first', '2026-01-01T00:00:00.000Z'],
+        ['late', '2026-01-01T00:00:00.000Z'],
+      ])
+    }
   })
 
   it('go on after a cursor', async () => {

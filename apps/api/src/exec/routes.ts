@@ -2,10 +2,15 @@ import { api } from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
+import { createInFlight } from './in-flight.ts'
 import { execCommand } from './service.ts'
 
+/** Of one key at a time; the output of each is held in memory until it ends. */
+const commandsMax = 32
+
 export function execRoutes(serve: Serve<Principal>, deps: Deps): void {
+  const inFlight = createInFlight(commandsMax, 'commands')
   serve(api.exec.run, ({ params, body }, { principal, signal }) =>
-    execCommand(deps, principal, params.uuid, body, signal),
+    inFlight.run(principal.keyId, () => execCommand(deps, principal, params.uuid, body, signal)),
   )
 }

@@ -18,7 +18,7 @@ export async function execCommand(
   const host = deps.uplinks.to(row.hostUuid)
   try {
     return await host.exec(
-      { body: { ...options, container_uuid: uuid } },
+      { body: { ...options, container_uuid: row.uuid } },
       { signal, timeoutMs: options.timeout * 1000 + graceMs },
     )
   } catch (error) {

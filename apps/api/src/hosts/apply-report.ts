@@ -83,8 +83,8 @@ async function applyFacts(
 }
 
 /**
- * A host that does not mention a container has none. What was known of the same generation before stays known: when it
- * last started, and why it failed, which an agent forgets when it restarts.
+ * A host that does not mention a container has none. What was known of the same generation stays known until a new run:
+ * when it last started, and why an attempt failed, which an agent forgets when it restarts.
  */
 function mergeFacts(
   { row, facts: before }: ContainerRecord,
@@ -94,6 +94,8 @@ function mergeFacts(
 ): NewFacts {
   const known = before?.generation === row.generation ? before : undefined
   const isAbsent = reported === undefined || reported.state === 'absent'
+  const isSameRun = isAbsent || reported.started_at === known?.startedAt
+  const failure = reported?.failure ?? (isSameRun ? toFailure(known) : undefined)
   return {
     generation: row.generation,
     state: reported?.state ?? 'absent',
@@ -102,9 +104,16 @@ function mergeFacts(
     finishedAt: reported?.finished_at ?? (isAbsent ? (known?.finishedAt ?? null) : null),
     exitCode: reported?.exit_code ?? null,
     oomKilled: reported?.oom_killed ?? false,
-    failureCode: reported?.failure?.code ?? (isAbsent ? (known?.failureCode ?? null) : null),
-    failureMessage: reported?.failure?.message ?? (isAbsent ? (known?.failureMessage ?? null) : null),
+    failureAttempt: failure?.attempt ?? null,
+    failureCode: failure?.code ?? null,
+    failureMessage: failure?.message ?? null,
     targetVersion,
     observedAt: now,
   }
+}
+
+function toFailure(known: ContainerRecord['facts']): ContainerFacts['failure'] | undefined {
+  const { failureAttempt: attempt, failureCode: code, failureMessage: message } = known ?? {}
+  if (attempt == null || code == null) return undefined
+  return { attempt, code, message: message ?? code }
 }

@@ -5,12 +5,12 @@ import { wishOf } from '../containers/status.ts'
 import { type ContainerRecord, listContainersOfHost } from '../containers/store.ts'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
-import { findHostByName, type HostRow, storeGpus, upsertHost } from './store.ts'
+import { findHostByName, type HostRow, lockHost, storeGpus, upsertHost } from './store.ts'
 
 /** The host of that name; it must have said hello. */
 export async function getHostByName({ db }: Pick<Deps, 'db'>, name: string): Promise<HostRow> {
   const host = await findHostByName(db, name)
-  if (!host) throw new GpulabError('boot_replaced', { message: `Host ${name} has not said hello.` })
+  if (!host) throw new GpulabError('hello_missing', { message: `Host ${name} has not said hello.` })
   return host
 }
 
@@ -55,16 +55,20 @@ async function readTarget({ db, config }: Pick<Deps, 'db' | 'config'>, hostName:
 
 function toTarget(config: Deps['config'], record: ContainerRecord): Target['containers'][number] {
   const { row, intent, facts, gpus } = record
+  const wish = wishOf(intent, facts)
+  // What never runs again needs no secrets on the host, and without its leases nothing may run.
+  const mayRun = wish === 'running' && gpus.length === row.gpuCount
   return {
     uuid: row.uuid,
     generation: row.generation,
-    desired: wishOf(intent, facts),
+    desired: wish === 'running' && !mayRun ? 'stopped' : wish,
     start_after: row.startAfter,
+    attempt: row.attempt,
     name: row.name,
     team_uuid: row.teamUuid,
     image: row.image,
-    command: row.command,
-    env: readEnv(config, record),
+    command: mayRun ? row.command : null,
+    env: mayRun ? readEnv(config, record) : {},
     gpu_uuids: gpus.map(({ uuid }) => uuid),
     memory_bytes: row.memoryBytes,
     cpus: row.cpus,
@@ -77,18 +81,23 @@ export async function storeDeployLog(
   { hostName }: HostPrincipal,
   { boot_id: bootId, lines }: DeployLog,
 ): Promise<void> {
-  const host = await getHostByName({ db }, hostName)
-  if (host.bootId !== bootId) throw new GpulabError('boot_replaced')
-  const own = new Set((await listContainersOfHost(db, host.uuid)).map(({ row }) => row.uuid))
-  await insertEvents(
-    db,
-    lines
-      .filter((line) => own.has(line.container_uuid))
-      .map(({ seq, container_uuid: containerUuid, line }) => ({
-        containerUuid,
-        type: 'deploy_log' as const,
-        message: line,
-        source: `${bootId}:${seq}`,
-      })),
-  )
+  const { uuid } = await getHostByName({ db }, hostName)
+  await db.transaction(async (tx) => {
+    // Whoever writes events of a container holds its host: followers read by number, so numbers must commit in order.
+    const host = await lockHost(tx, uuid)
+    if (host?.bootId !== bootId) throw new GpulabError('boot_replaced')
+    const own = new Set((await listContainersOfHost(tx, uuid)).map(({ row }) => row.uuid))
+    await insertEvents(
+      tx,
+      lines
+        .filter((line) => own.has(line.container_uuid))
+        .map(({ seq, container_uuid: containerUuid, ts, line }) => ({
+          containerUuid,
+          at: new Date(ts),
+          type: 'deploy_log' as const,
+          message: line,
+          source: `${bootId}:${seq}`,
+        })),
+    )
+  })
 }

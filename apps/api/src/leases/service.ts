@@ -25,7 +25,7 @@ export interface LeaseRequest {
 export async function leaseAgain(tx: Transaction, request: LeaseRequest): Promise<void> {
   const { uuid: containerUuid, hostUuid, generation, gpuType, gpuCount, wasMade, leasedAt } = request
   const free = wasMade
-    ? await filterFree(tx, await listLastGpus(tx, containerUuid, generation))
+    ? await filterFree(tx, hostUuid, await listLastGpus(tx, containerUuid, generation))
     : await listFreeGpus(tx, hostUuid, gpuType)
   if (free.length < gpuCount) {
     throw new GpulabError('no_capacity', {

@@ -65,13 +65,19 @@ export async function listLastGpus(
   return rows.map(({ gpuUuid }) => gpuUuid)
 }
 
-/** Which of these cards can be leased now: present and held by nobody. */
-export async function filterFree(tx: Transaction, gpuUuids: readonly string[]): Promise<string[]> {
+/** Which of these cards can be leased now: present on that host and held by nobody. */
+export async function filterFree(
+  tx: Transaction,
+  hostUuid: string,
+  gpuUuids: readonly string[],
+): Promise<string[]> {
   if (gpuUuids.length === 0) return []
   const rows = await tx
     .select({ uuid: gpus.uuid })
     .from(gpus)
-    .where(and(inArray(gpus.uuid, [...gpuUuids]), eq(gpus.present, true), isFree))
+    .where(
+      and(inArray(gpus.uuid, [...gpuUuids]), eq(gpus.hostUuid, hostUuid), eq(gpus.present, true), isFree),
+    )
   return rows.map(({ uuid }) => uuid)
 }
 

@@ -25,7 +25,7 @@ export async function readLogs(
   const { follow, ...rest } = query
   return deps.uplinks
     .to(row.hostUuid)
-    .logs({ params: { uuid }, query: { ...rest, follow: follow ? 'true' : 'false' } }, { signal })
+    .logs({ params: { uuid: row.uuid }, query: { ...rest, follow: follow ? 'true' : 'false' } }, { signal })
 }
 
 export async function readDeployLog(

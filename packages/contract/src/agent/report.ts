@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { empty, endpoint, json } from '../endpoint.ts'
-import { Bytes, Uuid } from '../fields.ts'
+import { Bytes, foreignText, Timestamp, Uuid } from '../fields.ts'
 
 export const HostGpu = z.object({
   uuid: z.string().min(1).max(128),
@@ -14,7 +14,7 @@ export type HostGpu = z.infer<typeof HostGpu>
 const EngineState = z.object({
   available: z.boolean(),
   version: z.string().nullable(),
-  message: z.string().nullable().describe('Why it is not available.'),
+  message: foreignText(2000).nullable().describe('Why it is not available.'),
 })
 
 /** Sent once per run of the agent, before anything else. */
@@ -40,9 +40,13 @@ export const ContainerFacts = z.object({
   oom_killed: z.boolean(),
   gpu_uuids: z.array(z.string()),
   failure: z
-    .object({ code: z.string().max(64), message: z.string().max(2000) })
+    .object({
+      attempt: z.int().min(1),
+      code: z.string().regex(/^[a-z_]{1,64}$/),
+      message: foreignText(2000),
+    })
     .nullable()
-    .describe('Why this generation can not be made to run.'),
+    .describe('Why that attempt to make it run failed for good.'),
 })
 export type ContainerFacts = z.infer<typeof ContainerFacts>
 
@@ -60,9 +64,7 @@ export type Report = z.infer<typeof Report>
 export const DeployLog = z.object({
   boot_id: Uuid,
   lines: z
-    .array(
-      z.object({ seq: z.int().min(1), container_uuid: Uuid, ts: z.string(), line: z.string().max(2000) }),
-    )
+    .array(z.object({ seq: z.int().min(1), container_uuid: Uuid, ts: Timestamp, line: foreignText(2000) }))
     .max(1000),
 })
 export type DeployLog = z.infer<typeof DeployLog>

@@ -12,12 +12,16 @@ export const TargetContainer = z.object({
   generation: z.int().min(1),
   desired: z.enum(['running', 'stopped', 'absent']),
   start_after: z.string().nullable(),
+  attempt: z
+    .int()
+    .min(1)
+    .describe('Grows with each wish for a run; a failure counts for the attempt that it belongs to.'),
   name: z.string(),
   team_uuid: Uuid.describe("Containers of one team share one network, and no other team's."),
   image: ImageReference,
   command: Argv.nullable(),
   env: Environment,
-  gpu_uuids: z.array(z.string()),
+  gpu_uuids: z.array(z.string()).describe('What it holds leases of: all that it may be started with.'),
   memory_bytes: Bytes,
   cpus: z.number().nullable(),
 })

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { endpoint, empty, json } from '../endpoint.ts'
 import {
-  Argv,
   Bytes,
+  Command,
   Environment,
   Flag,
   ImageReference,
@@ -10,6 +10,7 @@ import {
   PageQuery,
   pageOf,
   Port,
+  text,
   Timestamp,
   Uuid,
 } from '../fields.ts'
@@ -80,22 +81,19 @@ export type Container = z.infer<typeof Container>
 export const CreateContainer = z
   .object({
     name: Name.optional().describe('Made up from the template when left out.'),
-    template: z.string().max(255).optional().describe('Name or uuid; either this or `image`.'),
+    template: text(255).optional().describe('Name or uuid; either this or `image`.'),
     image: ImageReference.optional(),
-    gpu_type: z.string().max(255).optional().describe('Exact name of a GPU type. Without it: no GPU.'),
+    gpu_type: text(255).optional().describe('Exact name of a GPU type. Without it: no GPU.'),
     gpu_count: z.int().min(1).max(64).default(1),
     ports: z.array(Port).max(64).optional().describe("The template's when left out."),
     env: Environment.default({}),
-    command: z
-      .union([Argv, z.string().min(1).max(131_071)])
-      .optional()
-      .describe('A list is the argument vector; a string runs through `sh -c`.'),
+    command: Command.optional().describe('A list is the argument vector; a string runs through `sh -c`.'),
     memory_bytes: Bytes.min(16 << 20)
       .optional()
       .describe("The template's when left out."),
     cpus: z.number().positive().max(1024).optional(),
     volumes: z
-      .array(z.object({ name: z.string(), mount_path: z.string(), read_only: z.boolean().default(false) }))
+      .array(z.object({ name: text(255), mount_path: text(4096), read_only: z.boolean().default(false) }))
       .default([]),
   })
   .refine((body) => (body.template === undefined) !== (body.image === undefined), {
@@ -131,7 +129,7 @@ export const containers = {
     scope: 'read',
     query: PageQuery.extend({
       status: Status.optional(),
-      name: z.string().max(63).optional().describe('Exact name.'),
+      name: text(63).optional().describe('Exact name.'),
     }),
     result: json(pageOf(Container)),
     errors: [],

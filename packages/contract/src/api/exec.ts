@@ -1,12 +1,10 @@
 import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
-import { Argv, Environment, Uuid } from '../fields.ts'
+import { Command, Environment, text, Uuid } from '../fields.ts'
 
 /** Fields of a command that the public call and the host's call share. */
 export const ExecOptions = z.object({
-  command: z
-    .union([Argv, z.string().min(1).max(131_071)])
-    .describe('A list is the argument vector; a string runs through `sh -c` as one argument.'),
+  command: Command.describe('A list is the argument vector; a string runs through `sh -c` as one argument.'),
   timeout: z
     .number()
     .min(1)
@@ -14,12 +12,12 @@ export const ExecOptions = z.object({
     .default(30)
     .describe('Seconds. What was captured until then is returned.'),
   env: Environment.default({}),
-  workdir: z.string().max(4096).optional(),
-  user: z.string().max(255).optional(),
+  workdir: text(4096).optional(),
+  user: text(255).optional(),
   max_output: z
     .int()
     .min(0)
-    .max(16 << 20)
+    .max(4 << 20)
     .default(1 << 20)
     .describe('Bytes kept of each stream.'),
 })
@@ -59,6 +57,7 @@ export const exec = {
       'host_unreachable',
       'engine_unavailable',
       'exec_outcome_unknown',
+      'rate_limited',
     ],
   }),
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
-import { Bytes, PageQuery, pageOf } from '../fields.ts'
+import { Bytes, PageQuery, pageOf, text } from '../fields.ts'
 
 export const GpuType = z
   .object({
@@ -22,7 +22,7 @@ export const gpus = {
     summary: 'List GPU types with prices',
     scope: 'read',
     query: PageQuery.extend({
-      name: z.string().max(255).optional().describe('Exact name, or a part of it in any case.'),
+      name: text(255).optional().describe('Exact name, or a part of it in any case.'),
     }),
     result: json(pageOf(GpuType)),
     errors: [],
@@ -32,7 +32,7 @@ export const gpus = {
     path: '/v1/gpus/types/:name',
     summary: 'Show a GPU type',
     scope: 'read',
-    params: z.object({ name: z.string().min(1).max(255) }),
+    params: z.object({ name: text(255).min(1) }),
     result: json(GpuType),
     errors: ['gpu_type_not_found'],
   }),

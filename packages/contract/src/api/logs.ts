@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import { endpoint, events } from '../endpoint.ts'
-import { Flag, Timestamp, Uuid } from '../fields.ts'
+import { Flag, Timestamp, Uuid, text } from '../fields.ts'
 
 /** What the host's log endpoint takes too. */
 export const LogQuery = z.object({
   tail: z
-    .union([z.literal('all'), z.coerce.number().int().min(0).max(1_000_000)])
+    .union([z.literal('all'), z.coerce.number().int().min(0).max(10_000)])
     .default(100)
-    .describe('Lines from the end, or `all`. Ignored with `cursor`.'),
+    .describe('Lines from the end, at most 10,000, or `all`. Ignored with `cursor`.'),
   follow: Flag.default(false).describe('Go on until the container ends.'),
   stream: z.enum(['stdout', 'stderr']).optional(),
   since: Timestamp.optional(),
   until: Timestamp.optional(),
-  cursor: z.string().max(200).optional().describe('Go on after the line that carried it.'),
+  cursor: text(200).optional().describe('Go on after the line that carried it.'),
 })
 export type LogQuery = z.infer<typeof LogQuery>
 
@@ -52,7 +52,7 @@ export const logs = {
     summary: 'Read or follow the deployment log',
     scope: 'read',
     params: ById,
-    query: z.object({ follow: Flag.default(false), cursor: z.string().max(200).optional() }),
+    query: z.object({ follow: Flag.default(false), cursor: text(200).optional() }),
     result: events(DeployLogLine),
     errors: ['container_not_found'],
   }),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
-import { Bytes, PageQuery, pageOf, Port, Uuid } from '../fields.ts'
+import { Bytes, PageQuery, pageOf, Port, Uuid, text } from '../fields.ts'
 
 export const Template = z
   .object({
@@ -23,7 +23,7 @@ export const templates = {
     summary: 'List templates',
     scope: 'read',
     query: PageQuery.extend({
-      name: z.string().max(255).optional().describe('Exact name, or a part of it in any case.'),
+      name: text(255).optional().describe('Exact name, or a part of it in any case.'),
       type: z.enum(['gpu', 'cpu']).optional(),
     }),
     result: json(pageOf(Template)),

@@ -45,6 +45,8 @@ export const containers = pgTable(
     generation: integer('generation').notNull().default(1),
     /** The engine's StartedAt of the run that a new run shall follow; null for the first. */
     startAfter: text('start_after'),
+    /** Grows with each wish for a run, so that a failure is known to belong to it. */
+    attempt: integer('attempt').notNull().default(1),
     /** The host's target version that carries the newest intent. */
     targetVersion: bigint('target_version', { mode: 'number' }).notNull(),
     createdAt: moment('created_at').notNull(),
@@ -77,6 +79,7 @@ export const containerFacts = pgTable('container_facts', {
   finishedAt: text('finished_at'),
   exitCode: integer('exit_code'),
   oomKilled: boolean('oom_killed').notNull(),
+  failureAttempt: integer('failure_attempt'),
   failureCode: text('failure_code'),
   failureMessage: text('failure_message'),
   /** The target that the host held when it looked. */

@@ -1,0 +1,23 @@
+import { isIP } from 'node:net'
+
+/** Where an image comes from, or undefined for Docker Hub: what stands before the first slash, if it looks like a host. */
+export function findRegistry(reference: string): string | undefined {
+  const [first = '', ...rest] = reference.split('/')
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost')
+  return isHost ? first.toLowerCase() : undefined
+}
+
+/**
+ * Whether a tenant may name this registry. The engine asks it from inside the operator's network, so addresses and local
+ * names are refused unless the operator allows them.
+ */
+export function isAllowedRegistry(registry: string, allowed: readonly string[]): boolean {
+  if (allowed.includes(registry)) return true
+  const host = registry.replace(/:\d+$/, '').replace(/\.$/, '')
+  if (/[^a-z0-9.-]/.test(host)) return false
+  // Also the numbers that resolvers take for addresses: 2130706433, 0x7f.1.
+  if (isIP(host) !== 0 || /^[0-9a-fx.]*\d$/.test(host)) return false
+  return (
+    host.includes('.') && !/(^|\.)(localhost|local|localdomain|internal|intranet|lan|home|corp)$/.test(host)
+  )
+}
