@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createClient, pathOf, type Transport, type TransportRequest } from './client.ts'
-import { endpoint, events, json } from './endpoint.ts'
+import { empty, endpoint, events, json } from './endpoint.ts'
 
 const tree = {
   deep: {
@@ -23,10 +23,26 @@ const tree = {
       result: events(z.object({ n: z.int() })),
       errors: [],
     }),
+    drop: endpoint({
+      method: 'DELETE',
+      path: '/v1/d',
+      summary: 'Drop it',
+      scope: 'write',
+      result: empty(),
+      errors: [],
+    }),
+    make: endpoint({
+      method: 'POST',
+      path: '/v1/m',
+      summary: 'Make it',
+      scope: 'write',
+      result: empty(),
+      errors: [],
+    }),
   },
 }
 
-function answering(status: number, body: string): Transport & { requests: TransportRequest[] } {
+function answering(status: number, body: string, times = 1): Transport & { requests: TransportRequest[] } {
   const requests: TransportRequest[] = []
   return {
     requests,
@@ -35,7 +51,8 @@ function answering(status: number, body: string): Transport & { requests: Transp
       return {
         status,
         body: (async function* () {
-          yield new TextEncoder().encode(body)
+          const chunk = new TextEncoder().encode(body)
+          for (let n = 0; n < times; n++) yield chunk
         })(),
       }
     },
@@ -77,5 +94,28 @@ describe('a client', () => {
   it('skips the empty lines that keep a stream open', async () => {
     const client = createClient(tree, answering(200, '\n{"n":1}\n\n{"n":2}'))
     expect(await Array.fromAsync(await client.deep.watch())).toEqual([{ n: 1 }, { n: 2 }])
+  })
+
+  it('wants answers in time as a whole, but streams only begun in time', async () => {
+    const transport = answering(200, '{"ok":true}')
+    const client = createClient(tree, transport)
+    await client.deep.get({ params: { id: 'x' } })
+    await client.deep.drop()
+    await client.deep.watch()
+    expect(transport.requests.map(({ isBodyTimed }) => isBodyTimed)).toEqual([true, true, false])
+  })
+
+  it('does not fill the memory with an answer', async () => {
+    const client = createClient(tree, answering(200, ' '.repeat(1 << 20), 65))
+    await expect(client.deep.get({ params: { id: 'x' } })).rejects.toMatchObject({
+      code: 'answer_invalid',
+      message: expect.stringContaining('64 MiB') as string,
+    })
+  })
+
+  it('does not take the page of a proxy for leave to do something twice', async () => {
+    const client = createClient(tree, answering(504, '<html>'))
+    await expect(client.deep.make()).rejects.toMatchObject({ code: 'outcome_unknown', retryable: false })
+    await expect(client.deep.drop()).rejects.toMatchObject({ code: 'api_unreachable', retryable: true })
   })
 })

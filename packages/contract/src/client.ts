@@ -12,6 +12,9 @@ import { GpulabError, toGpulabError } from './errors.ts'
 import type { Channel } from './frames.ts'
 import { readLines } from './lines.ts'
 
+/** Far more than any page of a list; what is longer is none of our answers. */
+const answerMaxBytes = 64 << 20
+
 export interface TransportRequest {
   readonly method: string
   /** Path and query. */
@@ -19,8 +22,10 @@ export interface TransportRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | AsyncIterable<Uint8Array>
   readonly signal?: AbortSignal
-  /** Between request and head of the answer; the body of a stream may take for ever. */
+  /** Between request and head of the answer; the body of a stream may take for ever, that of an error may not. */
   readonly timeoutMs?: number
+  /** Whether the body of the answer has to have come within that time too. */
+  readonly isBodyTimed?: boolean
 }
 
 export interface TransportResponse {
@@ -28,7 +33,10 @@ export interface TransportResponse {
   readonly body: AsyncIterable<Uint8Array>
 }
 
-/** How requests get to the server. Rejects with `api_unreachable` (or the like) when they do not. */
+/**
+ * How requests get to the server. Rejects with `api_unreachable` (or the like) when they do not, and with
+ * `outcome_unknown` when one that must not be repeated may have got there.
+ */
 export interface Transport {
   request(request: TransportRequest): Promise<TransportResponse>
   connect(request: TransportRequest): Promise<Channel>
@@ -87,12 +95,15 @@ async function send(
     ...bodyOf(endpoint.body, input.body),
     ...(options.signal && { signal: options.signal }),
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+    isBodyTimed: endpoint.result.kind === 'json' || endpoint.result.kind === 'empty',
   }
   if (endpoint.result.kind === 'duplex') return transport.connect(request)
 
   const response = await transport.request(request)
-  if (response.status >= 400)
-    throw toGpulabError(response.status, await readJson(response.body).catch(() => null))
+  if (response.status >= 400) {
+    const payload = await readJson(response.body).catch(() => options.signal?.throwIfAborted())
+    throw toGpulabError(response.status, payload, endpoint.method)
+  }
   switch (endpoint.result.kind) {
     case 'json':
       return parse(endpoint.result.schema, await readJson(response.body))
@@ -153,7 +164,17 @@ const streamError = (value: unknown): GpulabError | undefined =>
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
-  for await (const chunk of body) text += decoder.decode(chunk, { stream: true })
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > answerMaxBytes) {
+      throw new GpulabError('answer_invalid', {
+        message: 'The server gave an answer of more than 64 MiB.',
+        hint: 'Check the API URL: something else may be answering there.',
+      })
+    }
+    text += decoder.decode(chunk, { stream: true })
+  }
   return text + decoder.decode()
 }
 

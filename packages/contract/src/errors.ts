@@ -46,6 +46,7 @@ export const errorTable = {
   database_unavailable: row(503, 7, 'The database does not answer.', true),
   exec_outcome_unknown: row(503, 7, 'The connection to the host was lost while the command ran.'),
   api_unreachable: row(503, 7, 'The GPULab API does not answer.', true),
+  outcome_unknown: row(503, 7, 'The connection was cut before the answer came; it may have been done.'),
   answer_invalid: row(502, 7, 'The server gave an answer that this version does not understand.'),
   container_failed: row(500, 1, 'The container failed.'),
   wait_timeout: row(504, 124, 'The wait timed out.', true),
@@ -113,6 +114,9 @@ export class GpulabError extends Error {
   }
 }
 
+/** The next step after `outcome_unknown`. */
+export const lookFirst = 'Look with gpulab ls or gpulab inspect before you try again.'
+
 /** The body of every answer that is not a success. */
 export const ErrorEnvelope = z
   .object({
@@ -128,12 +132,21 @@ export const ErrorEnvelope = z
   .meta({ id: 'Error' })
 export type ErrorEnvelope = z.infer<typeof ErrorEnvelope>
 
-/** Reads an error envelope; a body that is none (a proxy's page) becomes the closest code to its HTTP status. */
-export function toGpulabError(status: number, payload: unknown): GpulabError {
+/** Whether a request that may have arrived can be sent again without doing something twice. */
+export const isRepeatable = (method: string): boolean => ['GET', 'HEAD', 'DELETE'].includes(method)
+
+/**
+ * Reads an error envelope; a body that is none (a proxy's page) becomes the closest code to its HTTP status. Such a
+ * page does not say whether the request got through, so what it means depends on the request's method.
+ */
+export function toGpulabError(status: number, payload: unknown, method = 'GET'): GpulabError {
   const parsed = ErrorEnvelope.safeParse(payload)
   if (!parsed.success) {
+    const message = `The server answered ${status} without saying why.`
+    if (status >= 500 && !isRepeatable(method))
+      return new GpulabError('outcome_unknown', { message, hint: lookFirst })
     return new GpulabError(status >= 500 ? 'api_unreachable' : 'answer_invalid', {
-      message: `The server answered ${status} without saying why.`,
+      message,
       hint: 'Check the API URL: something else may be answering there.',
     })
   }

@@ -43,6 +43,8 @@ export {
   errorTable,
   GpulabError,
   isErrorCode,
+  isRepeatable,
+  lookFirst,
   toGpulabError,
 } from './errors.ts'
 export {

@@ -1,4 +1,11 @@
-import { GpulabError, type Transport, type TransportRequest, type TransportResponse } from '@gpulab/contract'
+import {
+  GpulabError,
+  isRepeatable,
+  lookFirst,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from '@gpulab/contract'
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
@@ -15,7 +22,10 @@ export interface HttpTransportOptions {
 
 const defaultTimeoutMs = 30_000
 
-/** Requests over HTTP/1.1 with kept-alive connections. Any failure to get an answer is `api_unreachable`. */
+/**
+ * Requests over HTTP/1.1 with kept-alive connections. Any failure to get an answer is `api_unreachable`, or
+ * `outcome_unknown` once a request that must not be repeated has been sent.
+ */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
   const endpoint = toEndpoint(requireSecureUrl(options.url, options.insecure))
   const agent = endpoint.createAgent()
@@ -31,24 +41,35 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
       headers: call.headers,
     })
     const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
-    const timer = setTimeout(
-      () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)),
-      timeoutMs,
-    )
+    let late: Error | undefined
+    const timer = setTimeout(() => {
+      late = new Error(`no answer within ${timeoutMs / 1000} s`)
+      outgoing.destroy(late)
+    }, timeoutMs)
     const abort = (): void => void outgoing.destroy(new DOMException('Aborted', 'AbortError'))
     call.signal?.addEventListener('abort', abort, { once: true })
+    const settle = (): void => {
+      clearTimeout(timer)
+      call.signal?.removeEventListener('abort', abort)
+    }
+    let isSent = false
+    outgoing.once('finish', () => (isSent = true))
+    const fail = (cause: unknown): never => {
+      call.signal?.throwIfAborted()
+      const toError = isSent && !isRepeatable(call.method) ? outcomeUnknown : unreachable
+      throw toError(options.url, late ?? cause)
+    }
     outgoing.once('response', resolve).once('error', reject)
     write(outgoing, call.body)
     try {
       const response = await promise
-      response.once('close', () => call.signal?.removeEventListener('abort', abort))
-      return { status: response.statusCode ?? 0, body: readBody(response, options.url, call.signal) }
+      response.once('close', settle)
+      const status = response.statusCode ?? 0
+      if (!call.isBodyTimed && status < 400) clearTimeout(timer)
+      return { status, body: readBody(response, fail) }
     } catch (cause) {
-      call.signal?.removeEventListener('abort', abort)
-      call.signal?.throwIfAborted()
-      throw unreachable(options.url, cause)
-    } finally {
-      clearTimeout(timer)
+      settle()
+      return fail(cause)
     }
   }
 
@@ -72,14 +93,12 @@ function write(outgoing: ClientRequest, body: TransportRequest['body']): void {
 
 async function* readBody(
   response: IncomingMessage,
-  url: string,
-  signal: AbortSignal | undefined,
+  fail: (cause: unknown) => never,
 ): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of response) yield chunk as Uint8Array
   } catch (cause) {
-    signal?.throwIfAborted()
-    throw unreachable(url, cause)
+    fail(cause)
   }
 }
 
@@ -142,7 +161,21 @@ export function requireSecureUrl(url: string, insecure = false): string {
   return url
 }
 
-function unreachable(url: string, cause: unknown): GpulabError {
+const unreachable = (url: string, cause: unknown): GpulabError =>
+  new GpulabError('api_unreachable', {
+    message: `The GPULab API at ${url} does not answer: ${reasonOf(cause)}.`,
+    hint: 'Check the URL (gpulab auth status) and whether the server runs.',
+    cause,
+  })
+
+const outcomeUnknown = (url: string, cause: unknown): GpulabError =>
+  new GpulabError('outcome_unknown', {
+    message: `The answer of the GPULab API at ${url} did not come (${reasonOf(cause)}); it may have been done.`,
+    hint: lookFirst,
+    cause,
+  })
+
+function reasonOf(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException
   const why: Record<string, string> = {
     ECONNREFUSED: 'nothing listens there',
@@ -156,9 +189,5 @@ function unreachable(url: string, cause: unknown): GpulabError {
     DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; add it with NODE_EXTRA_CA_CERTS',
     ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
   }
-  return new GpulabError('api_unreachable', {
-    message: `The GPULab API at ${url} does not answer: ${why[code ?? ''] ?? message}.`,
-    hint: 'Check the URL (gpulab auth status) and whether the server runs.',
-    cause,
-  })
+  return why[code ?? ''] ?? message
 }

@@ -30,14 +30,18 @@ export function createSessionTransport(session: ClientHttp2Session): Transport {
     const stream = openOrThrow(() => open(call, call.body === undefined))
     if (typeof call.body === 'string') stream.end(call.body)
     else if (call.body) Readable.from(call.body, { objectMode: false }).pipe(stream)
-    const status = await headOf(stream, call)
+    const lift = limit(stream, call.timeoutMs)
+    const status = await headOf(stream, call.signal)
+    if (!call.isBodyTimed && status < 400) lift()
     return { status, body: readBody(session, stream, call.signal) }
   }
 
   const connect = async (call: TransportRequest): Promise<Channel> => {
     const stream = openOrThrow(() => open(call, false))
-    const status = await headOf(stream, call)
+    const lift = limit(stream, call.timeoutMs)
+    const status = await headOf(stream, call.signal)
     if (status >= 400) throw toGpulabError(status, JSON.parse(await textOf(stream)))
+    lift()
     return createStreamChannel(stream)
   }
 
@@ -53,24 +57,27 @@ function openOrThrow(open: () => ClientHttp2Stream): ClientHttp2Stream {
   }
 }
 
-async function headOf(stream: ClientHttp2Stream, { timeoutMs, signal }: TransportRequest): Promise<number> {
+/** Ends the stream when its time is over; what it gives back lifts that. */
+function limit(stream: ClientHttp2Stream, timeoutMs: number | undefined): () => void {
+  if (timeoutMs === undefined) return () => {}
+  const timer = setTimeout(
+    () => stream.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)),
+    timeoutMs,
+  )
+  const lift = (): void => clearTimeout(timer)
+  stream.once('close', lift)
+  return lift
+}
+
+async function headOf(stream: ClientHttp2Stream, signal: AbortSignal | undefined): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   stream.once('response', (headers) => resolve(Number(headers[HTTP2_HEADER_STATUS])))
   stream.once('error', reject).once('close', () => reject(new Error('the connection to the host was cut')))
-  const timer =
-    timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          reject(new Error(`no answer within ${timeoutMs / 1000} s`))
-          stream.close(NGHTTP2_CANCEL)
-        }, timeoutMs)
   try {
     return await promise
   } catch (cause) {
     signal?.throwIfAborted()
     throw lost(cause)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

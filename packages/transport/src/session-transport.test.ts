@@ -1,0 +1,44 @@
+import { once } from 'node:events'
+import { connect, createServer, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { expect, it, onTestFinished } from 'vitest'
+import { createSessionTransport } from './session-transport.ts'
+
+/** A session whose other side does as told with each request. */
+async function open(onRequest: (stream: ServerHttp2Stream) => void) {
+  const server = createServer()
+  server.on('stream', (stream: ServerHttp2Stream) => onRequest(stream.on('error', () => {})))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  onTestFinished(() => {
+    session.destroy()
+    server.close()
+  })
+  return createSessionTransport(session)
+}
+
+const call = { method: 'GET', path: '/', headers: {}, timeoutMs: 200 }
+const half = (status: number) => (stream: ServerHttp2Stream) => {
+  stream.respond({ ':status': status })
+  stream.write('half')
+}
+
+it.each([
+  ['no head', () => {}, {}],
+  ['half of an answer that is timed as a whole', half(200), { isBodyTimed: true }],
+  ['half of an error', half(503), {}],
+])('gives up in time on %s', async (_name, onRequest, options) => {
+  const transport = await open(onRequest)
+  const read = async (): Promise<string> => text((await transport.request({ ...call, ...options })).body)
+  await expect(read()).rejects.toMatchObject({ code: 'host_unreachable' })
+})
+
+it('lets a stream take its time', async () => {
+  const transport = await open((stream) => {
+    half(200)(stream)
+    setTimeout(() => stream.end(' more'), 3 * call.timeoutMs)
+  })
+  expect(await text((await transport.request(call)).body)).toBe('half more')
+})
