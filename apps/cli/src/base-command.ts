@@ -3,9 +3,9 @@ import { boolean, string } from '@oclif/core/flags'
 import type { Interfaces } from '@oclif/core'
 import { GpulabError } from '@gpulab/contract'
 import { type ApiClient, createApiClient } from './api-client.ts'
-import { createOutput, type Output } from './output/output.ts'
+import { createOutput, type Mode, type Output } from './output/output.ts'
 import { reportFailure } from './output/report-failure.ts'
-import { loadProfile, type Profile, type ProfileFlags } from './profile.ts'
+import { guessMode, loadProfile, type Profile, type ProfileFlags } from './profile.ts'
 
 /** What every use case gets. */
 export interface Context {
@@ -40,12 +40,12 @@ export abstract class BaseCommand extends Command {
 
   static override flags = {}
 
-  private isJson = hasJsonFlag(this.argv)
+  private mode: Mode | undefined
 
   /** Everything but the API. */
   protected async context(flags: GlobalFlags & ProfileFlags): Promise<Context> {
     const profile = await loadProfile(flags, process.env)
-    this.isJson = profile.mode === 'json'
+    this.mode = profile.mode
     const output = createOutput({ mode: profile.mode, noColor: flags['no-color'] ?? false })
     return { profile, output, signal: onInterrupt() }
   }
@@ -58,7 +58,8 @@ export abstract class BaseCommand extends Command {
   }
 
   override async catch(error: Error): Promise<void> {
-    const { text, exitCode } = reportFailure(error, { isJson: this.isJson, isExec: this.id === 'exec' })
+    const mode = this.mode ?? (await guessMode(this.argv, process.env))
+    const { text, exitCode } = reportFailure(error, { isJson: mode === 'json', isExec: this.id === 'exec' })
     process.stderr.write(text)
     process.exitCode = exitCode
   }
@@ -69,12 +70,6 @@ export const keyMissing = (): GpulabError =>
     message: 'You are not logged in.',
     hint: 'Run gpulab auth login, or set GPULAB_API_KEY.',
   })
-
-/** Before the flags are parsed, and when they cannot be. */
-export function hasJsonFlag(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--')
-  return argv.slice(0, end === -1 ? undefined : end).includes('--json')
-}
 
 /** The second Ctrl-C does not wait for anything. */
 function onInterrupt(): AbortSignal {

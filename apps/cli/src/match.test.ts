@@ -27,16 +27,24 @@ describe('matchByName', () => {
 
 describe('chooseContainer', () => {
   const containers = [
-    { uuid: 'abcdef12-0000-4000-8000-000000000000', name: 'one' },
-    { uuid: 'abcdef34-0000-4000-8000-000000000000', name: 'two' },
-    { uuid: '99999999-0000-4000-8000-000000000000', name: 'abcdef12' },
+    { uuid: 'abcdef12-0000-4000-8000-000000000000', name: 'one', status: 'running' },
+    { uuid: 'abcdef34-0000-4000-8000-000000000000', name: 'two', status: 'running' },
+    { uuid: '99999999-0000-4000-8000-000000000000', name: 'abcdef12', status: 'stopped' },
+    { uuid: '77777777-0000-4000-8000-000000000000', name: 'two', status: 'deleting' },
+    { uuid: '88888888-0000-4000-8000-000000000000', name: 'gone', status: 'deleting' },
   ]
   it.each([
     ['one', 'one'],
+    ['gone', 'gone'],
+    ['777777', 'two'],
     ['abcdef3', 'two'],
     ['ABCDEF34...', 'two'],
     ['999999', 'abcdef12'],
   ])('takes %s for %s', (reference, name) => expect(chooseContainer(reference, containers).name).toBe(name))
+
+  it('takes the one that stays over its predecessor of the same name', () => {
+    expect(chooseContainer('two', containers).uuid).toMatch(/^abcdef34/)
+  })
 
   it.each([
     ['abcdef', 'matches 2 containers'],

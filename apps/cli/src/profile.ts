@@ -55,6 +55,19 @@ export async function loadProfile(
   }
 }
 
+/** The mode in which failures are told that come before the flags are parsed, or because they cannot be. */
+export async function guessMode(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Mode> {
+  const end = argv.indexOf('--')
+  const own = argv.slice(0, end === -1 ? undefined : end)
+  const flags = { json: own.includes('--json'), quiet: own.includes('-q') || own.includes('--quiet') }
+  // A file that cannot be read is told by what needs it.
+  const found = await readProfileFile(env).catch(() => undefined)
+  return chooseMode(flags, env['GPULAB_DEFAULT_OUTPUT'] || found?.file.default_output)
+}
+
 /** Empty means absent, as a shell's `GPULAB_API_KEY=` does. */
 function pick(
   flag: string | undefined,

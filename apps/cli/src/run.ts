@@ -1,8 +1,8 @@
 import { GpulabError } from '@gpulab/contract'
 import { Config } from '@oclif/core/config'
-import { hasJsonFlag } from './base-command.ts'
 import { commandIds, commands } from './commands.ts'
 import { reportFailure } from './output/report-failure.ts'
+import { guessMode } from './profile.ts'
 import { findRoute, type Route } from './route.ts'
 import { suggest } from './suggest.ts'
 import { getVersion } from './version.ts'
@@ -17,7 +17,8 @@ export async function run(argv: readonly string[]): Promise<void> {
       }),
     )
   } catch (error) {
-    const { text, exitCode } = reportFailure(error, { isJson: hasJsonFlag(argv), isExec: false })
+    const isJson = (await guessMode(argv, process.env)) === 'json'
+    const { text, exitCode } = reportFailure(error, { isJson, isExec: false })
     process.stderr.write(text)
     process.exitCode = exitCode
   }

@@ -7,39 +7,32 @@ const silenceMaxMs = 50_000
 export const withStreamGuard = (transport: Transport, maxMs = silenceMaxMs): Transport => ({
   ...transport,
   request: async (call) => {
-    const response = await transport.request(call)
-    return call.headers['accept'] === 'application/x-ndjson'
-      ? { ...response, body: guard(response.body, maxMs) }
-      : response
+    if (call.headers['accept'] !== 'application/x-ndjson') return transport.request(call)
+    const silence = new AbortController()
+    const signal = call.signal ? AbortSignal.any([call.signal, silence.signal]) : silence.signal
+    const response = await transport.request({ ...call, signal })
+    return { ...response, body: guard(response.body, silence, maxMs) }
   },
 })
 
-async function* guard(body: AsyncIterable<Uint8Array>, maxMs: number): AsyncGenerator<Uint8Array> {
-  const iterator = body[Symbol.asyncIterator]()
-  let isSilent = false
+/** The abort ends the pending read and its connection, which would keep the process alive. */
+async function* guard(
+  body: AsyncIterable<Uint8Array>,
+  silence: AbortController,
+  maxMs: number,
+): AsyncGenerator<Uint8Array> {
+  const listen = (): NodeJS.Timeout =>
+    setTimeout(
+      () => silence.abort(new GpulabError('api_unreachable', { message: 'The API stopped sending.' })),
+      maxMs,
+    )
+  let timer = listen()
   try {
-    for (;;) {
-      const step = await within(iterator.next(), maxMs).catch((error: unknown) => {
-        isSilent = error instanceof GpulabError && error.cause === undefined
-        throw error
-      })
-      if (step.done) return
-      yield step.value
+    for await (const chunk of body) {
+      clearTimeout(timer)
+      yield chunk
+      timer = listen()
     }
-  } finally {
-    // The pending read of a silent stream never settles, and its end would wait for it.
-    if (!isSilent) await iterator.return?.()
-  }
-}
-
-async function within<T>(next: Promise<T>, maxMs: number): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => reject(new GpulabError('api_unreachable', { message: 'The API stopped sending.' })),
-    maxMs,
-  )
-  try {
-    return await Promise.race([next, promise])
   } finally {
     clearTimeout(timer)
   }

@@ -1,5 +1,9 @@
 import { GpulabError, type Transport, type TransportResponse } from '@gpulab/contract'
-import { describe, expect, it } from 'vitest'
+import { createHttpTransport } from '@gpulab/transport/http'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { listAll } from './pages.ts'
 import { resumeStream } from './resume-stream.ts'
 import { withRetries } from './retry-transport.ts'
@@ -54,20 +58,18 @@ describe('withRetries', () => {
 })
 
 describe('withStreamGuard', () => {
-  it('ends a stream that has gone silent', async () => {
-    const silent = async function* () {
-      yield new Uint8Array([1])
-      await new Promise<never>(() => {})
-    }
-    const transport: Transport = {
-      ...scripted([]).transport,
-      request: async () => ({ status: 200, body: silent() }),
-    }
-    const { body } = await withStreamGuard(transport, 20).request(call)
-    const read = async (): Promise<void> => {
-      for await (const _ of body) continue
-    }
-    await expect(read()).rejects.toMatchObject({ code: 'api_unreachable' })
+  it('ends a stream that has gone silent, and its connection', async () => {
+    const server = createServer((_request, response) => void response.write('\n'))
+    onTestFinished(() => server.closeAllConnections())
+    onTestFinished(() => void server.close())
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const connection = once(server, 'connection')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { body } = await withStreamGuard(createHttpTransport({ url }), 50).request(call)
+    const [socket] = (await connection) as [Socket]
+    await expect(Array.fromAsync(body)).rejects.toMatchObject({ code: 'api_unreachable', retryable: true })
+    await expect.poll(() => socket.destroyed).toBe(true)
   })
 })
 

@@ -1,4 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeApi, goodKey, startFakeApi } from './fake-api.ts'
@@ -110,6 +113,67 @@ describe('wrong usage', () => {
     const json = await runCli([...args, '--json'], { env: fake.env })
     expect(json).toMatchObject({ code: 2, stdout: '' })
     expect(json.error).toMatchObject({ exit_code: 2, origin: 'platform', hint: expect.any(String) })
+  })
+})
+
+describe('a default of JSON', () => {
+  const isJson = (stderr: string): boolean => stderr.startsWith('{"error":{"code":"invalid_request"')
+
+  it.each([[['ls', '--foo']], [['inspect']], [['lss']], [['ls', '--timeout', 'soon']]])(
+    'holds for the wrong usage of %j',
+    async (args) => {
+      const fromEnvironment = await runCli(args, { env: { GPULAB_DEFAULT_OUTPUT: 'json' } })
+      expect(fromEnvironment).toMatchObject({ code: 2, stderr: expect.toSatisfy(isJson) })
+      const home = createHome()
+      mkdirSync(join(home, '.gpulab'))
+      writeFileSync(join(home, '.gpulab/config.json'), '{"default_output":"json"}')
+      const fromFile = await runCli(args, { env: { HOME: home } })
+      expect(fromFile.stderr).toBe(fromEnvironment.stderr)
+    },
+  )
+
+  it('yields to --quiet', async () => {
+    const { stderr } = await runCli(['ls', '--foo', '-q'], { env: { GPULAB_DEFAULT_OUTPUT: 'json' } })
+    expect(stderr).toMatch(/^gpulab: There is no flag/)
+  })
+})
+
+describe('an API that stalls', () => {
+  let server: Server
+  let env: Record<string, string>
+  let answer: (response: ServerResponse) => void
+  beforeAll(async () => {
+    server = createServer((_request, response) => answer(response)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    env = { GPULAB_API_URL: `http://127.0.0.1:${port}`, GPULAB_API_KEY: goodKey }
+  })
+  afterAll(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+
+  it('is given up in the middle of its answer', async () => {
+    answer = (response) => void response.writeHead(200).write('{')
+    const { code, error } = await runCli(['ls', '--timeout', '500ms', '--json'], { env })
+    expect(code).toBe(7)
+    expect(error).toMatchObject({ code: 'api_unreachable', retryable: true })
+  })
+
+  it('can be left at once while a name is looked up', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    answer = () => resolve()
+    const { code, stderr } = await runCli(['inspect', 'name'], { env, interruptAfter: promise })
+    expect({ code, stderr }).toEqual({ code: 130, stderr: 'gpulab: Interrupted.\n' })
+  })
+
+  it('may have deployed all the same', async () => {
+    answer = () => {}
+    const args = ['deploy', '--image', 'x', '--timeout', '500ms', '--json']
+    const { code, error } = await runCli(args, { env })
+    expect(code).toBe(7)
+    expect(error).toMatchObject({ code: 'outcome_unknown', retryable: false })
+    expect(error.hint).toContain('gpulab ls')
   })
 })
 

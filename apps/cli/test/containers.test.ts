@@ -85,6 +85,13 @@ Environment:
     expect(JSON.parse(stdout)).toEqual(fake.state.containers[0])
   })
 
+  it('takes the new one of a name whose old one is being deleted', async () => {
+    fake.state.containers.push(sampleContainer({ uuid: uuidOf('00000001'), status: 'deleting' }))
+    const { stdout, code } = await run('inspect', 'my-training-job', '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toEqual(fake.state.containers[0])
+  })
+
   it('lists the candidates of an ambiguous prefix', async () => {
     const { code, stdout, error } = await run('inspect', 'de4567', '--json')
     expect(code).toBe(2)

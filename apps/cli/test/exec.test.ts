@@ -1,4 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeApi, startFakeApi } from './fake-api.ts'
 import { runCli } from './run-cli.ts'
@@ -97,6 +98,18 @@ describe('the result', () => {
   })
 })
 
+describe('the time', () => {
+  it('of the command is not cut short by that of a request', async () => {
+    fake.state.exec = async () => {
+      await delay(400)
+      return sampleExecResult({ stdout: 'done' })
+    }
+    const env = { ...fake.env, GPULAB_TIMEOUT: '100ms' }
+    const { code, stdout } = await runCli(['exec', uuidOf('3f2a9c1e'), '--', 'true'], { env })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'done' })
+  })
+})
+
 describe('a failure of the platform', () => {
   it.each(['container_not_running', 'host_unreachable', 'scope_missing', 'container_not_found'] as const)(
     '(%s) is 125',
@@ -108,6 +121,17 @@ describe('a failure of the platform', () => {
       expect(result.error).toMatchObject({ code, exit_code: 125, origin: 'platform' })
     },
   )
+
+  it('never says that a command may be run again which may have run', async () => {
+    fake.state.exec = () => {
+      fake.cut()
+      return sampleExecResult()
+    }
+    const result = await run('my-training-job', '--json', '--', 'rm', 'x')
+    expect(result.code).toBe(125)
+    expect(result.error).toMatchObject({ code: 'exec_outcome_unknown', retryable: false, exit_code: 125 })
+    expect(fake.state.execs).toHaveLength(1)
+  })
 
   it('(an API that is down, a wrong key, an unknown name) is 125', async () => {
     const command = ['exec', 'nothing', '--', 'true']

@@ -22,7 +22,7 @@ export interface FakeState {
   created: CreateContainer[]
   removed: string[]
   execs: ExecOptions[]
-  exec: (options: ExecOptions) => ExecResult
+  exec: (options: ExecOptions) => ExecResult | Promise<ExecResult>
   logLines: Omit<LogLine, 'cursor'>[]
   deployLines: string[]
   /** Statuses that a container goes through, told as events. */
@@ -41,6 +41,8 @@ export interface FakeApi {
   readonly url: string
   readonly state: FakeState
   readonly env: Readonly<Record<string, string>>
+  /** Cuts all connections. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -83,6 +85,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     url,
     state,
     env: { GPULAB_API_URL: url, GPULAB_API_KEY: goodKey },
+    cut,
     close: () => app.close(),
   }
 }

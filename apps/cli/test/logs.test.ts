@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type FakeApi, startFakeApi } from './fake-api.ts'
-import { main, runCli } from './run-cli.ts'
+import { createHome, main, runCli } from './run-cli.ts'
 
 let fake: FakeApi
 const run = (...args: string[]) => runCli(['logs', 'my-training-job', ...args], { env: fake.env })
@@ -93,7 +93,7 @@ describe('logs', () => {
       'bash',
       ['-c', `"${process.execPath}" "${main}" logs my-training-job | head -n 1; echo "\${PIPESTATUS[0]}"`],
       {
-        env: { ...fake.env, PATH: process.env['PATH'], HOME: '/nonexistent' },
+        env: { ...fake.env, PATH: process.env['PATH'], HOME: createHome() },
       },
     )
     let output = ''

@@ -23,6 +23,8 @@ export interface CliOptions {
   readonly input?: string
   /** Sends SIGINT once this is on standard output. */
   readonly interruptAt?: string
+  /** Sends SIGINT once this has happened. */
+  readonly interruptAfter?: Promise<unknown>
 }
 
 export interface CliResult {
@@ -31,7 +33,14 @@ export interface CliResult {
   readonly stdout: string
   readonly stderr: string
   /** What standard error holds with `--json`. */
-  readonly error: { code: string; message: string; hint?: string; exit_code: number; origin: string }
+  readonly error: {
+    code: string
+    message: string
+    hint?: string
+    retryable: boolean
+    exit_code: number
+    origin: string
+  }
 }
 
 /** Runs the CLI as a process of its own, with an empty home unless told otherwise. */
@@ -43,6 +52,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
       if (chunk.includes(options.interruptAt ?? '')) child.kill('SIGINT')
     })
   }
+  void options.interruptAfter?.then(() => child.kill('SIGINT'))
   const [bytes, stderr] = await Promise.all([buffer(child.stdout), text(child.stderr), once(child, 'close')])
   return {
     code: child.exitCode,

@@ -22,7 +22,7 @@ export async function changeState(
   options: ChangeOptions,
 ): Promise<void> {
   const { api, output, signal } = context
-  const uuid = await resolveUuid(api, reference)
+  const uuid = await resolveUuid(context, reference)
   const accepted = await api.containers[action]({ params: { uuid } }, { signal })
   printState(context, options.wait ? await waitForGoal(context, action, accepted, options) : accepted)
   if (!options.wait && accepted.status !== goals[action]) {

@@ -11,11 +11,12 @@ const ruler = '━'.repeat(30)
 const labelWidth = 13
 
 export async function inspectContainer(
-  { api, output, signal }: ApiContext,
+  context: ApiContext,
   reference: string,
   { showEnv }: { showEnv: boolean },
 ): Promise<void> {
-  const uuid = await resolveUuid(api, reference)
+  const { api, output, signal } = context
+  const uuid = await resolveUuid(context, reference)
   const container = await api.containers.get(
     { params: { uuid }, query: showEnv ? { show_env: 'true' } : {} },
     { signal },

@@ -7,17 +7,18 @@ import { shortId } from './describe.ts'
 
 /** Finds all of them before it deletes the first, so that a mistyped name leaves everything as it was. */
 export async function removeContainers(
-  { api, output, signal }: ApiContext,
+  context: ApiContext,
   references: readonly string[],
   { force }: { force: boolean },
 ): Promise<void> {
+  const { api, output, signal } = context
   if (!force && !output.isInteractive) {
     throw new GpulabError('input_required', {
       message: 'Deleting needs a confirmation, and there is no terminal to ask on.',
       hint: 'Add --force to delete without being asked.',
     })
   }
-  const found = await Promise.all(references.map((reference) => resolveContainer(api, reference)))
+  const found = await Promise.all(references.map((reference) => resolveContainer(context, reference)))
   const containers = [...new Map(found.map((container) => [container.uuid, container])).values()]
   if (!force && !(await confirm(question(containers), signal))) {
     throw new GpulabError('interrupted', { message: 'Nothing was deleted.' })

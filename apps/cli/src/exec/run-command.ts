@@ -1,4 +1,4 @@
-import type { ExecResult } from '@gpulab/contract'
+import { type ExecResult, GpulabError } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
 import { resolveUuid } from '../resolve.ts'
 
@@ -20,25 +20,31 @@ export interface ExecInput {
 export async function runCommand(context: ApiContext, reference: string, input: ExecInput): Promise<number> {
   const { api, output, profile, signal } = context
   const timeout = input.timeoutMs === undefined ? timeoutSeconds : input.timeoutMs / 1000
-  const uuid = await resolveUuid(api, reference)
-  const result = await api.exec.run(
-    {
-      params: { uuid },
-      body: {
-        command: input.command,
-        timeout,
-        env: input.env,
-        ...(input.workdir !== undefined && { workdir: input.workdir }),
-        ...(input.user !== undefined && { user: input.user }),
-        ...(input.maxOutput !== undefined && { max_output: input.maxOutput }),
-      },
-    },
-    { signal, timeoutMs: profile.timeoutMs ?? timeout * 1000 + answerMarginMs },
-  )
+  const uuid = await resolveUuid(context, reference)
+  const body = {
+    command: input.command,
+    timeout,
+    env: input.env,
+    ...(input.workdir !== undefined && { workdir: input.workdir }),
+    ...(input.user !== undefined && { user: input.user }),
+    ...(input.maxOutput !== undefined && { max_output: input.maxOutput }),
+  }
+  const timeoutMs = Math.max(profile.timeoutMs ?? 0, timeout * 1000 + answerMarginMs)
+  const result = await api.exec
+    .run({ params: { uuid }, body }, { signal, timeoutMs })
+    .catch((error: unknown) => {
+      throw error instanceof GpulabError && error.code === 'outcome_unknown' ? cutOff(error) : error
+    })
   if (output.mode === 'json') output.render({ table: () => {}, json: result, quiet: [] })
   else await writeResult(context, result, timeout)
   return result.exit_code
 }
+
+const cutOff = (cause: GpulabError): GpulabError =>
+  new GpulabError('exec_outcome_unknown', {
+    message: 'The connection to the API was lost while the command ran.',
+    cause,
+  })
 
 async function writeResult({ output }: ApiContext, result: ExecResult, timeout: number): Promise<void> {
   process.stdout.write(toBytes(result.stdout, result.stdout_encoding))

@@ -18,7 +18,7 @@ type Query = NonNullable<CallInput<typeof api.logs.read>['query']>
 /** The container's own log, each stream to its own descriptor, until the container ends or what is there is read. */
 export async function readLogs(context: ApiContext, reference: string, input: LogsInput): Promise<void> {
   const { api, signal } = context
-  const uuid = await resolveUuid(api, reference)
+  const uuid = await resolveUuid(context, reference)
   const { follow, tail, stream, since, until } = input
   const query: Query = {
     follow: follow ? 'true' : 'false',
@@ -45,7 +45,7 @@ export async function readDeployLog(
   { follow, timestamps }: Pick<LogsInput, 'follow' | 'timestamps'>,
 ): Promise<void> {
   const { api, output, signal } = context
-  const uuid = await resolveUuid(api, reference)
+  const uuid = await resolveUuid(context, reference)
   const lines = resumeStream(
     (cursor) =>
       api.logs.deploy(

@@ -17,7 +17,6 @@ const steps: Partial<Record<ErrorCode, string>> = {
   host_unreachable: 'Try again in a moment; gpulab inspect shows on which host it is.',
   engine_unavailable: 'Try again in a moment, or tell the operator of the host.',
   database_unavailable: 'Try again in a moment.',
-  shutting_down: 'Try again in a moment.',
   exec_outcome_unknown: 'It may have run: look before you run it again.',
 }
 
