@@ -96,6 +96,17 @@ describe('the result', () => {
     expect(stderr).toContain('after 1 s')
     expect(stderr).toContain('--max-output')
   })
+
+  it('is a failure when it had to be cut, unless a limit was asked for', async () => {
+    fake.state.exec = () => sampleExecResult({ stdout: 'half', stdout_truncated: true })
+    const cut = await run('my-training-job', '--', 'cat', 'model.bin')
+    expect(cut).toMatchObject({ code: 125, stdout: 'half' })
+    expect(cut.stderr).toContain('exit code 0, but its stdout was cut off after 4 MiB')
+    expect(await run('my-training-job', '--max-output', '4', '--', 'cat', 'model.bin')).toMatchObject({
+      code: 0,
+      stdout: 'half',
+    })
+  })
 })
 
 describe('the time', () => {

@@ -1,6 +1,7 @@
-import { access, realpath, rm } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { stopEngine } from '@gpulab/simulated-host'
+import { isState, removeState } from './open-state.ts'
 import { downHelp, readDownOptions } from './options.ts'
 import { endOrphans } from './orphans.ts'
 import { isRunning, waitUntil } from './processes.ts'
@@ -32,20 +33,13 @@ async function main(): Promise<number> {
     throw new Error(`A new system was started in "${layout.stateDir}" meanwhile; it was left alone.`)
   await clearLeftovers(layout, { keepContainers: !options.purge })
   await forget(layout)
-  if (options.purge) await rm(layout.stateDir, { recursive: true, force: true, maxRetries: 5 })
+  if (options.purge) await removeState(layout)
   const kept = options.purge ? 'and everything in it was removed' : 'and everything is kept'
   process.stderr.write(
     `${wasRunning ? 'GPULab is stopped' : 'GPULab was not running'}, ${kept} (${layout.stateDir}).\n`,
   )
   return 0
 }
-
-/** Only a folder that "up" has made may be purged. */
-const isState = ({ keysDir }: StateLayout): Promise<boolean> =>
-  access(keysDir).then(
-    () => true,
-    () => false,
-  )
 
 async function stopSupervisor(layout: StateLayout): Promise<boolean> {
   const run = await findRun(layout)

@@ -1,4 +1,4 @@
-import { openState } from './open-state.ts'
+import { markReady, openState, removeUnready } from './open-state.ts'
 import type { UpOptions } from './options.ts'
 import { endOrphans } from './orphans.ts'
 import { createProgress, type Output } from './progress.ts'
@@ -42,12 +42,14 @@ export async function runForeground(
       (shown) => shown,
     )
     await record(layout, system.info)
+    await markReady(layout)
     hooks.onReady(system.info, 'started')
     const end = await Promise.race([system.ended, untilSignal(signal)])
     hooks.output.write(end === undefined ? '\nStopping …\n' : `\n${end}\nStopping the rest …\n`)
     return end === undefined ? 0 : 1
   } finally {
     await forget(layout)
+    await removeUnready(layout)
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmod, mkdir, realpath, statfs } from 'node:fs/promises'
+import { access, chmod, mkdir, readdir, realpath, rm, statfs, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { toStateLayout, type StateLayout } from './state-layout.ts'
 
@@ -13,7 +13,13 @@ export async function openState(folder: string): Promise<StateLayout> {
     // Others may pass, not list: the database runs as a user of its own.
     await mkdir(path, { recursive: true, mode: 0o711 })
     const layout = toStateLayout(await realpath(path))
+    const isEmpty = (await readdir(layout.stateDir)).length === 0
+    if (!isEmpty && !(await isState(layout))) throw Object.assign(new Error(), { code: 'ENOTEMPTY' })
     await chmod(layout.stateDir, 0o711)
+    await writeFile(
+      layout.markerFile,
+      'This folder belongs to GPULab; "npm run down -- --purge" empties it.\n',
+    )
     for (const part of [layout.keysDir, layout.logsDir, layout.runDir]) {
       await mkdir(part, { recursive: true, mode: 0o700 })
     }
@@ -22,6 +28,28 @@ export async function openState(folder: string): Promise<StateLayout> {
   } catch (cause) {
     throw new Error(toSentence(path, cause as NodeJS.ErrnoException), { cause })
   }
+}
+
+/** Only a folder that "up" has marked is GPULab's. */
+export const isState = ({ markerFile }: StateLayout): Promise<boolean> => exists(markerFile)
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+/** From now on the state is worth keeping. */
+export const markReady = ({ readyFile }: StateLayout): Promise<void> => writeFile(readyFile, '')
+
+/** A first start that failed leaves nothing. */
+export async function removeUnready(layout: StateLayout): Promise<void> {
+  if (!(await exists(layout.readyFile))) await removeState(layout)
+}
+
+/** Removes a state folder of ours with everything in it; another one is left alone. */
+export async function removeState(layout: StateLayout): Promise<void> {
+  if (await isState(layout)) await rm(layout.stateDir, { recursive: true, force: true, maxRetries: 5 })
 }
 
 async function checkRoom(stateDir: string): Promise<void> {
@@ -41,6 +69,7 @@ function toSentence(path: string, { code = '', message }: NodeJS.ErrnoException)
     EACCES: `The state folder "${path}" is not writable; ${elsewhere}.`,
     EPERM: `The state folder "${path}" is not writable; ${elsewhere}.`,
     EROFS: `The state folder "${path}" is on a read-only file system; ${elsewhere}.`,
+    ENOTEMPTY: `The state folder "${path}" holds something that is not GPULab's; ${elsewhere}.`,
     ENOTDIR: `The state folder "${path}" is a file or lies below one; ${elsewhere}.`,
     EEXIST: `The state folder "${path}" is a file or lies below one; ${elsewhere}.`,
   }

@@ -25,6 +25,10 @@ export interface StateLayout {
   standInsFile: string
   cliConfig: string
   runFile: string
+  /** Shows that the folder is GPULab's, and may be emptied. */
+  markerFile: string
+  /** Shows that a system in it has been ready once. */
+  readyFile: string
 }
 
 /** Lays out an absolute state folder. */
@@ -54,6 +58,8 @@ export function toStateLayout(stateDir: string): StateLayout {
     standInsFile: join(stateDir, 'stand-ins.json'),
     cliConfig: join(stateDir, 'cli', 'config.json'),
     runFile: join(stateDir, 'run.json'),
+    markerFile: join(stateDir, '.gpulab-state'),
+    readyFile: join(stateDir, '.ready'),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Container, GpulabError } from '@gpulab/contract'
+import { type Container, GpulabError, type Status } from '@gpulab/contract'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
@@ -54,12 +54,16 @@ function wrongState(record: ContainerRecord, verb: string): GpulabError {
   const { name } = record.row
   return new GpulabError('container_wrong_state', {
     message: `Container ${name} is ${status}; it cannot ${verb} from there.`,
-    hint:
-      status === 'failed'
-        ? `gpulab inspect ${name} says why; gpulab rm ${name} removes it.`
-        : `Wait: gpulab inspect ${name} shows when that is over.`,
+    hint: nextStep(status, name),
     details: { status },
   })
+}
+
+function nextStep(status: Status, name: string): string {
+  if (status === 'stopped') return `Start it with gpulab start ${name}.`
+  if (status === 'failed')
+    return `gpulab inspect ${name} says why; gpulab start or rm ${name} goes on from there.`
+  return `Wait: gpulab inspect ${name} shows when that is over.`
 }
 
 /**

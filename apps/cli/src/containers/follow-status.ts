@@ -73,7 +73,7 @@ function isOver(container: Container, goal: Status): boolean {
   const why = reason ? `: ${reason.message.replace(/\.$/, '')}` : ''
   throw new GpulabError('container_failed', {
     message: `Container ${name} ${status === 'failed' ? 'failed' : `is ${status}`}${why}.`,
-    hint: `See gpulab logs ${shortId(uuid)} --deploy; gpulab rm ${shortId(uuid)} removes it.`,
+    hint: `See gpulab logs ${shortId(uuid)}${reason?.code === 'exited' ? '' : ' --deploy'}; gpulab rm ${shortId(uuid)} removes it.`,
     details: { uuid, container_id: uuid, name, status, reason },
   })
 }

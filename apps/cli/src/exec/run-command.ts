@@ -1,4 +1,4 @@
-import { type ExecResult, GpulabError } from '@gpulab/contract'
+import { type ExecResult, GpulabError, outputMaxBytes } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
 import { resolveUuid } from '../resolve.ts'
 
@@ -27,7 +27,7 @@ export async function runCommand(context: ApiContext, reference: string, input: 
     env: input.env,
     ...(input.workdir !== undefined && { workdir: input.workdir }),
     ...(input.user !== undefined && { user: input.user }),
-    ...(input.maxOutput !== undefined && { max_output: input.maxOutput }),
+    ...maxOutput(input.maxOutput, output.mode === 'json'),
   }
   const timeoutMs = Math.max(profile.timeoutMs ?? 0, timeout * 1000 + answerMarginMs)
   const result = await api.exec
@@ -36,8 +36,29 @@ export async function runCommand(context: ApiContext, reference: string, input: 
       throw error instanceof GpulabError && error.code === 'outcome_unknown' ? cutOff(error) : error
     })
   if (output.mode === 'json') output.render({ table: () => {}, json: result, quiet: [] })
-  else await writeResult(context, result, timeout)
+  else writeResult(context, result, timeout)
+  const mustBeWhole = output.mode !== 'json' && input.maxOutput === undefined && !result.timed_out
+  if (mustBeWhole) requireWhole(result)
   return result.exit_code
+}
+
+/** Bytes that go to a file or a pipe shall be all of them, as far as that can be had. */
+const maxOutput = (asked: number | undefined, isJson: boolean): { max_output?: number } => {
+  if (asked !== undefined) return { max_output: asked }
+  return isJson ? {} : { max_output: outputMaxBytes }
+}
+
+/** Part of an output that looks like all of it would be believed. */
+function requireWhole({
+  stdout_truncated: stdout,
+  stderr_truncated: stderr,
+  exit_code: code,
+}: ExecResult): void {
+  if (!stdout && !stderr) return
+  throw new GpulabError('output_truncated', {
+    message: `The command ended with exit code ${code}, but its ${stdout ? 'stdout' : 'stderr'} was cut off after ${outputMaxBytes >> 20} MiB.`,
+    hint: 'Let the command write to a file or print less; --max-output says how much you want.',
+  })
 }
 
 const cutOff = (cause: GpulabError): GpulabError =>
@@ -46,13 +67,11 @@ const cutOff = (cause: GpulabError): GpulabError =>
     cause,
   })
 
-async function writeResult({ output }: ApiContext, result: ExecResult, timeout: number): Promise<void> {
+function writeResult({ output }: ApiContext, result: ExecResult, timeout: number): void {
   process.stdout.write(toBytes(result.stdout, result.stdout_encoding))
   process.stderr.write(toBytes(result.stderr, result.stderr_encoding))
   for (const stream of ['stdout', 'stderr'] as const) {
-    if (result[`${stream}_truncated`]) {
-      output.warn(`${stream} was cut off; raise the limit with --max-output.`)
-    }
+    if (result[`${stream}_truncated`]) output.warn(`${stream} was cut off at --max-output.`)
   }
   if (result.timed_out)
     output.warn(`The command was ended after ${timeout} s; give it longer with --timeout.`)

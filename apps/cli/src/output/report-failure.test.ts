@@ -25,6 +25,13 @@ describe('reportFailure', () => {
     expect(reportFailure(error, { ...plain, isExec: true }).exitCode).toBe(execExitCode)
   })
 
+  it('never repeats the values of flags that exclude each other', () => {
+    const message = '--api-key=gpulab_x_secret cannot also be provided when using --api-key-stdin'
+    const { text } = reportFailure(Object.assign(new Error(message), { oclif: {} }), plain)
+    expect(text).toContain('--api-key cannot also be provided when using --api-key-stdin')
+    expect(text).not.toContain('secret')
+  })
+
   it('prints one sentence and the next step, both harmless', () => {
     const error = new GpulabError('internal', { message: 'It\u001B[2J broke.', hint: 'Run\nagain.' })
     expect(reportFailure(error, plain).text).toBe('gpulab: It\\u001b[2J broke.\n  Run\\nagain.\n')

@@ -70,6 +70,8 @@ function toUsageFailure(message: string): GpulabError {
     .replace(/^Nonexistent flags?: /, 'There is no flag ')
     .replace(/^Missing \d+ required args?: (\w+).*/, (_, name: string) => `${name.toUpperCase()} is missing`)
     .replace(/^Parsing (--\S+)\s+/, '$1: ')
+    // The value may be a secret, and it is not what is wrong.
+    .replaceAll(/(--[\w-]+)=.*? cannot also be provided/g, '$1 cannot also be provided')
     .replaceAll(/(--\S+)=true /g, '$1 ')
   return new GpulabError('invalid_request', {
     message: /[.!?]$/.test(sentence) ? sentence : `${sentence}.`,

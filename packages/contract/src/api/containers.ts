@@ -84,7 +84,7 @@ export const CreateContainer = z
     template: text(255).optional().describe('Name or uuid; either this or `image`.'),
     image: ImageReference.optional(),
     gpu_type: text(255).optional().describe('Exact name of a GPU type. Without it: no GPU.'),
-    gpu_count: z.int().min(1).max(64).default(1),
+    gpu_count: z.int().min(1).max(64).optional().describe('1 when left out.'),
     ports: z.array(Port).max(64).optional().describe("The template's when left out."),
     env: Environment.default({}),
     command: Command.optional().describe('A list is the argument vector; a string runs through `sh -c`.'),
@@ -99,6 +99,10 @@ export const CreateContainer = z
   .refine((body) => (body.template === undefined) !== (body.image === undefined), {
     error: 'give either a template or an image',
     path: ['template'],
+  })
+  .refine((body) => body.gpu_count === undefined || body.gpu_type !== undefined, {
+    error: 'say which GPUs with gpu_type',
+    path: ['gpu_count'],
   })
   .meta({ id: 'CreateContainer' })
 export type CreateContainer = z.infer<typeof CreateContainer>

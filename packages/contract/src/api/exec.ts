@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
 import { Command, Environment, text, Uuid } from '../fields.ts'
 
+/** The most that is kept of each stream. */
+export const outputMaxBytes = 4 << 20
+
 /** Fields of a command that the public call and the host's call share. */
 export const ExecOptions = z.object({
   command: Command.describe('A list is the argument vector; a string runs through `sh -c` as one argument.'),
@@ -17,7 +20,7 @@ export const ExecOptions = z.object({
   max_output: z
     .int()
     .min(0)
-    .max(4 << 20)
+    .max(outputMaxBytes)
     .default(1 << 20)
     .describe('Bytes kept of each stream.'),
 })
