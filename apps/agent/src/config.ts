@@ -62,6 +62,10 @@ const settings = {
     help: 'nvidia or cdi (default nvidia)',
     schema: z.enum(['nvidia', 'cdi']).default('nvidia'),
   },
+  GPULAB_DEPLOY_TIMEOUT: {
+    help: 'seconds until an attempt to run a container is given up, its pull included (default 900)',
+    schema: z.coerce.number().min(1).max(86_400).default(900),
+  },
   GPULAB_LOG_LEVEL: {
     help: 'trace, debug, info, warn, error or silent (default info)',
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -90,6 +94,7 @@ export interface Config {
   readonly firewall: boolean
   readonly firewallChain: string
   readonly gpuInjection: 'nvidia' | 'cdi'
+  readonly deployTimeoutMs: number
   readonly logLevel: string
 }
 
@@ -123,6 +128,7 @@ const toConfig = (values: Values): Config => ({
   firewall: values.GPULAB_FIREWALL,
   firewallChain: values.GPULAB_FIREWALL_CHAIN,
   gpuInjection: values.GPULAB_GPU_INJECTION,
+  deployTimeoutMs: values.GPULAB_DEPLOY_TIMEOUT * 1000,
   logLevel: values.GPULAB_LOG_LEVEL,
 })
 

@@ -12,12 +12,17 @@ import { createUlimits } from './containers/ulimits.ts'
 import { connectEngine, type Engine } from './docker/connect.ts'
 import { createEngineHealth, type EngineHealth } from './engine-health.ts'
 import { createGpuClaims } from './gpus/claims.ts'
+import { createByteBudget, type ByteBudget } from './exec/capture.ts'
+import { createExecTurns, type ExecTurns } from './exec/turns.ts'
 import { createFirewall, type Firewall, noFirewall } from './network/firewall.ts'
 import { createTeamNetworks, type TeamNetworks } from './network/team-networks.ts'
 import { createSignalBox, type SignalBox } from './signal-box.ts'
 import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
 import { createReconciler, type Reconciler } from './target/reconciler.ts'
 import { createReporter, type Reporter } from './target/report.ts'
+
+/** Of all commands that are under way together. */
+const captureMaxBytes = 64 << 20
 
 /** Everything that the agent's parts share, made once. */
 export interface Deps {
@@ -35,6 +40,11 @@ export interface Deps {
   readonly deployLog: DeployLogWriter
   /** Raised when the engine may look different from the last look. */
   readonly changed: SignalBox
+  /** Raised when the control plane says that it does not know this host. */
+  readonly unknown: SignalBox
+  onHelloMissing(): void
+  readonly turns: ExecTurns
+  readonly captureBudget: ByteBudget
 }
 
 export async function createDeps(config: Config, log: FastifyBaseLogger): Promise<Deps> {
@@ -54,7 +64,9 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     addressPool: config.addressPool,
   })
   const changed = createSignalBox()
-  const deployLog = createDeployLog({ control: client, bootId, log })
+  const unknown = createSignalBox()
+  const onHelloMissing = unknown.raise
+  const deployLog = createDeployLog({ control: client, bootId, log, onHelloMissing })
   const reconciler = createReconciler({
     engine,
     images: createImagePuller(engine),
@@ -63,6 +75,7 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     claims: createGpuClaims(engine),
     ulimits: await createUlimits(),
     injection: config.gpuInjection,
+    deployTimeoutMs: config.deployTimeoutMs,
     startInTurn: createLimiter(Math.max(availableParallelism() * 2, 4)),
     log,
     tell: deployLog.tell,
@@ -79,9 +92,13 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     networks,
     firewall,
     reconciler,
-    reporter: createReporter({ control: client, bootId, log }),
+    reporter: createReporter({ control: client, bootId, log, onHelloMissing }),
     deployLog,
     changed,
+    unknown,
+    onHelloMissing,
+    turns: createExecTurns(Math.max(availableParallelism() * 2, 4)),
+    captureBudget: createByteBudget(captureMaxBytes),
   }
 }
 

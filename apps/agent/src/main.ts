@@ -2,7 +2,7 @@ import { createServer } from '@gpulab/http'
 import { cleanUp } from './clean-up.ts'
 import { createLog } from './log.ts'
 import { ConfigError, readConfig, settingsHelp } from './config.ts'
-import { isReplaced } from './target/report.ts'
+import { isReplaced } from './target/refusal.ts'
 import { startAgent } from './run-agent.ts'
 import { version } from './version.ts'
 

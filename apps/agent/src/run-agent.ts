@@ -11,8 +11,10 @@ import { EngineError } from './docker/errors.ts'
 import { followEvents } from './docker/events.ts'
 import { readInventory } from './gpus/inventory.ts'
 import { listenOnSocket } from './listen.ts'
+import { toPlainText } from './plain-text.ts'
 import { pullTargets } from './target/pull.ts'
-import { isReplaced, type Snapshot } from './target/report.ts'
+import { isReplaced } from './target/refusal.ts'
+import type { Snapshot } from './target/report.ts'
 import { keepUplink } from './uplink/keep-uplink.ts'
 import { version } from './version.ts'
 
@@ -45,6 +47,7 @@ export async function startAgent(config: Config, app: Server): Promise<RunningAg
       Promise.all([
         deps.reporter.run(signal),
         deps.deployLog.run(signal),
+        keepKnown(deps, signal),
         pullTargets(deps, deps.reconciler.targetVersion, deps.reconciler.setTarget, signal),
         keepMaintaining(deps, inventory, signal),
         keepUplink({ url: config.apiUrl, insecure: config.insecure, server: uplinks, ...deps }, signal),
@@ -103,7 +106,7 @@ async function look(deps: Deps, last: Snapshot['containers'], signal: AbortSigna
     signal.throwIfAborted()
     const wasUp = health.state().available
     const reason = error instanceof Error ? error.message : String(error)
-    health.down(`The Docker Engine does not answer: ${reason}`)
+    health.down(toPlainText(`The Docker Engine does not answer: ${reason}`))
     if (wasUp || !(error instanceof EngineError)) log.error({ err: error }, 'the engine does not answer')
     // Nothing is known now, so nothing of this may count as proof.
     const containers = last.map((container) => ({ ...container, busy: true }))
@@ -133,6 +136,19 @@ async function keepListening(
     await backoff.wait(signal)
     // An engine that starts puts rules of its own in front.
     await firewall.ensure().catch((err: unknown) => log.error({ err }, 'the firewall could not be set'))
+  }
+}
+
+/**
+ * Says hello again to a control plane that has lost its database and counts its targets anew: what was seen under
+ * the old numbers would be proof of something else under the new ones.
+ */
+async function keepKnown(deps: Deps, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await deps.unknown.wait(signal)
+    deps.reconciler.forgetTarget()
+    deps.reporter.forget()
+    await announce(deps, signal)
   }
 }
 

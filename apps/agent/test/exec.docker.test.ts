@@ -62,7 +62,7 @@ describe('output', () => {
 
   it('of 8 MB is complete on both streams', async () => {
     const script = 'head -c 4000000 /dev/zero | tr "\\0" o; head -c 4000000 /dev/zero | tr "\\0" e >&2'
-    const result = await run(script, { max_output: 8 << 20 })
+    const result = await run(script, { max_output: 4 << 20 })
     expect([result.stdout.length, result.stderr.length]).toEqual([4_000_000, 4_000_000])
   })
 })
@@ -141,9 +141,43 @@ describe('a caller that leaves', () => {
     expect(await running).toBe('AbortError')
     await eventually(async () => expect(await findProcesses(word)).toEqual([]), { timeoutMs: 3000 })
   })
+
+  it('leaves nothing behind, at whatever moment of the start', async () => {
+    const word = `6${Date.now()}`
+    const client = await host.control.host()
+    const leave = async (afterMs: number): Promise<void> => {
+      const body = { container_uuid: container.uuid, command: ['sh', '-c', `sleep ${word}; true`] }
+      await client.exec({ body }, { signal: AbortSignal.timeout(afterMs) }).catch(() => {})
+    }
+    for (let ms = 1; ms <= 120; ms += 17) {
+      await Promise.all([0, 3, 6, 9, 12].map((more) => leave(ms + more)))
+    }
+    // Its start comes after those that were under way.
+    expect((await run('true')).exit_code).toBe(0)
+    await eventually(async () => expect(await findProcesses(word)).toEqual([]), { timeoutMs: 10_000 })
+  })
 })
 
 describe('a refusal', () => {
+  it('says that too many commands are under way, and spares other containers', async () => {
+    const other = await host.deploy()
+    const leaving = new AbortController()
+    const word = `5${Date.now()}`
+    const many = Array.from({ length: 16 }, () =>
+      run(`sleep ${word}`, {}, leaving.signal).catch((error: Error) => error.name),
+    )
+    await eventually(
+      async () => expect((await findProcesses(word)).length).toBeGreaterThanOrEqual(many.length),
+      { timeoutMs: 20_000 },
+    )
+    await expect(run('true')).rejects.toMatchObject({ code: 'rate_limited' })
+    expect((await run('true', { container_uuid: other.uuid })).exit_code).toBe(0)
+    leaving.abort()
+    expect(new Set(await Promise.all(many))).toEqual(new Set(['AbortError']))
+    await eventually(async () => expect(await findProcesses(word)).toEqual([]), { timeoutMs: 10_000 })
+    await eventually(async () => expect((await run('true')).exit_code).toBe(0), { timeoutMs: 10_000 })
+  })
+
   it('says that the container does not exist', async () => {
     await expect(run('true', { container_uuid: randomUUID() })).rejects.toMatchObject({
       code: 'container_not_found',

@@ -32,6 +32,8 @@ export interface FakeControl extends AsyncDisposable {
   forget(...uuids: string[]): void
   /** Refuses whatever the present boot sends from now on. */
   replaceBoot(): void
+  /** Knows of no host and no container any more, and counts anew. */
+  loseDatabase(): void
   /** The uplink of the present agent, when it is up. */
   host(): Promise<Client<typeof agent>>
   /** Cuts the uplink. */
@@ -48,6 +50,7 @@ export async function startFakeControl(): Promise<FakeControl> {
   const lines: DeployLog['lines'] = []
   const wishes = new Map<string, TargetContainer>()
   let version = 0
+  let hostUuid = randomUUID()
   let changed = Promise.withResolvers<void>()
   let bootId: string | undefined
   let session: ClientHttp2Session | undefined
@@ -56,12 +59,13 @@ export async function startFakeControl(): Promise<FakeControl> {
     if (headers.authorization !== `Bearer ${hostToken}`) throw new GpulabError('host_token_invalid')
   })
   const requireBoot = (boot: string): void => {
+    if (bootId === undefined) throw new GpulabError('hello_missing')
     if (boot !== bootId) throw new GpulabError('boot_replaced')
   }
   serve(control.report.hello, async ({ body }) => {
     hellos.push(body)
     bootId = body.boot_id
-    return { host_uuid: randomUUID() }
+    return { host_uuid: hostUuid }
   })
   serve(control.report.send, async ({ body }) => {
     requireBoot(body.boot_id)
@@ -101,6 +105,13 @@ export async function startFakeControl(): Promise<FakeControl> {
     },
     replaceBoot: () => {
       bootId = randomUUID()
+    },
+    loseDatabase: () => {
+      bootId = undefined
+      hostUuid = randomUUID()
+      wishes.clear()
+      reports.length = 0
+      version = 0
     },
     host: () =>
       eventually(() => {

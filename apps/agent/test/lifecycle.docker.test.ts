@@ -197,7 +197,42 @@ describe('trouble', () => {
       state: 'exited',
       failure: { code: 'gpu_busy' },
     })
+    // Once more, whatever the control plane wishes meanwhile: the attempt has failed, and stays so.
+    const starts = () => host.agent.log().split('an attempt has failed').length
+    const before = starts()
+    const again = { ...wanted, start_after: facts?.started_at ?? '' }
     await remove(thief)
+    for (const wish of [{ ...again, desired: 'stopped' as const }, again]) {
+      host.control.want(wish)
+      expect(await host.control.settled(wanted.uuid)).toMatchObject({
+        state: 'exited',
+        failure: { code: 'gpu_busy', attempt: 1 },
+      })
+    }
+    expect(starts()).toBe(before)
+    host.control.want({ ...again, attempt: 2 })
+    expect(await host.control.settled(wanted.uuid)).toMatchObject({ state: 'running', failure: null })
+    await remove(wanted)
+  })
+
+  it('of leases keeps a container from its GPUs', async () => {
+    const [gpu = '', other = ''] = host.gpus
+    const wanted = await host.deploy({ gpu_uuids: [gpu] })
+    const facts = await host.control.settled(wanted.uuid)
+    host.control.want({ ...wanted, desired: 'stopped' })
+    await host.control.settled(wanted.uuid)
+    for (const [n, gpus] of [[], [other], [gpu, other]].entries()) {
+      host.control.want({
+        ...wanted,
+        start_after: facts?.started_at ?? '',
+        attempt: n + 2,
+        gpu_uuids: gpus,
+      })
+      expect(await host.control.settled(wanted.uuid)).toMatchObject({
+        state: 'exited',
+        failure: { code: 'gpu_not_leased', attempt: n + 2 },
+      })
+    }
     await remove(wanted)
   })
 })

@@ -14,6 +14,11 @@ const registry = createServer(({ url = '' }, response) => {
     return
   }
   const isKnown = url === '/v2/'
+  if (url.includes('/full/')) {
+    response.writeHead(503, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ errors: [{ code: 'UNAVAILABLE', message: 'a secret\0' }] }))
+    return
+  }
   const errors = [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }]
   response.writeHead(isKnown ? 200 : 404, { 'content-type': 'application/json' })
   response.end(JSON.stringify(isKnown ? {} : { errors }))
@@ -23,7 +28,7 @@ const image = (name: string) => `127.0.0.1:${(registry.address() as AddressInfo)
 beforeAll(async () => {
   registry.listen(0, '127.0.0.1')
   await once(registry, 'listening')
-  host = await startTestHost()
+  host = await startTestHost({ GPULAB_DEPLOY_TIMEOUT: '10' })
 })
 afterAll(async () => {
   registry.closeAllConnections()
@@ -40,6 +45,32 @@ describe('an image', () => {
     expect(facts?.failure?.message).toContain(`${image('none:1')} does not exist or needs a login`)
     host.control.want({ ...wanted, desired: 'absent' })
     expect(await host.control.settled(wanted.uuid)).toBeUndefined()
+  })
+
+  const fail = async (name: string, timeoutMs?: number) => {
+    const wanted = host.wish({ image: name })
+    host.control.want(wanted)
+    const facts = await host.control.settled(wanted.uuid, timeoutMs)
+    host.control.want({ ...wanted, desired: 'absent' })
+    expect(await host.control.settled(wanted.uuid)).toBeUndefined()
+    return facts?.failure
+  }
+
+  it('of a registry that refuses connections fails at once', async () => {
+    const failure = await fail('127.0.0.1:1/none:1', 5000)
+    expect(failure).toMatchObject({ code: 'image_pull_failed' })
+    expect(failure?.message).toMatch(/registry may not be reachable/)
+  })
+
+  it('of a registry that is not well fails without what the registry says', async () => {
+    const failure = await fail(image('full/x:1'), 8000)
+    expect(failure).toMatchObject({ code: 'image_pull_failed' })
+    expect(failure?.message).not.toContain('secret')
+  })
+
+  it('that does not come is given up in the end', async () => {
+    expect(await fail(image('slow/y:1'), 25_000)).toMatchObject({ code: 'deploy_timeout', attempt: 1 })
+    asked = 0
   })
 
   it('is pulled once for all who want it, and given up when nobody does any more', async () => {

@@ -93,6 +93,19 @@ describe('an engine that goes away', () => {
   })
 })
 
+describe('a control plane that has lost its database', () => {
+  it('is greeted again and obeyed, and the containers go on', async () => {
+    const wanted = await host.deploy()
+    const before = await identify(wanted.uuid)
+    const hellos = host.control.hellos.length
+    host.control.loseDatabase()
+    await eventually(() => expect(host.control.hellos.length).toBeGreaterThan(hellos), { timeoutMs: 20_000 })
+    expect(await identify(wanted.uuid)).toEqual(before)
+    host.control.want({ ...wanted, desired: 'absent' })
+    expect(await host.control.settled(wanted.uuid, 60_000)).toBeUndefined()
+  })
+})
+
 describe('an agent that another one replaces', () => {
   it('says so and ends with a failure, and the containers go on', async () => {
     const wanted = await host.deploy()

@@ -98,6 +98,7 @@ export function toWish(image: string, fields: Partial<TargetContainer> = {}): Ta
     generation: 1,
     desired: 'running',
     start_after: null,
+    attempt: 1,
     name: 'test',
     team_uuid: randomUUID(),
     image,

@@ -1,14 +1,18 @@
-import type { ContainerFacts } from '@gpulab/contract'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError } from '../docker/errors.ts'
 import { readLogFrames } from '../docker/logs.ts'
+import { toPlainText } from '../plain-text.ts'
+import type { FailureCode } from './failure.ts'
 import type { ObservedContainer } from './labels.ts'
 
-type Failure = NonNullable<ContainerFacts['failure']>
+export interface ExitFailure {
+  readonly code: FailureCode
+  readonly message: string
+}
 
 export interface ExitFailures {
   /** Why containers ended without having run their command, by id. */
-  explain(containers: readonly ObservedContainer[]): Promise<ReadonlyMap<string, Failure>>
+  explain(containers: readonly ObservedContainer[]): Promise<ReadonlyMap<string, ExitFailure>>
 }
 
 const readMs = 5000
@@ -18,11 +22,11 @@ const initFailure = /^\S+ \[FATAL tini \(\d+\)\] exec (.*) failed: (.*)$/m
 
 /** Each exit is looked into once: exit codes 126 and 127 may be the command's own. */
 export function createExitFailures(engine: Engine): ExitFailures {
-  let known = new Map<string, Failure | undefined>()
+  let known = new Map<string, ExitFailure | undefined>()
   return {
     explain: async (containers) => {
-      const next = new Map<string, Failure | undefined>()
-      const found = new Map<string, Failure>()
+      const next = new Map<string, ExitFailure | undefined>()
+      const found = new Map<string, ExitFailure>()
       for (const container of containers) {
         if (container.exitCode !== 126 && container.exitCode !== 127) continue
         const exit = `${container.id} ${container.finishedAt}`
@@ -36,7 +40,7 @@ export function createExitFailures(engine: Engine): ExitFailures {
   }
 }
 
-async function readFailure(engine: Engine, { id }: ObservedContainer): Promise<Failure | undefined> {
+async function readFailure(engine: Engine, { id }: ObservedContainer): Promise<ExitFailure | undefined> {
   const options = { follow: false, tail: tailRecords }
   let text = ''
   try {
@@ -51,9 +55,9 @@ async function readFailure(engine: Engine, { id }: ObservedContainer): Promise<F
   return toExitFailure(text)
 }
 
-export function toExitFailure(log: string): Failure | undefined {
+export function toExitFailure(log: string): ExitFailure | undefined {
   const [, program, reason] = initFailure.exec(log) ?? []
   if (program === undefined || reason === undefined) return undefined
   const message = `The command could not be started: "${program.slice(0, 500)}": ${reason.slice(0, 200)}.`
-  return { code: 'command_not_startable', message }
+  return { code: 'command_not_startable', message: toPlainText(message) }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { EngineError } from '../docker/errors.ts'
 import { toExitFailure } from './exit-failures.ts'
 import { isLimitTrouble, toStartFailure } from './failure.ts'
-import { toPullReference } from './image-puller.ts'
+import { toPullFailure, toPullReference } from './image-puller.ts'
 
 const chain =
   'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: '
@@ -48,6 +48,8 @@ describe('a failed start', () => {
     [503, 'anything', true],
     [500, 'transport is closing: unavailable', true],
     [500, 'connection error: desc = "transport: error while dialing: dial unix: connection refused"', true],
+    [500, 'dial tcp 127.0.0.1:1: connect: connection refused', false],
+    [500, 'dial tcp: lookup registry.invalid on 127.0.0.11:53: no such host', false],
     [500, 'something else', false],
     [404, 'no such container', false],
   ])('is tried again or not: %s %s', (status, message, transient) => {
@@ -64,6 +66,24 @@ describe('an exit', () => {
       message: 'The command could not be started: "no such": No such file or directory.',
     })
     expect(toExitFailure('2026-11-24T10:34:48.080879247Z sh: nope: not found\n')).toBeUndefined()
+  })
+})
+
+describe('a failed pull', () => {
+  it.each([
+    ['manifest unknown: <b>secret</b>', 'image_not_found', 'does not exist or needs a login'],
+    ['unauthorized: secret', 'image_not_found', 'does not exist or needs a login'],
+    ['dial tcp 127.0.0.1:1: connect: connection refused', 'image_pull_failed', 'may not be reachable'],
+    ['lookup secret: no such host', 'image_pull_failed', 'may not be reachable'],
+    ['Get "http://secret/v2/": context deadline exceeded', 'image_pull_failed', 'may not be reachable'],
+    ['write /secret: no space left on device', 'image_pull_failed', 'no room'],
+    ['toomanyrequests: secret\0', 'image_pull_failed', 'refused'],
+  ])('is told without what the registry said: %s', (text, code, part) => {
+    const failure = toPullFailure('a/b:1', new EngineError(text, 500, undefined))
+    expect(failure.code).toBe(code)
+    expect(failure.message).toContain(part)
+    expect(failure.message).not.toMatch(/secret|127\.0/)
+    expect(failure.cause).toBeDefined()
   })
 })
 

@@ -5,9 +5,11 @@ export type FailureCode =
   | 'image_pull_failed'
   | 'gpu_unavailable'
   | 'gpu_busy'
+  | 'gpu_not_leased'
   | 'command_not_startable'
   | 'container_create_failed'
   | 'container_start_failed'
+  | 'deploy_timeout'
 
 /** Why a generation can not be made to run: a fact for the control plane, not an error of a request. */
 export class StepFailure extends Error {

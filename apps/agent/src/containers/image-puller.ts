@@ -1,6 +1,6 @@
 import { orAbort } from '../backoff.ts'
 import type { Engine } from '../docker/connect.ts'
-import { EngineError } from '../docker/errors.ts'
+import { EngineError, isEngineTrouble } from '../docker/errors.ts'
 import { type EngineImage, findImage, pullImage } from '../docker/images.ts'
 import { StepFailure } from './failure.ts'
 import { addPullEvent, describeProgress, noProgress } from './pull-progress.ts'
@@ -88,7 +88,9 @@ async function pull(
   try {
     await pullImage(engine, reference, onEvent, controller.signal)
   } catch (error) {
-    if (!(error instanceof EngineError) || (error.transient && !controller.signal.aborted)) throw error
+    if (!(error instanceof EngineError)) throw error
+    // A registry's own 503 comes through as the engine's.
+    if (isEngineTrouble(error.status, error.message) && !controller.signal.aborted) throw error
     throw toPullFailure(reference, error)
   } finally {
     clearTimeout(stall)
@@ -96,19 +98,29 @@ async function pull(
 }
 
 const missing =
-  /manifest.*(?:unknown|not found)|not found: manifest|repository does not exist|pull access denied|no such image|invalid reference/i
+  /manifest.*(?:unknown|not found)|not found: manifest|repository does not exist|pull access denied|no such image|invalid reference|unauthorized|authentication required|name unknown/i
+const unreachable =
+  /no such host|server misbehaving|connection (?:refused|reset)|unreachable|no route to host|time(?:d )?out|deadline exceeded|awaiting headers|EOF$/i
+const full = /no space left on device/i
 
-function toPullFailure(reference: string, error: EngineError): StepFailure {
-  if (error.status === 404 || error.status === 400 || missing.test(error.message)) {
+/** What a registry answers is for the operator's log only: it may be anything. */
+export function toPullFailure(reference: string, error: EngineError): StepFailure {
+  const { status, message } = error
+  if (missing.test(message) || status === 404 || status === 400) {
     return new StepFailure(
       'image_not_found',
-      `The image ${reference} does not exist or needs a login: ${error.message}`,
+      `The image ${reference} does not exist or needs a login.`,
       error,
     )
   }
+  const reason = full.test(message)
+    ? 'the host has no room for it'
+    : status === undefined || unreachable.test(message)
+      ? 'its registry may not be reachable from there'
+      : 'its registry refused it'
   return new StepFailure(
     'image_pull_failed',
-    `The image ${reference} is not on the host and could not be pulled; the registry may not be reachable from it: ${error.message}`,
+    `The image ${reference} is not on the host and could not be pulled: ${reason}.`,
     error,
   )
 }

@@ -9,6 +9,7 @@ const container: TargetContainer = {
   generation: 3,
   desired: 'running',
   start_after: null,
+  attempt: 1,
   name: 'My.Trainer_1',
   team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
   image: 'ubuntu:22.04',

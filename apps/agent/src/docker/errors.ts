@@ -11,16 +11,24 @@ export class EngineError extends Error {
     super(message, { cause })
     this.name = 'EngineError'
     this.status = status
-    this.transient = status === undefined || isRestarting(status, message)
+    this.transient = isEngineTrouble(status, message) || status === 503
   }
 }
 
-/** What dockerd says while it or its containerd goes down or comes up; none of it is about the container. */
+/**
+ * What dockerd says while it or its containerd goes down or comes up; none of it is about the container. A registry
+ * that refuses connections is none of it, so only those to a local socket count.
+ */
 const restarting =
-  /transport is closing|connection refused|ttrpc: closed|context canceled|containerd.*(?:unavailable|not running)|daemon is shutting down|error while dialing/i
+  /transport is closing|ttrpc: closed|context canceled|containerd.*(?:unavailable|not running)|daemon is shutting down|dial(?:ing)?:? unix/i
 
-const isRestarting = (status: number, message: string): boolean =>
-  status === 503 || (status >= 500 && restarting.test(message))
+/** Whether the engine itself is in trouble: gone without an answer, or going down or coming up. */
+export const isEngineTrouble = (status: number | undefined, message: string): boolean =>
+  status === undefined || (status >= 500 && restarting.test(message))
+
+/** Whether there was no answer at all. */
+export const isEngineDown = (error: unknown): boolean =>
+  error instanceof EngineError && error.status === undefined
 
 interface ModemError {
   readonly message?: string

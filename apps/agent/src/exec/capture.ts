@@ -10,25 +10,64 @@ export interface Capture {
   add(bytes: Buffer): void
   /** The kept bytes as they are. */
   bytes(): Buffer
+  /** Lets go of them, gives the budget back and keeps nothing more. */
   clear(): void
   result(): Captured
 }
 
-export function createCapture(maxBytes: number): Capture {
-  const kept: Buffer[] = []
-  let room = maxBytes
+/** Bytes that many captures share. */
+export interface ByteBudget {
+  /** As many of the bytes as are left; gives how many. */
+  take(bytes: number): number
+  give(bytes: number): void
+}
+
+export function createByteBudget(maxBytes: number): ByteBudget {
+  let left = maxBytes
+  return {
+    take: (bytes) => {
+      const granted = Math.min(bytes, left)
+      left -= granted
+      return granted
+    },
+    give: (bytes) => {
+      left += bytes
+    },
+  }
+}
+
+const firstBytes = 4096
+
+export function createCapture(maxBytes: number, budget: ByteBudget = createByteBudget(maxBytes)): Capture {
+  // One buffer that grows: a list of chunks would cost a hundred times its bytes when each chunk is one.
+  let kept = Buffer.alloc(0)
+  let length = 0
   let truncated = false
-  const bytes = (): Buffer => Buffer.concat(kept)
+  let closed = false
+  const reserve = (bytes: number): void => {
+    if (bytes <= kept.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(bytes, 2 * kept.length, firstBytes), maxBytes))
+    kept.copy(larger, 0, 0, length)
+    kept = larger
+  }
   return {
     add: (chunk) => {
-      if (chunk.length > room) truncated = true
+      if (closed) return
+      // What was cut once stays cut: a later piece would not be the next one.
+      const room = truncated ? 0 : budget.take(Math.min(chunk.length, maxBytes - length))
+      if (room < chunk.length) truncated = true
       const part = chunk.subarray(0, room)
-      if (part.length > 0) kept.push(part)
-      room -= part.length
+      reserve(length + part.length)
+      length += part.copy(kept, length)
     },
-    bytes,
-    clear: () => void kept.splice(0),
-    result: () => ({ ...toText(bytes(), truncated), truncated }),
+    bytes: () => kept.subarray(0, length),
+    clear: () => {
+      closed = true
+      budget.give(length)
+      kept = Buffer.alloc(0)
+      length = 0
+    },
+    result: () => ({ ...toText(kept.subarray(0, length), truncated), truncated }),
   }
 }
 

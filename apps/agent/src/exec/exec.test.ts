@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createCapture } from './capture.ts'
+import { createByteBudget, createCapture } from './capture.ts'
 import { toOutcome, toStartOutcome } from './outcome.ts'
 
 const capture = (max: number, ...chunks: (string | number[])[]) => {
@@ -30,6 +30,23 @@ describe('captured output', () => {
     expect(capture(3, 'ab€')).toEqual({ text: 'ab', encoding: 'utf-8', truncated: true })
     expect(capture(3, [0xff, 0xff], 'ab')).toEqual({ text: '//9h', encoding: 'base64', truncated: true })
     expect(capture(0, 'a', 'b')).toEqual({ text: '', encoding: 'utf-8', truncated: true })
+  })
+})
+
+describe('captures that share a budget', () => {
+  it('are cut when it is used up, and give back what they let go of', () => {
+    const budget = createByteBudget(5)
+    const [one, two] = [createCapture(100, budget), createCapture(100, budget)]
+    one.add(Buffer.from('abc'))
+    two.add(Buffer.from('defg'))
+    expect(two.result()).toMatchObject({ text: 'de', truncated: true })
+    one.clear()
+    one.add(Buffer.from('late'))
+    two.add(Buffer.from('h'))
+    expect(two.result().text).toBe('de')
+    const three = createCapture(100, budget)
+    three.add(Buffer.from('ijk'))
+    expect(three.result()).toMatchObject({ text: 'ijk', truncated: false })
   })
 })
 

@@ -1,7 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 
 const intervalMs = 15
+
+/** A process of a container, with the container's namespace to know it by. */
+export interface Root {
+  readonly pid: number
+  readonly pidNamespace: string
+}
 
 interface Process {
   readonly pid: number
@@ -15,13 +21,15 @@ interface Process {
  * its session are known by a variable that all of them inherit; those that cleared their environment, by their
  * parents, as long as these live. Needs root and the host's process ids.
  */
-export async function killTree(marker: string, rootPid: number, deadlineMs: number): Promise<boolean> {
+export async function killTree(marker: string, root: Root | undefined, deadlineMs: number): Promise<boolean> {
   const deadline = Date.now() + deadlineMs
   const known = new Map<number, string>()
   for (;;) {
     const live = await listProcesses()
-    for (const { pid, startedAt } of await findMembers(live, marker, rootPid, known))
-      known.set(pid, startedAt)
+    // Its number may be another process's by now.
+    const isRoot = root !== undefined && (await findPidNamespace(root.pid)) === root.pidNamespace
+    const members = await findMembers(live, marker, isRoot ? root.pid : undefined, known)
+    for (const { pid, startedAt } of members) known.set(pid, startedAt)
     const targets = live.filter(({ pid, startedAt }) => known.get(pid) === startedAt)
     if (targets.length === 0) return true
     if (Date.now() > deadline) return false
@@ -33,7 +41,7 @@ export async function killTree(marker: string, rootPid: number, deadlineMs: numb
 async function findMembers(
   live: readonly Process[],
   marker: string,
-  rootPid: number,
+  rootPid: number | undefined,
   known: ReadonlyMap<number, string>,
 ): Promise<Process[]> {
   const children = Map.groupBy(live, ({ parent }) => parent)
@@ -53,6 +61,10 @@ async function findMembers(
   }
   return found
 }
+
+/** Undefined for a process that is gone. */
+export const findPidNamespace = (pid: number): Promise<string | undefined> =>
+  readlink(`/proc/${pid}/ns/pid`).catch(() => undefined)
 
 async function listProcesses(): Promise<Process[]> {
   const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))

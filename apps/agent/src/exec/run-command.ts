@@ -9,16 +9,22 @@ import type { Engine } from '../docker/connect.ts'
 import { demux } from '../docker/demux.ts'
 import { EngineError, engineUnavailable } from '../docker/errors.ts'
 import { createExec, type EngineExec, startExec } from '../docker/execs.ts'
-import { type Capture, createCapture } from './capture.ts'
+import { type ByteBudget, type Capture, createCapture } from './capture.ts'
 import { waitForExit } from './exit.ts'
 import { endCommand } from './end-command.ts'
+import { findPidNamespace } from './kill-tree.ts'
 import { type Outcome, toOutcome, toStartOutcome } from './outcome.ts'
+import { untilStarted } from './started.ts'
+import type { ExecTurns } from './turns.ts'
 
 type Command = HandlerInput<typeof agent.exec>['body']
 
 export interface ExecDeps {
   readonly engine: Engine
   readonly config: { readonly gpuInjection: GpuInjection }
+  readonly turns: ExecTurns
+  /** Of output that is kept for all commands together. */
+  readonly captureBudget: ByteBudget
 }
 
 interface Streams {
@@ -26,28 +32,74 @@ interface Streams {
   readonly stderr: Capture
 }
 
+/** A start that hangs is not to keep the others waiting for ever. */
+const turnMaxMs = 10_000
 const timedOut: Outcome = { exitCode: 124, signal: null, message: '' }
 
 /** Runs a command to its end through the Engine's exec. Nothing of it is left after a timeout or when nobody waits. */
 export async function runCommand(deps: ExecDeps, command: Command, caller: AbortSignal): Promise<ExecResult> {
   const startedAt = performance.now()
   const id = randomUUID()
-  const marker = `GPULAB_EXEC_ID=${id}`
-  const streams = { stdout: createCapture(command.max_output), stderr: createCapture(command.max_output) }
-  const container = await requireRunning(deps.engine, command.container_uuid)
-  const execId = await create(deps, container, command, marker)
+  using _place = deps.turns.enter(command.container_uuid)
+  const streams = {
+    stdout: createCapture(command.max_output, deps.captureBudget),
+    stderr: createCapture(command.max_output, deps.captureBudget),
+  }
+  try {
+    const outcome = await runWithin(deps, command, `GPULAB_EXEC_ID=${id}`, streams, caller)
+    streams.stderr.add(Buffer.from(outcome.message))
+    return toResult(id, outcome, streams, Math.round(performance.now() - startedAt))
+  } finally {
+    streams.stdout.clear()
+    streams.stderr.clear()
+  }
+}
 
-  const timeout = AbortSignal.timeout(command.timeout * 1000)
-  const ending = AbortSignal.any([timeout, caller])
-  const running = run(deps.engine, execId, streams, ending)
-  const outcome = await orAbort(running, ending).catch(async (error: unknown) => {
+/** To its own end, or to that of its time or its caller. */
+async function runWithin(
+  deps: ExecDeps,
+  command: Command,
+  marker: string,
+  streams: Streams,
+  caller: AbortSignal,
+): Promise<Outcome> {
+  const { engine, turns } = deps
+  const container = await requireRunning(engine, command.container_uuid)
+  const pidNamespace = await findPidNamespace(container.pid)
+  const ending = AbortSignal.any([AbortSignal.timeout(command.timeout * 1000), caller])
+  const endTurn = await turns.take(container.uuid, ending).catch((error: unknown) => {
     if (!ending.aborted) throw error
-    await endCommand(deps.engine, execId, marker, running)
+    return undefined
+  })
+  if (!endTurn) {
+    caller.throwIfAborted()
+    return timedOut
+  }
+  const limit = setTimeout(() => endTurn(), turnMaxMs)
+  let execId: string
+  try {
+    execId = await create(deps, container, command, marker)
+    ending.throwIfAborted()
+  } catch (error) {
+    clearTimeout(limit)
+    endTurn()
+    caller.throwIfAborted()
+    if (ending.aborted) return timedOut
+    throw error
+  }
+  const closing = new AbortController()
+  const running = run(engine, execId, streams, ending, closing.signal)
+  const started = untilStarted(engine, execId, running).then(() => {
+    clearTimeout(limit)
+    return endTurn()
+  })
+  const close = (): void => closing.abort()
+  return orAbort(running, ending).catch(async (error: unknown) => {
+    if (!ending.aborted) throw error
+    await endCommand(engine, { execId, marker, pidNamespace, started, running, close })
     caller.throwIfAborted()
     return timedOut
   })
-  streams.stderr.add(Buffer.from(outcome.message))
-  return toResult(id, outcome, streams, Math.round(performance.now() - startedAt))
 }
 
 async function requireRunning(engine: Engine, uuid: string): Promise<ObservedContainer> {
@@ -102,7 +154,13 @@ function toRefusal(error: unknown, uuid: string): unknown {
   })
 }
 
-async function run(engine: Engine, execId: string, streams: Streams, ending: AbortSignal): Promise<Outcome> {
+async function run(
+  engine: Engine,
+  execId: string,
+  streams: Streams,
+  ending: AbortSignal,
+  closing: AbortSignal,
+): Promise<Outcome> {
   let exec: EngineExec
   try {
     exec = await startExec(engine, execId)
@@ -111,6 +169,9 @@ async function run(engine: Engine, execId: string, streams: Streams, ending: Abo
     if (error instanceof EngineError && !error.transient) return toStartOutcome(error.message)
     throw outcomeUnknown(error)
   }
+  const close = (): void => void exec.output.destroy()
+  closing.addEventListener('abort', close)
+  if (closing.aborted) close()
   try {
     await readAll(exec, streams, ending)
     const { exitCode, pid } = await waitForExit(engine, execId, ending)
@@ -118,7 +179,7 @@ async function run(engine: Engine, execId: string, streams: Streams, ending: Abo
   } catch (error) {
     throw error instanceof EngineError ? outcomeUnknown(error) : error
   } finally {
-    exec.output.destroy()
+    close()
   }
   // No process was ever started: what came on stdout is the engine's own sentence.
   const sentence = streams.stdout.bytes().toString('utf8')

@@ -132,6 +132,18 @@ describe('the tail', () => {
     expect((await tail(0)).lines).toEqual([])
   })
 
+  it('leaves out the oldest lines that would take too much memory', async () => {
+    let reads = 0
+    async function* read(count: number | undefined) {
+      reads++
+      yield* count === undefined ? log : log.slice(-count)
+    }
+    const options = { lines: 4, stream: undefined, follow: false, whole: false, maxBytes: 50_000 }
+    const { lines } = await readTail(read, options)
+    expect(lines.map(({ line }) => line)).toEqual(['four'])
+    expect(reads).toBe(1)
+  })
+
   it('counts the lines of one stream', async () => {
     expect((await tail(1, 'stderr')).lines.map(({ line }) => line)).toEqual(['two'])
     expect((await tail(5, 'stdout')).lines).toHaveLength(3)

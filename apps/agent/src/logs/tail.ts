@@ -19,10 +19,15 @@ export interface TailOptions {
   readonly follow: boolean
   /** Counting from the end is no good when the end is not wanted. */
   readonly whole: boolean
+  /** Of memory; older lines are left out. */
+  readonly maxBytes?: number
 }
 
 const growth = 4
 const recordsMax = 1_000_000
+const linesMaxBytes = 16 << 20
+/** A line's time and cursor. */
+const lineOverheadBytes = 256
 
 /**
  * The last lines of a log. The engine counts records from the end: of both streams, and several for a long line.
@@ -41,18 +46,32 @@ export async function readTail(read: ReadRecords, options: TailOptions): Promise
 async function readWindow(
   frames: AsyncIterable<EngineFrame>,
   records: number | undefined,
-  { lines: wanted, stream, follow }: TailOptions,
+  { lines: wanted, stream, follow, maxBytes = linesMaxBytes }: TailOptions,
 ): Promise<Tail & { readonly complete: boolean }> {
   const assembler = createAssembler({})
   const lines: LogLine[] = []
   let count = 0
+  let bytes = 0
+  let full = false
   let first: { readonly ts: string; readonly stream: LogStream } | undefined
   const isCut = (line: LogLine): boolean =>
     count >= (records ?? Infinity) && line.ts === first?.ts && line.stream === first.stream
+  const drop = (n: number): void => {
+    for (const line of lines.splice(0, n)) bytes -= sizeOf(line)
+  }
   const keep = (found: readonly LogLine[]): void => {
-    lines.push(...found.filter((line) => stream === undefined || line.stream === stream))
+    for (const line of found) {
+      if (stream !== undefined && line.stream !== stream) continue
+      lines.push(line)
+      bytes += sizeOf(line)
+    }
     // One more than wanted: the first may turn out to be cut.
-    if (lines.length > 2 * wanted + 2) lines.splice(0, lines.length - wanted - 1)
+    if (lines.length > 2 * wanted + 2) drop(lines.length - wanted - 1)
+    if (bytes > maxBytes) {
+      full = true
+      // More at once than must be: moving thousands of lines for each new one is dear.
+      drop(Math.ceil(lines.length / 8))
+    }
   }
   for await (const frame of frames) {
     count++
@@ -64,9 +83,12 @@ async function readWindow(
   return {
     lines: wanted === 0 ? [] : whole.slice(-wanted),
     cursor: fillIn(assembler.cursor(), first?.ts),
-    complete: records === undefined || count < records,
+    // Reading further back would give nothing that is kept.
+    complete: full || records === undefined || count < records,
   }
 }
+
+const sizeOf = ({ line }: LogLine): number => 2 * line.length + lineOverheadBytes
 
 /** A stream that wrote nothing within the window goes on after the window's beginning. */
 function fillIn(cursor: Cursor, firstTs: string | undefined): Cursor {

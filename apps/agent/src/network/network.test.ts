@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { jumpsLead, renderIpv6Rules, renderRules, toJumps } from './firewall-rules.ts'
+import { toBridge } from './team-networks.ts'
 import { freeSubnets, parseRange } from './subnets.ts'
 
 const layout = { chain: 'GPULAB', prefix: 'gl' }
@@ -74,5 +75,16 @@ describe('subnets', () => {
         }
       }),
     )
+  })
+})
+
+describe('the name of a bridge', () => {
+  it('is the beginning of the team, or another where two teams begin alike', () => {
+    const team = '0a0a0a0a-9a53-4b53-8c39-2f5f0a1e7a10'
+    expect(toBridge('gl', team, new Set())).toBe('gl-0a0a0a0a')
+    const second = toBridge('gl', team, new Set(['gl-0a0a0a0a']))
+    expect(second).toMatch(/^gl-[0-9a-f]{8}$/)
+    const third = toBridge('gl', team, new Set(['gl-0a0a0a0a', second]))
+    expect(new Set(['gl-0a0a0a0a', second, third]).size).toBe(3)
   })
 })

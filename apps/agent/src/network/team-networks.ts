@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { teamLabel } from '../containers/labels.ts'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError } from '../docker/errors.ts'
@@ -44,7 +45,7 @@ export function createTeamNetworks(
         const networks = await listNetworks(engine)
         const present = own(networks).find(({ labels }) => labels[teamLabel] === team)
         if (present) return present.name
-        const bridge = `${prefix}-${team.slice(0, 8)}`
+        const bridge = toBridge(prefix, team, new Set(networks.map((network) => network.bridge)))
         // Fenced in before the first packet can flow.
         await firewall.ensure(bridge)
         const spec = { name: `${prefix}-${team}`, bridge, labels: { [teamLabel]: team } }
@@ -64,6 +65,14 @@ export function createTeamNetworks(
         }
       }),
   }
+}
+
+/** An interface's name has room for 8 digits, which two teams may share. */
+export function toBridge(prefix: string, team: string, taken: ReadonlySet<string>): string {
+  let digits = team
+  while (taken.has(`${prefix}-${digits.slice(0, 8)}`))
+    digits = createHash('sha256').update(digits).digest('hex')
+  return `${prefix}-${digits.slice(0, 8)}`
 }
 
 async function createInPool(

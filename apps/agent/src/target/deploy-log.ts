@@ -1,8 +1,9 @@
 import type { Client, control, DeployLog } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
+import { toPlainText } from '../plain-text.ts'
 import { createSignalBox } from '../signal-box.ts'
-import { isReplaced } from './report.ts'
+import { isHelloMissing, isRefused, isReplaced } from './refusal.ts'
 
 export interface DeployLogWriter {
   tell(uuid: string, line: string): void
@@ -14,23 +15,33 @@ interface WriterDeps {
   readonly control: Client<typeof control>
   readonly bootId: string
   readonly log: FastifyBaseLogger
+  onHelloMissing(): void
 }
 
-const lineMaxCharacters = 2000
-const batchMax = 1000
+/** As many lines of the greatest length as fit into one request. */
+const batchMax = 300
 /** Kept while the control plane does not answer; the oldest go first. */
 const pendingMax = 20_000
 const sendMs = 15_000
 
 /** Lines are numbered once, so that sending a batch again stores none twice. */
-export function createDeployLog({ control, bootId, log }: WriterDeps): DeployLogWriter {
+export function createDeployLog(deps: WriterDeps): DeployLogWriter {
+  const { control, bootId, log } = deps
   const box = createSignalBox()
   const backoff = createBackoff()
   const pending: DeployLog['lines'] = []
   let seq = 0
   const send = async (signal: AbortSignal): Promise<void> => {
     const lines = pending.slice(0, batchMax)
-    await control.report.deployLog({ body: { boot_id: bootId, lines } }, { signal, timeoutMs: sendMs })
+    try {
+      await control.report.deployLog({ body: { boot_id: bootId, lines } }, { signal, timeoutMs: sendMs })
+    } catch (error) {
+      if (!isRefused(error)) throw error
+      log.error(
+        { err: error, lines: lines.length },
+        'lines of the deployment log were refused and are dropped',
+      )
+    }
     // Lines may have been dropped at the front meanwhile, so they are found by their numbers.
     const last = lines.at(-1)?.seq ?? 0
     const rest = pending.findIndex((line) => line.seq > last)
@@ -38,7 +49,7 @@ export function createDeployLog({ control, bootId, log }: WriterDeps): DeployLog
   }
   return {
     tell: (uuid, text) => {
-      const line = text.slice(0, lineMaxCharacters)
+      const line = toPlainText(text)
       pending.push({ seq: ++seq, container_uuid: uuid, ts: new Date().toISOString(), line })
       if (pending.length > pendingMax) pending.shift()
       box.raise()
@@ -52,6 +63,7 @@ export function createDeployLog({ control, bootId, log }: WriterDeps): DeployLog
             backoff.reset()
           } catch (error) {
             if (signal.aborted || isReplaced(error)) throw error
+            if (isHelloMissing(error)) deps.onHelloMissing()
             log.warn({ err: error }, 'lines of the deployment log were not taken')
             await backoff.wait(signal)
           }

@@ -10,6 +10,7 @@ const wish = {
   generation: 2,
   desired: 'running',
   start_after: null,
+  attempt: 1,
   gpu_uuids: ['GPU-1'],
 } as unknown as TargetContainer
 const observed: ObservedContainer = {
@@ -71,28 +72,61 @@ describe('facts', () => {
     const rows = toFacts({ ...none, failures, observed: [{ ...observed, generation: 1 }] })
     expect(rows).toMatchObject([
       { generation: 1, failure: null },
-      { generation: 2, state: 'absent', failure: { code: 'image_not_found', message: 'no image' } },
+      {
+        generation: 2,
+        state: 'absent',
+        failure: { attempt: 1, code: 'image_not_found', message: 'no image' },
+      },
     ])
   })
 })
 
 describe('a failure', () => {
   const failure = new StepFailure('gpu_busy', 'busy')
-  it('counts for its wish alone', () => {
+  it('counts for its attempt alone', () => {
     const failures = createFailures()
     failures.add(wish, failure)
-    expect(failures.find(wish)).toMatchObject({ code: 'gpu_busy' })
-    for (const other of [{ generation: 3 }, { start_after: 't' }, { desired: 'stopped' as const }]) {
+    expect(failures.find(wish)).toEqual({ attempt: 1, code: 'gpu_busy', message: 'busy' })
+    for (const other of [{ generation: 3 }, { attempt: 2 }]) {
       expect(failures.find({ ...wish, ...other })).toBeUndefined()
     }
   })
 
-  it('is forgotten with the wish', () => {
+  it('is kept as long as the target has the attempt, whatever it wishes', () => {
     const failures = createFailures()
     failures.add(wish, failure)
-    failures.keep([wish])
+    failures.keep([{ ...wish, desired: 'stopped' } as TargetContainer])
     expect(failures.find(wish)).toBeDefined()
-    failures.keep([{ ...wish, desired: 'stopped' }])
+    failures.keep([{ ...wish, attempt: 2 }])
     expect(failures.find(wish)).toBeUndefined()
+    failures.add(wish, failure)
+    failures.keep([])
+    expect(failures.find(wish)).toBeUndefined()
+  })
+
+  it('carries no control characters, and not too much', () => {
+    const failures = createFailures()
+    failures.add(wish, new StepFailure('container_start_failed', `a\0b\x1b[2J\nc${'d'.repeat(5000)}`))
+    const message = failures.find(wish)?.message ?? ''
+    expect(message).toHaveLength(2000)
+    expect(message.slice(0, 10)).toBe('a b [2J\ncd')
+  })
+
+  it('of an exit counts for the attempt whose run it was', () => {
+    const exitFailures = new Map([['id', { code: 'command_not_startable' as const, message: 'none' }]])
+    const input = { ...none, observed: [observed], exitFailures }
+    expect(toFacts(input)[0]?.failure).toEqual({
+      attempt: 1,
+      code: 'command_not_startable',
+      message: 'none',
+    })
+    const next = { ...wish, start_after: 's', attempt: 2 }
+    expect(toFacts({ ...input, wanted: [next] })[0]?.failure).toBeNull()
+  })
+
+  it('is not told of what was to go and has gone', () => {
+    const failures = createFailures()
+    failures.add(wish, failure)
+    expect(toFacts({ ...none, failures, wanted: [{ ...wish, desired: 'absent' }] })).toEqual([])
   })
 })

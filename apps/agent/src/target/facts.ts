@@ -1,5 +1,6 @@
 import type { ContainerFacts, TargetContainer } from '@gpulab/contract'
 import type { ObservedContainer } from '../containers/labels.ts'
+import type { ExitFailure } from '../containers/exit-failures.ts'
 import type { Failures } from './failures.ts'
 
 interface FactsInput {
@@ -8,7 +9,7 @@ interface FactsInput {
   readonly isBusy: (uuid: string) => boolean
   readonly failures: Pick<Failures, 'find'>
   /** By the engine's id: why a container ended without having run its command. */
-  readonly exitFailures: ReadonlyMap<string, NonNullable<ContainerFacts['failure']>>
+  readonly exitFailures: ReadonlyMap<string, ExitFailure>
 }
 
 /** One row for each container that is there, is being worked on or could not be made. */
@@ -19,6 +20,16 @@ export function toFacts({ observed, wanted, isBusy, failures, exitFailures }: Fa
       return failure ? [[keyOf(wish), failure] as const] : []
     }),
   )
+  const wishes = new Map(wanted.map((wish) => [keyOf(wish), wish]))
+  const exitFailureOf = (container: ObservedContainer): ContainerFacts['failure'] => {
+    const failure = exitFailures.get(container.id)
+    const wish = wishes.get(keyOf(container))
+    // The run that a new one shall follow belongs to an earlier attempt.
+    if (!failure || !wish || container.startedAt === wish.start_after) return null
+    return { attempt: wish.attempt, ...failure }
+  }
+  const isMissing = (wish: TargetContainer): boolean =>
+    isBusy(wish.uuid) || (wish.desired !== 'absent' && failureOf.has(keyOf(wish)))
   const present = new Set(observed.map(keyOf))
   return [
     // The newest generation last: it is the one that counts where only one is looked at.
@@ -34,10 +45,10 @@ export function toFacts({ observed, wanted, isBusy, failures, exitFailures }: Fa
         exit_code: container.exitCode,
         oom_killed: container.oomKilled,
         gpu_uuids: [...container.gpuUuids],
-        failure: failureOf.get(keyOf(container)) ?? exitFailures.get(container.id) ?? null,
+        failure: failureOf.get(keyOf(container)) ?? exitFailureOf(container),
       })),
     ...wanted
-      .filter((wish) => !present.has(keyOf(wish)) && (isBusy(wish.uuid) || failureOf.has(keyOf(wish))))
+      .filter((wish) => !present.has(keyOf(wish)) && isMissing(wish))
       .map((wish) => toMissing(wish, isBusy(wish.uuid), failureOf.get(keyOf(wish)) ?? null)),
   ]
 }

@@ -1,29 +1,30 @@
 import type { ContainerFacts, TargetContainer } from '@gpulab/contract'
 import type { StepFailure } from '../containers/failure.ts'
+import { toPlainText } from '../plain-text.ts'
 
 type Failure = NonNullable<ContainerFacts['failure']>
-type Wish = Pick<TargetContainer, 'uuid' | 'generation' | 'start_after' | 'desired'>
+type Wish = Pick<TargetContainer, 'uuid' | 'generation' | 'attempt'>
 
 export interface Failures {
   add(wish: Wish, failure: StepFailure): void
-  /** The failure of this very wish: one for a new generation or a new start gets a new chance. */
+  /** The failure of this very attempt: only a newer one is a new chance. */
   find(wish: Wish): Failure | undefined
-  /** Forgets what is no longer wished for. */
+  /** Forgets attempts that are no longer in the target. */
   keep(wishes: readonly Wish[]): void
 }
 
-const messageMaxCharacters = 2000
-
-/** What could not be made to run, kept for the reports until the control plane has taken the wish back. */
+/**
+ * Why attempts failed. Each is kept as long as the target has that attempt, whatever else it wishes meanwhile: a
+ * failure that was forgotten earlier would be an attempt that never fails.
+ */
 export function createFailures(): Failures {
   const failures = new Map<string, { wish: Wish; failure: Failure }>()
-  const same = (a: Wish, b: Wish): boolean =>
-    a.generation === b.generation && a.start_after === b.start_after && b.desired === 'running'
+  const same = (a: Wish, b: Wish): boolean => a.generation === b.generation && a.attempt === b.attempt
   return {
     add: (wish, { code, message }) =>
       void failures.set(wish.uuid, {
         wish,
-        failure: { code, message: message.slice(0, messageMaxCharacters) },
+        failure: { attempt: wish.attempt, code, message: toPlainText(message) },
       }),
     find: (wish) => {
       const entry = failures.get(wish.uuid)

@@ -15,6 +15,7 @@ const wish = (fields: Partial<TargetContainer> = {}): TargetContainer => ({
   generation: 2,
   desired: 'running',
   start_after: null,
+  attempt: 1,
   name: 'c',
   team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
   image: 'i',

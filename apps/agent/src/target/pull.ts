@@ -2,10 +2,12 @@ import { type Client, type control, type Target, targetWaitSeconds } from '@gpul
 import type { FastifyBaseLogger } from 'fastify'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBackoff } from '../backoff.ts'
+import { isHelloMissing } from './refusal.ts'
 
 interface PullDeps {
   readonly control: Client<typeof control>
   readonly log: FastifyBaseLogger
+  onHelloMissing(): void
 }
 
 /** Longer than the server's own wait, so that only a dead connection runs into it. */
@@ -15,7 +17,7 @@ const intervalMinMs = 500
 
 /** Asks for each newer target until the signal aborts. */
 export async function pullTargets(
-  { control, log }: PullDeps,
+  { control, log, onHelloMissing }: PullDeps,
   held: () => number,
   onTarget: (target: Target) => void,
   signal: AbortSignal,
@@ -31,6 +33,7 @@ export async function pullTargets(
       else if (Date.now() - askedAt < intervalMinMs) await wait(intervalMinMs, undefined, { signal })
     } catch (error) {
       signal.throwIfAborted()
+      if (isHelloMissing(error)) onHelloMissing()
       log.warn({ err: error }, 'the target could not be read')
       await backoff.wait(signal)
     }

@@ -1,10 +1,11 @@
 import type { ContainerFacts, Target, TargetContainer } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
-import { createBackoff } from '../backoff.ts'
+import { type Backoff, createBackoff } from '../backoff.ts'
 import type { ExitFailures } from '../containers/exit-failures.ts'
 import { StepFailure } from '../containers/failure.ts'
 import { type ObservedContainer, toObserved } from '../containers/labels.ts'
 import { listContainers } from '../docker/containers.ts'
+import { isEngineDown } from '../docker/errors.ts'
 import { toFacts } from './facts.ts'
 import { createFailures } from './failures.ts'
 import { plan, type Step } from './plan.ts'
@@ -27,6 +28,8 @@ import { runStep, type StepDeps } from './steps.ts'
 export interface ReconcilerDeps extends StepDeps {
   readonly log: FastifyBaseLogger
   readonly exits: ExitFailures
+  /** How long one attempt may be tried while the engine answers. */
+  readonly deployTimeoutMs: number
   /** A line for the deployment log of a container. */
   tell(uuid: string, line: string): void
   /** Something is other than the last look said. */
@@ -41,6 +44,8 @@ export interface Look {
 export interface Reconciler {
   setTarget(target: Target): void
   targetVersion(): number
+  /** Whatever comes next is the first target: the control plane knows nothing of earlier ones. */
+  forgetTarget(): void
   isTeamWanted(team: string): boolean
   isBusy(uuid: string): boolean
   /** Looks at the engine and begins whatever is to do. One at a time; rejects when the engine does not answer. */
@@ -51,6 +56,8 @@ export interface Reconciler {
 
 interface Task {
   controller: AbortController
+  /** Of the attempt; the time without an engine does not count. */
+  deadline: number
   readonly done: Promise<void>
 }
 
@@ -75,7 +82,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   const planFor = (uuid: string, observed: readonly ObservedContainer[]): Step[] => {
     const wish = wanted.get(uuid)
-    if (!wish || failures.find(wish)) return []
+    // What has failed may still be stopped or removed.
+    if (!wish || (wish.desired === 'running' && failures.find(wish))) return []
     for (const { generation, startedAt } of observed) if (startedAt !== null) ran.set(uuid, generation)
     const steps = plan(wish, observed)
     // Someone else has removed it, and its files with it: the control plane is to hear that, not to get an empty one.
@@ -87,7 +95,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const { uuid } = wish
     marks.set(uuid, { at: ++moment, wish })
     const { promise, resolve } = Promise.withResolvers<void>()
-    const task: Task = { controller: new AbortController(), done: promise }
+    const deadline = Date.now() + deps.deployTimeoutMs
+    const task: Task = { controller: new AbortController(), deadline, done: promise }
     tasks.set(uuid, task)
     void work(uuid, task, steps)
       .catch((error: unknown) => deps.log.error({ err: error, container: uuid }, 'a task failed'))
@@ -99,38 +108,65 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       })
   }
 
+  const renew = (task: Task): void => {
+    task.deadline = Date.now() + deps.deployTimeoutMs
+  }
+
   const work = async (uuid: string, task: Task, first: Step[]): Promise<void> => {
     const backoff = createBackoff()
     let steps = first
     while (steps.length > 0 && !stopping.signal.aborted) {
       if (await runAll(uuid, task, steps)) return
-      const signal = AbortSignal.any([task.controller.signal, stopping.signal])
-      // An abort means a new wish, which is not to wait for the old one's trouble.
-      await backoff.wait(signal).catch(() => {})
-      if (task.controller.signal.aborted) task.controller = new AbortController()
-      steps = await observeOne(uuid).then(
-        (observed) => planFor(uuid, observed),
-        () => steps,
-      )
+      const observed = await observeAgain(uuid, task, backoff)
+      steps = observed ? planFor(uuid, observed) : []
     }
+  }
+
+  /** After a pause, which a new wish ends: it is not to wait for the old one's trouble. Undefined at the stop. */
+  const observeAgain = async (
+    uuid: string,
+    task: Task,
+    backoff: Backoff,
+  ): Promise<ObservedContainer[] | undefined> => {
+    while (!stopping.signal.aborted) {
+      await backoff.wait(AbortSignal.any([task.controller.signal, stopping.signal])).catch(() => {})
+      if (task.controller.signal.aborted) {
+        task.controller = new AbortController()
+        renew(task)
+      }
+      try {
+        return await observeOne(uuid)
+      } catch (error) {
+        deps.log.debug({ err: error, container: uuid }, 'a container could not be looked at')
+        renew(task)
+      }
+    }
+    return undefined
   }
 
   /** True when there is nothing more to try. */
   const runAll = async (uuid: string, task: Task, steps: readonly Step[]): Promise<boolean> => {
     const signal = AbortSignal.any([task.controller.signal, stopping.signal])
-    const context = { signal, tell: (line: string) => deps.tell(uuid, line) }
+    const late = AbortSignal.timeout(Math.max(task.deadline - Date.now(), 0))
+    const context = {
+      signal: AbortSignal.any([signal, late]),
+      tell: (line: string) => deps.tell(uuid, line),
+    }
     for (const step of steps) {
       if (signal.aborted) return false
       try {
         deps.log.info({ container: uuid, step: step.do }, 'step')
         await runStep(deps, step, context)
       } catch (error) {
-        if (error instanceof StepFailure && 'container' in step) {
-          deps.log.warn({ container: uuid, code: error.code }, error.message)
-          deps.tell(uuid, `Failed: ${error.message}`)
-          failures.add(step.container, error)
+        const failure = late.aborted && !signal.aborted ? toTimeout(error) : error
+        if (failure instanceof StepFailure && 'container' in step) {
+          deps.log.warn({ err: failure, container: uuid, code: failure.code }, 'an attempt has failed')
+          deps.tell(uuid, `Failed: ${failure.message}`)
+          failures.add(step.container, failure)
           return true
         }
+        // Its absence is nobody's attempt.
+        if (isEngineDown(error)) renew(task)
         if (!signal.aborted)
           deps.log.warn({ err: error, container: uuid, step: step.do }, 'step to be retried')
         return false
@@ -138,6 +174,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     }
     return true
   }
+
+  const toTimeout = (error: unknown): unknown =>
+    error instanceof StepFailure || isEngineDown(error)
+      ? error
+      : new StepFailure(
+          'deploy_timeout',
+          `The container could not be made to run within ${Math.ceil(deps.deployTimeoutMs / 1000)} seconds.`,
+          error,
+        )
 
   const observeOne = async (uuid: string): Promise<ObservedContainer[]> =>
     (await listContainers(deps.engine, uuid)).map(toObserved).filter((container) => container !== undefined)
@@ -165,6 +210,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       deps.onChange()
     },
     targetVersion: () => target?.version ?? -1,
+    forgetTarget: () => {
+      target = undefined
+      wanted = new Map()
+      for (const task of tasks.values()) task.controller.abort()
+      deps.onChange()
+    },
     isTeamWanted: (team) => !target || target.containers.some(({ team_uuid }) => team_uuid === team),
     isBusy: (uuid) => tasks.has(uuid),
     look: async () => {
@@ -194,7 +245,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         failures,
         exitFailures,
       })
-      return { targetVersion, containers }
+      // Forgotten meanwhile, it may be the number of another target by now.
+      const isKnown = target !== undefined && target.version >= targetVersion
+      return { targetVersion: isKnown ? targetVersion : -1, containers }
     },
     stop: async () => {
       stopping.abort()
@@ -204,4 +257,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 }
 
 const isSameWish = (a: TargetContainer | undefined, b: TargetContainer | undefined): boolean =>
-  a?.desired === b?.desired && a?.generation === b?.generation && a?.start_after === b?.start_after
+  a?.desired === b?.desired &&
+  a?.generation === b?.generation &&
+  a?.start_after === b?.start_after &&
+  a?.attempt === b?.attempt &&
+  a?.gpu_uuids.join() === b?.gpu_uuids.join()

@@ -93,9 +93,14 @@ async function start(
   { tell, signal }: StepContext,
 ): Promise<void> {
   const name = containerName(container)
-  const run = (): Promise<void> => deps.startInTurn(() => startContainer(deps.engine, name))
+  const run = (): Promise<void> =>
+    deps.startInTurn(() => {
+      // Its turn may come long after the wish has changed, and its leases with it.
+      signal.throwIfAborted()
+      return startContainer(deps.engine, name)
+    })
   try {
-    await deps.claims.hold(container.uuid, container.gpu_uuids, run)
+    await deps.claims.hold(container.uuid, await readLeased(deps.engine, container), run)
   } catch (error) {
     if (hasStatus(error, 404)) await deps.networks.ensure(container.team_uuid)
     const failure = error instanceof StepFailure || isPermanent(error)
@@ -110,6 +115,19 @@ async function start(
     throw error instanceof StepFailure ? error : toStartFailure(error)
   }
   tell('Started')
+}
+
+/** The GPUs that the engine would hand to the container, which must be those that it holds leases of. */
+async function readLeased(engine: Engine, wanted: TargetContainer): Promise<readonly string[]> {
+  const present = await findContainer(engine, containerName(wanted))
+  const { gpuUuids = [] } = (present && toObserved(present)) ?? {}
+  if (present && new Set(gpuUuids).symmetricDifference(new Set(wanted.gpu_uuids)).size > 0) {
+    throw new StepFailure(
+      'gpu_not_leased',
+      'The container was made with other GPUs than those that it holds now.',
+    )
+  }
+  return gpuUuids
 }
 
 /** 404 and 409 are about something that went away or comes meanwhile. */
