@@ -32,6 +32,7 @@ export const host = {
       'command_failed',
       'engine_unavailable',
       'exec_outcome_unknown',
+      'rate_limited',
     ],
   }),
   logs: endpoint({
