@@ -1,5 +1,6 @@
 import type { Container, ExecResult } from '@gpulab/contract'
 import { eventually } from '@gpulab/testing'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSystem, type System } from './src/start-system.ts'
 
@@ -18,7 +19,7 @@ async function inspect(uuid: string) {
 
 describe('a newcomer', () => {
   it('logs in without a terminal, and the key is stored for this user alone', async () => {
-    const env = { GPULAB_API_KEY: '', GPULAB_CONFIG: `/tmp/gpulab-e2e-${process.pid}.json` }
+    const env = { GPULAB_API_KEY: '', GPULAB_CONFIG: join(system.dir, 'newcomer.json') }
     const login = await system.gpulab(['auth', 'login', '--api-key-stdin', '--api-url', system.apiUrl], {
       env,
       input: `${system.apiKey}\n`,

@@ -2,7 +2,8 @@ import { api, type Client, createClient } from '@gpulab/contract'
 import { createFakeClock, createTestDatabase, type FakeClock } from '@gpulab/testing'
 import { createHttpTransport } from '@gpulab/transport'
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pino from 'pino'
 import { createApp } from '../src/app.ts'
 import { bootstrap } from '../src/auth/bootstrap.ts'
@@ -62,7 +63,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   const signals = await createSignals(sql)
   const app = createApp({ config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }) })
   stack.defer(() => app.close())
-  const socketPath = fileURLToPath(`file:///tmp/gpulab-test-${randomBytes(6).toString('hex')}.sock`)
+  const socketPath = join(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)
   const close = await listen(app, [`unix:${socketPath}`])
   stack.defer(() => {
     signals.close()

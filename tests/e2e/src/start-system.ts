@@ -27,6 +27,8 @@ export interface Engine {
 export interface System extends AsyncDisposable {
   readonly docker: Docker
   readonly sql: postgres.Sql
+  /** Of this system alone; removed with it. */
+  readonly dir: string
   readonly apiUrl: string
   readonly apiKey: string
   readonly api: Service
@@ -114,6 +116,7 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
   const system: System = {
     docker,
     sql,
+    dir,
     apiUrl,
     apiKey,
     api,
