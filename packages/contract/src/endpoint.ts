@@ -60,6 +60,12 @@ export interface Endpoint {
   /** One line for the reference. */
   readonly summary: string
   readonly scope: Scope
+  /**
+   * Of each POST under /v1, what a second request with the same `Idempotency-Key` gets within 24 hours: the present
+   * state of what the first one made or changed (`replay`), or `idempotency_replayed` where the answer is not kept
+   * (`once`). Neither does anything a second time.
+   */
+  readonly idempotency?: 'replay' | 'once'
   readonly params?: z.ZodObject
   readonly query?: z.ZodObject
   readonly body?: z.ZodType | BytesBody

@@ -26,6 +26,11 @@ export const Name = z
     'letters, digits, "_", "." and "-", at most 63, beginning with a letter or digit',
   )
 
+/** As a DNS name's labels, since it stands in commands and in TLS names. */
+export const HostName = z
+  .string()
+  .regex(/^[a-zA-Z0-9][\w.-]{0,252}$/, 'letters, digits, "_", "." and "-", beginning with a letter or digit')
+
 /** An image reference as `docker pull` takes it. */
 export const ImageReference = text(512)
   .min(1)
@@ -65,3 +70,19 @@ export const pageOf = <S extends z.ZodType>(item: S) =>
   z.object({ items: z.array(item), next_cursor: z.string().nullable() })
 
 export const Flag = z.enum(['true', 'false']).transform((text) => text === 'true')
+
+/** When a container whose command has ended by itself runs again; the words are Docker's. */
+export const RestartPolicy = z
+  .object({
+    policy: z
+      .enum(['no', 'on-failure', 'unless-stopped'])
+      .describe('`on-failure`: after an exit code other than 0; `unless-stopped`: whatever it ended with.'),
+    max_retries: z
+      .int()
+      .min(1)
+      .max(1000)
+      .nullable()
+      .describe('Of `on-failure`: restarts in a row before it counts as failed; null: no limit.'),
+  })
+  .meta({ id: 'RestartPolicy' })
+export type RestartPolicy = z.infer<typeof RestartPolicy>

@@ -1,12 +1,28 @@
 export { agent, control, uplinkPath, uplinkProtocol } from './agent/index.ts'
-export type { ContainerFacts, DeployLog, Hello, HostGpu, Report } from './agent/report.ts'
+export type {
+  ContainerFacts,
+  DeployLog,
+  Heartbeat,
+  Hello,
+  HostCheck,
+  HostGpu,
+  Report,
+} from './agent/report.ts'
 export { heartbeatSeconds } from './agent/report.ts'
 export type { Target, TargetContainer } from './agent/target.ts'
 export { targetWaitSeconds } from './agent/target.ts'
 export { api } from './api/index.ts'
 export type { Account } from './api/account.ts'
-export { type Container, type CreateContainer, type Status, statuses } from './api/containers.ts'
+export {
+  type Container,
+  type CreateContainer,
+  type ExitReason,
+  type Status,
+  statuses,
+} from './api/containers.ts'
 export type { Event } from './api/events.ts'
+export { type Host, hostStates, type HostSummary, type JoinToken } from './api/hosts.ts'
+export { challengeSeconds, toProofText } from './agent/join.ts'
 export { type ExecOptions, type ExecResult, outputMaxBytes } from './api/exec.ts'
 export type { GpuType } from './api/gpus.ts'
 export type { DeployLogLine, LogLine, LogQuery } from './api/logs.ts'
@@ -60,4 +76,5 @@ export {
   parseControl,
   toControlFrame,
 } from './frames.ts'
+export type { RestartPolicy } from './fields.ts'
 export { readLines } from './lines.ts'

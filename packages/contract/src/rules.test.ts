@@ -37,6 +37,11 @@ describe.each(endpoints)('$name', ({ endpoint }) => {
     expect(Object.keys(params?.shape ?? {})).toEqual(named)
   })
 
+  it('says what a second POST with the same idempotency key gets', () => {
+    const isUsers = method === 'POST' && path.startsWith('/v1/')
+    expect(endpoint.idempotency !== undefined).toBe(isUsers)
+  })
+
   it('takes a body only where HTTP has one', () => {
     if (body) expect(['POST', 'PUT', 'PATCH']).toContain(method)
   })

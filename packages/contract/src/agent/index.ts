@@ -1,9 +1,10 @@
 import { host } from './host.ts'
+import { join } from './join.ts'
 import { report } from './report.ts'
 import { target } from './target.ts'
 
 /** What the control plane serves to agents. */
-export const control = { report, target }
+export const control = { join, report, target }
 
 /** What an agent serves to the control plane. */
 export const agent = host

@@ -17,13 +17,30 @@ const EngineState = z.object({
   message: foreignText(2000).nullable().describe('Why it is not available.'),
 })
 
-/** Sent once per run of the agent, before anything else. */
+/** One look of the agent at its host: what has to be so for containers to be safe and well there. */
+export const HostCheck = z
+  .object({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z-]{0,62}$/)
+      .describe('live-restore, log-driver, disk, clock …'),
+    level: z.enum(['ok', 'warning', 'failure']),
+    message: foreignText(1000).describe('What was found, and what to do about it unless all is well.'),
+  })
+  .meta({ id: 'HostCheck' })
+export type HostCheck = z.infer<typeof HostCheck>
+
+/** Sent at the start of each run of the agent and whenever its inventory changes. */
 export const Hello = z.object({
   boot_id: Uuid.describe('New for each run of the agent; the newest wins.'),
   agent_version: z.string().max(64),
-  cpus: z.number(),
+  cpus: z.number().describe('What may be promised to containers; as the next two.'),
   memory_bytes: Bytes,
+  disk_bytes: Bytes.describe("Size of the file system that holds the engine's data."),
   gpus: z.array(HostGpu).max(64),
+  images: z.array(z.string().max(512)).max(2000).describe('References that the engine has already.'),
+  deploy_timeout: z.number().min(1).describe('Seconds after which the agent gives an attempt up.'),
+  checks: z.array(HostCheck).max(50),
   engine: EngineState,
 })
 export type Hello = z.infer<typeof Hello>
@@ -38,6 +55,7 @@ export const ContainerFacts = z.object({
   finished_at: z.string().nullable(),
   exit_code: z.int().nullable(),
   oom_killed: z.boolean(),
+  restarts: z.int().min(0).describe('Automatic restarts of the present attempt.'),
   gpu_uuids: z.array(z.string()),
   failure: z
     .object({
@@ -60,6 +78,14 @@ export const Report = z.object({
 })
 export type Report = z.infer<typeof Report>
 
+/** Says that everything is still as an earlier report told it; cheaper than telling it again. */
+export const Heartbeat = z.object({
+  boot_id: Uuid,
+  seq: z.int().min(1).describe('Counts on with that of reports.'),
+  report_seq: z.int().min(1).describe('The report that still holds.'),
+})
+export type Heartbeat = z.infer<typeof Heartbeat>
+
 /** Lines of the deployment log; `seq` counts per boot, so a repeated line is stored once. */
 export const DeployLog = z.object({
   boot_id: Uuid,
@@ -69,7 +95,7 @@ export const DeployLog = z.object({
 })
 export type DeployLog = z.infer<typeof DeployLog>
 
-/** Seconds between reports when nothing changes. */
+/** Seconds between signs of life when nothing changes. */
 export const heartbeatSeconds = 10
 
 export const report = {
@@ -90,6 +116,15 @@ export const report = {
     body: Report,
     result: empty(),
     errors: ['boot_replaced'],
+  }),
+  heartbeat: endpoint({
+    method: 'POST',
+    path: '/agent/v1/heartbeats',
+    summary: 'Say that nothing has changed since a report',
+    scope: 'host',
+    body: Heartbeat,
+    result: empty(),
+    errors: ['boot_replaced', 'report_needed'],
   }),
   deployLog: endpoint({
     method: 'POST',

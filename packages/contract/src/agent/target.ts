@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
-import { Argv, Bytes, Environment, ImageReference, Uuid } from '../fields.ts'
+import { Argv, Bytes, Environment, ImageReference, RestartPolicy, Uuid } from '../fields.ts'
 
 /**
  * What the control plane wants of one container. `start_after` is the engine's own `StartedAt` of the run that a
@@ -10,12 +10,26 @@ import { Argv, Bytes, Environment, ImageReference, Uuid } from '../fields.ts'
 export const TargetContainer = z.object({
   uuid: Uuid,
   generation: z.int().min(1),
+  base_generation: z
+    .int()
+    .min(1)
+    .nullable()
+    .describe(
+      'The older generation whose files this one goes on with: its container is committed to an image, from which this one is made. null: the image as it is.',
+    ),
   desired: z.enum(['running', 'stopped', 'absent']),
   start_after: z.string().nullable(),
   attempt: z
     .int()
     .min(1)
     .describe('Grows with each wish for a run; a failure counts for the attempt that it belongs to.'),
+  restart: RestartPolicy,
+  restarts: z
+    .int()
+    .min(0)
+    .describe(
+      'Automatic restarts of this attempt that the control plane has heard of, for an agent that is new.',
+    ),
   name: z.string(),
   team_uuid: Uuid.describe("Containers of one team share one network, and no other team's."),
   image: ImageReference,

@@ -10,6 +10,7 @@ import {
   PageQuery,
   pageOf,
   Port,
+  RestartPolicy,
   text,
   Timestamp,
   Uuid,
@@ -38,6 +39,14 @@ export const ContainerGpu = z.object({
   simulated: z.boolean(),
 })
 
+export const ExitReason = z.object({
+  exit_code: z.int(),
+  signal: z.string().nullable(),
+  oom_killed: z.boolean(),
+  finished_at: Timestamp.nullable(),
+})
+export type ExitReason = z.infer<typeof ExitReason>
+
 export const Container = z
   .object({
     uuid: Uuid,
@@ -48,8 +57,24 @@ export const Container = z
       .nullable()
       .describe('Why the container is in this status, where that is not plain.'),
     since: Timestamp.describe('Since when it is in this status.'),
+    deadline: Timestamp.nullable().describe(
+      'When a passing status ends at the latest, as what is expected or as failed; null for lasting ones.',
+    ),
+    owner: z
+      .string()
+      .nullable()
+      .describe('Who has to act for a passing status to end: `host`, `scheduler` or `operator`.'),
+    next_step: z.string().nullable().describe('What its user can do about it.'),
+    queue: z
+      .object({
+        position: z.int().min(1).describe('Of those that wait for the same GPU types; 1 is next.'),
+        reason: z.string().describe('What is missing.'),
+      })
+      .nullable()
+      .describe('Its place in line while it is queued.'),
     type: z.enum(['gpu', 'cpu']),
-    gpu_type: z.string().nullable(),
+    gpu_type: z.string().nullable().describe('What it has, or wants first while it is queued.'),
+    gpu_types: z.array(z.string()).describe('What it may have, in the order of preference.'),
     gpu_count: z.int(),
     gpus: z.array(ContainerGpu).describe('The cards it holds now; empty while it is stopped.'),
     simulated: z.boolean().describe('Whether its GPUs are simulated.'),
@@ -66,6 +91,9 @@ export const Container = z
       .describe('Port to URL; null where this installation has no gateway.'),
     memory_bytes: Bytes,
     cpus: z.number().nullable().describe('null: no limit but the host.'),
+    disk_bytes: Bytes.describe('Room that is set aside for it when hosts are chosen; not enforced.'),
+    restart: RestartPolicy,
+    restarts: z.int().describe('Automatic restarts since it was last started by a user.'),
     host: z.string().nullable(),
     generation: z.int().describe('Grows each time the container is made anew.'),
     created_at: Timestamp,
@@ -73,7 +101,9 @@ export const Container = z
     finished_at: Timestamp.nullable(),
     uptime: z.int().nullable().describe('Seconds since it started; null when it does not run.'),
     exit_code: z.int().nullable(),
+    exit_signal: z.string().nullable().describe('Of an exit code above 128: the signal that ended it.'),
     oom_killed: z.boolean(),
+    last_exit: ExitReason.nullable().describe('How its last run ended, also while it runs again.'),
   })
   .meta({ id: 'Container' })
 export type Container = z.infer<typeof Container>
@@ -84,7 +114,21 @@ export const CreateContainer = z
     template: text(255).optional().describe('Name or uuid; either this or `image`.'),
     image: ImageReference.optional(),
     gpu_type: text(255).optional().describe('Exact name of a GPU type. Without it: no GPU.'),
+    gpu_types: z
+      .array(text(255))
+      .min(1)
+      .max(16)
+      .optional()
+      .describe('Instead of `gpu_type`: several, of which the first that is free is taken.'),
     gpu_count: z.int().min(1).max(64).optional().describe('1 when left out.'),
+    queue: z.boolean().default(false).describe('Wait in line where there is no room now.'),
+    if_exists: z
+      .enum(['fail', 'adopt', 'replace'])
+      .default('fail')
+      .describe(
+        'If the team has a container of that name: an error, that one as it is if it is what was asked for, or this one in its place.',
+      ),
+    restart: RestartPolicy.default({ policy: 'no', max_retries: null }),
     ports: z.array(Port).max(64).optional().describe("The template's when left out."),
     env: Environment.default({}),
     command: Command.optional().describe('A list is the argument vector; a string runs through `sh -c`.'),
@@ -92,6 +136,7 @@ export const CreateContainer = z
       .optional()
       .describe("The template's when left out."),
     cpus: z.number().positive().max(1024).optional(),
+    disk_bytes: Bytes.default(0).describe('Room to set aside on the host; not enforced.'),
     volumes: z
       .array(z.object({ name: text(255), mount_path: text(4096), read_only: z.boolean().default(false) }))
       .default([]),
@@ -100,7 +145,19 @@ export const CreateContainer = z
     error: 'give either a template or an image',
     path: ['template'],
   })
-  .refine((body) => body.gpu_count === undefined || body.gpu_type !== undefined, {
+  .refine((body) => body.gpu_type === undefined || body.gpu_types === undefined, {
+    error: 'give either gpu_type or gpu_types',
+    path: ['gpu_types'],
+  })
+  .refine((body) => body.if_exists === 'fail' || body.name !== undefined, {
+    error: 'needs a name',
+    path: ['if_exists'],
+  })
+  .refine((body) => body.restart.max_retries === null || body.restart.policy === 'on-failure', {
+    error: 'only on-failure has a number of retries',
+    path: ['restart', 'max_retries'],
+  })
+  .refine((body) => body.gpu_count === undefined || (body.gpu_type ?? body.gpu_types) !== undefined, {
     error: 'say which GPUs with gpu_type',
     path: ['gpu_count'],
   })
@@ -125,6 +182,7 @@ export const containers = {
       'no_capacity',
       'not_available',
     ],
+    idempotency: 'replay',
   }),
   list: endpoint({
     method: 'GET',
@@ -153,6 +211,7 @@ export const containers = {
     path: `${base}/:uuid/stop`,
     summary: 'Stop a container and give its GPUs back',
     scope: 'write',
+    idempotency: 'replay',
     params: ById,
     result: json(Container, 202),
     errors: ['container_not_found', 'container_wrong_state'],
@@ -162,6 +221,7 @@ export const containers = {
     path: `${base}/:uuid/start`,
     summary: 'Start a stopped container',
     scope: 'write',
+    idempotency: 'replay',
     params: ById,
     result: json(Container, 202),
     errors: ['container_not_found', 'container_wrong_state', 'no_capacity'],
@@ -171,9 +231,20 @@ export const containers = {
     path: `${base}/:uuid/restart`,
     summary: 'Restart a running container',
     scope: 'write',
+    idempotency: 'replay',
     params: ById,
     result: json(Container, 202),
     errors: ['container_not_found', 'container_wrong_state'],
+  }),
+  redeploy: endpoint({
+    method: 'POST',
+    path: `${base}/:uuid/redeploy`,
+    summary: 'Make a failed or stopped container anew from its image; its files are lost',
+    scope: 'write',
+    idempotency: 'replay',
+    params: ById,
+    result: json(Container, 202),
+    errors: ['container_not_found', 'container_wrong_state', 'no_capacity', 'host_unreachable'],
   }),
   remove: endpoint({
     method: 'DELETE',

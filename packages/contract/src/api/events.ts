@@ -4,7 +4,7 @@ import { Flag, Timestamp, Uuid } from '../fields.ts'
 
 export const Event = z
   .object({
-    cursor: z.string().describe('Grows; go on after it with `cursor`.'),
+    cursor: z.string().describe('Go on after it with `cursor`, at the same endpoint.'),
     at: Timestamp,
     container_uuid: Uuid,
     type: z.string().describe('`status` or `deploy_log`; more may come.'),
@@ -28,5 +28,22 @@ export const events = {
     }),
     result: eventStream(Event),
     errors: ['container_not_found'],
+  }),
+  ofTeam: endpoint({
+    method: 'GET',
+    path: '/v1/events',
+    summary: "Read or follow the events of all of the team's containers",
+    scope: 'read',
+    query: z.object({
+      follow: Flag.default(false).describe('Go on for ever.'),
+      cursor: z
+        .string()
+        .max(200)
+        .optional()
+        .describe('Go on after the event that carried it; `now`: only what comes. Without it: all there is.'),
+      type: z.enum(['status', 'deploy_log']).optional(),
+    }),
+    result: eventStream(Event),
+    errors: [],
   }),
 }

@@ -3,8 +3,9 @@ import { containers } from './containers.ts'
 import { events } from './events.ts'
 import { exec } from './exec.ts'
 import { gpus } from './gpus.ts'
+import { hosts } from './hosts.ts'
 import { logs } from './logs.ts'
 import { templates } from './templates.ts'
 
 /** Everything under `/v1`. */
-export const api = { account, containers, events, exec, gpus, logs, templates }
+export const api = { account, containers, events, exec, gpus, hosts, logs, templates }

@@ -1,3 +1,4 @@
+import type { ExitReason, RestartPolicy } from '@gpulab/contract'
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -36,22 +37,36 @@ export const containers = pgTable(
     ports: integer('ports').array().notNull(),
     memoryBytes: bigint('memory_bytes', { mode: 'number' }).notNull(),
     cpus: real('cpus'),
+    diskBytes: bigint('disk_bytes', { mode: 'number' }).notNull().default(0),
+    /** Acceptable types in the order of preference; empty for none. */
+    gpuTypes: text('gpu_types').array().notNull().default([]),
+    /** The one that was leased; null before that. */
     gpuType: text('gpu_type'),
     gpuCount: integer('gpu_count').notNull(),
-    hostUuid: uuid('host_uuid')
-      .notNull()
-      .references(() => hosts.uuid),
+    restart: jsonb('restart').$type<RestartPolicy>().notNull(),
+    /** Null while it waits in line. */
+    hostUuid: uuid('host_uuid').references(() => hosts.uuid),
+    queuedAt: moment('queued_at'),
     desired: text('desired', { enum: ['running', 'stopped', 'deleted'] }).notNull(),
     generation: integer('generation').notNull().default(1),
+    /** The older generation whose files this one goes on with; null for the image's own. */
+    baseGeneration: integer('base_generation'),
     /** The engine's StartedAt of the run that a new run shall follow; null for the first. */
     startAfter: text('start_after'),
     /** Grows with each wish for a run, so that a failure is known to belong to it. */
     attempt: integer('attempt').notNull().default(1),
+    /** When the newest wish has to have come true; whoever sweeps gives it up then. */
+    deadlineAt: moment('deadline_at'),
+    /** The attempt that was given up, by the sweep or by an operator's fence, and why. */
+    givenUpAttempt: integer('given_up_attempt'),
+    givenUpCode: text('given_up_code'),
+    givenUpMessage: text('given_up_message'),
     /** The host's target version that carries the newest intent. */
-    targetVersion: bigint('target_version', { mode: 'number' }).notNull(),
+    targetVersion: bigint('target_version', { mode: 'number' }).notNull().default(0),
     createdAt: moment('created_at').notNull(),
     /** The status that was last announced as an event, and when. */
     announcedStatus: text('announced_status').notNull(),
+    announcedReason: text('announced_reason'),
     announcedAt: moment('announced_at').notNull(),
     /** Set when the host has confirmed that it is gone. */
     deletedAt: moment('deleted_at'),
@@ -64,6 +79,12 @@ export const containers = pgTable(
     index('containers_by_host')
       .on(table.hostUuid)
       .where(sql`deleted_at is null`),
+    index('containers_by_deadline')
+      .on(table.deadlineAt)
+      .where(sql`deadline_at is not null and deleted_at is null`),
+    index('containers_in_line')
+      .on(table.queuedAt)
+      .where(sql`queued_at is not null`),
   ],
 )
 
@@ -79,10 +100,11 @@ export const containerFacts = pgTable('container_facts', {
   finishedAt: text('finished_at'),
   exitCode: integer('exit_code'),
   oomKilled: boolean('oom_killed').notNull(),
+  /** How the last run ended, also while it runs again. */
+  lastExit: jsonb('last_exit').$type<ExitReason>(),
+  restarts: integer('restarts').notNull().default(0),
   failureAttempt: integer('failure_attempt'),
   failureCode: text('failure_code'),
   failureMessage: text('failure_message'),
-  /** The target that the host held when it looked. */
-  targetVersion: bigint('target_version', { mode: 'number' }).notNull(),
   observedAt: moment('observed_at').notNull(),
 })

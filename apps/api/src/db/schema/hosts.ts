@@ -1,24 +1,71 @@
+import type { HostCheck } from '@gpulab/contract'
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, index, integer, pgTable, real, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { moment } from './columns.ts'
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  real,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { users } from './accounts.ts'
+import { bytea, moment } from './columns.ts'
 import { containers } from './containers.ts'
 
-export const hosts = pgTable('hosts', {
-  uuid: uuid('uuid').primaryKey().defaultRandom(),
-  name: text('name').notNull().unique(),
-  /** The run of the agent whose reports count, and its last applied one. */
-  bootId: uuid('boot_id').notNull(),
-  lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
-  lastSeenAt: moment('last_seen_at').notNull(),
-  agentVersion: text('agent_version').notNull(),
-  cpus: real('cpus').notNull(),
-  memoryBytes: bigint('memory_bytes', { mode: 'number' }).notNull(),
-  engineAvailable: boolean('engine_available').notNull(),
-  engineVersion: text('engine_version'),
-  engineMessage: text('engine_message'),
-  /** Grows with each change of what the host shall do. */
-  targetVersion: bigint('target_version', { mode: 'number' }).notNull().default(0),
-})
+export const hosts = pgTable(
+  'hosts',
+  {
+    uuid: uuid('uuid').primaryKey().defaultRandom(),
+    name: text('name').notNull(),
+    /** Ed25519, raw 32 bytes: what its agent proves at every connect. */
+    publicKey: bytea('public_key').notNull(),
+    joinedAt: moment('joined_at').notNull(),
+    /** Set when an operator has removed it; its name is free again. */
+    removedAt: moment('removed_at'),
+    /** What operators want of it. A fenced host gets no work and is not believed until it is uncordoned. */
+    state: text('state', { enum: ['active', 'cordoned', 'draining', 'fenced'] })
+      .notNull()
+      .default('active'),
+    stateSince: moment('state_since').notNull(),
+    /** The run of the agent whose reports count, its last number, and that of its last whole report. */
+    bootId: uuid('boot_id'),
+    lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
+    reportSeq: bigint('report_seq', { mode: 'number' }).notNull().default(0),
+    /** The target version that the agent held when it made that report. */
+    reportedVersion: bigint('reported_version', { mode: 'number' }).notNull().default(-1),
+    lastSeenAt: moment('last_seen_at'),
+    agentVersion: text('agent_version'),
+    cpus: real('cpus').notNull().default(0),
+    memoryBytes: bigint('memory_bytes', { mode: 'number' }).notNull().default(0),
+    diskBytes: bigint('disk_bytes', { mode: 'number' }).notNull().default(0),
+    images: text('images').array().notNull().default([]),
+    deployTimeoutS: integer('deploy_timeout_s').notNull().default(900),
+    checks: jsonb('checks').$type<HostCheck[]>().notNull().default([]),
+    foreignContainers: jsonb('foreign_containers')
+      .$type<{ uuid: string; state: string }[]>()
+      .notNull()
+      .default([]),
+    engineAvailable: boolean('engine_available').notNull().default(false),
+    engineVersion: text('engine_version'),
+    engineMessage: text('engine_message'),
+    /** Grows with each change of what the host shall do. */
+    targetVersion: bigint('target_version', { mode: 'number' }).notNull().default(0),
+    /** Sums over its containers that may run, counted anew by whoever changes one of them. */
+    requestedCpus: real('requested_cpus').notNull().default(0),
+    requestedMemoryBytes: bigint('requested_memory_bytes', { mode: 'number' }).notNull().default(0),
+    requestedDiskBytes: bigint('requested_disk_bytes', { mode: 'number' }).notNull().default(0),
+  },
+  (table) => [
+    uniqueIndex('hosts_name')
+      .on(table.name)
+      .where(sql`removed_at is null`),
+  ],
+)
 
 export const gpus = pgTable(
   'gpus',
@@ -37,6 +84,23 @@ export const gpus = pgTable(
   (table) => [index('gpus_by_host').on(table.hostUuid), index('gpus_by_name').on(table.name)],
 )
 
+/** Cards by host and type, counted anew by whoever changes a lease: what hosts are chosen by. */
+export const hostGpuTypes = pgTable(
+  'host_gpu_types',
+  {
+    hostUuid: uuid('host_uuid')
+      .notNull()
+      .references(() => hosts.uuid, { onDelete: 'cascade' }),
+    gpuType: text('gpu_type').notNull(),
+    total: integer('total').notNull(),
+    free: integer('free').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.hostUuid, table.gpuType] }),
+    index('host_gpu_types_by_free').on(table.gpuType, table.free),
+  ],
+)
+
 export const gpuLeases = pgTable(
   'gpu_leases',
   {
@@ -50,6 +114,8 @@ export const gpuLeases = pgTable(
     generation: integer('generation').notNull(),
     leasedAt: moment('leased_at').notNull().defaultNow(),
     releasedAt: moment('released_at'),
+    /** `rest`: proven by the host; `fence`: declared by an operator; `remade`: taken over by the next generation. */
+    releasedBy: text('released_by', { enum: ['rest', 'fence', 'remade'] }),
   },
   (table) => [
     // Whatever the code does, no card can be leased twice.
@@ -59,3 +125,16 @@ export const gpuLeases = pgTable(
     index('gpu_leases_by_container').on(table.containerUuid),
   ],
 )
+
+/** Tokens with which machines join. */
+export const joinTokens = pgTable('join_tokens', {
+  /** The public part of the token. */
+  id: text('id').primaryKey(),
+  /** HMAC-SHA-256 of the whole token under the server's pepper. */
+  hash: bytea('hash').notNull(),
+  hostName: text('host_name'),
+  createdBy: uuid('created_by').references(() => users.uuid),
+  createdAt: moment('created_at').notNull(),
+  expiresAt: moment('expires_at').notNull(),
+  usesLeft: integer('uses_left').notNull(),
+})
