@@ -26,7 +26,7 @@ export function createApp(deps: Deps): Server {
   const serve = createServe(app, (request: FastifyRequest, scope: Scope) =>
     authenticate(deps, request, scope),
   )
-  const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps.config, request))
+  const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps, request))
 
   accountRoutes(serve)
   containerRoutes(serve, deps)

@@ -10,6 +10,7 @@ import { migrateDatabase } from './db/migrate.ts'
 import { createSignals } from './db/signals.ts'
 import { seedGpuTypes } from './gpus/seed.ts'
 import { listen } from './listen.ts'
+import { runSweep } from './sweep/run-sweep.ts'
 import { seedTemplates } from './templates/seed.ts'
 import { createUplinks } from './uplinks/uplinks.ts'
 import { version } from './version.ts'
@@ -51,13 +52,20 @@ async function serve(config: Config): Promise<void> {
   await seedTemplates({ db, config })
   const signals = await createSignals(sql)
   const uplinks = createUplinks()
-  const app = createApp({ config, db, signals, uplinks, clock: { now: () => new Date() }, log })
+  const deps = { config, db, signals, uplinks, clock: { now: () => new Date() }, log }
+  const app = createApp(deps)
   stack.defer(() => app.close())
   const closeListeners = await listen(app, config.listen)
   stack.defer(() => {
     signals.close()
     uplinks.close()
     closeListeners()
+  })
+  const stopping = new AbortController()
+  const sweeping = runSweep(deps, stopping.signal)
+  stack.defer(() => {
+    stopping.abort()
+    return sweeping
   })
   log.info({ version, listen: config.listen }, 'ready')
   log.info({ reason: await untilStopped(pid) }, 'stopping')

@@ -31,6 +31,7 @@ const rest: Facts = {
   finished_at: null,
   exit_code: null,
   oom_killed: false,
+  restarts: 0,
   gpu_uuids: [],
   failure: null,
 }
@@ -70,8 +71,12 @@ export class FakeHost {
       body: {
         boot_id: bootId,
         agent_version: 'test',
-        cpus: 8,
-        memory_bytes: 64 * 2 ** 30,
+        cpus: 64,
+        memory_bytes: 256 * 2 ** 30,
+        disk_bytes: 1000 * 2 ** 30,
+        images: [],
+        deploy_timeout: 900,
+        checks: [],
         engine: { available: true, version: 'test', message: null },
         gpus: this.#options.gpus.map((name, index) => ({
           uuid: `GPU-${this.name}-${index}`,
@@ -120,10 +125,18 @@ export class FakeHost {
         seq: ++this.#seq,
         target_version: this.target.version,
         engine: { available: true, version: 'test', message: null },
-        containers: [...this.facts].map(([uuid, facts]) => ({ uuid, generation: 1, ...facts })),
+        containers: [...this.facts].map(([uuid, facts]) => ({
+          uuid,
+          generation: this.#generationOf(uuid),
+          ...facts,
+        })),
         ...changes,
       },
     })
+  }
+
+  #generationOf(uuid: string): number {
+    return this.target.containers.find((wanted) => wanted.uuid === uuid)?.generation ?? 1
   }
 
   set(uuid: string, facts: Partial<Facts>): void {

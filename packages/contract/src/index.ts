@@ -32,6 +32,7 @@ export {
   type Client,
   type ClientOptions,
   createClient,
+  pathOf,
   type Transport,
   type TransportRequest,
   type TransportResponse,
@@ -78,3 +79,5 @@ export {
 } from './frames.ts'
 export type { RestartPolicy } from './fields.ts'
 export { readLines } from './lines.ts'
+export { toExitSignal } from './exit-signal.ts'
+export { type EndedRun, willRestart } from './restart-policy.ts'

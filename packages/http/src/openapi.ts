@@ -1,11 +1,13 @@
 import {
   type Contract,
   type Endpoint,
+  type ErrorCode,
   ErrorEnvelope,
   errorTable,
   isBytesBody,
   listEndpoints,
 } from '@gpulab/contract'
+import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 
 export type OpenApiDocument = ReturnType<typeof createDocument>
@@ -51,6 +53,17 @@ export function createOpenApi(
   )
 }
 
+const key = (repeated: string) =>
+  z
+    .string()
+    .max(255)
+    .optional()
+    .describe(`A request with the key of an earlier one, within 24 hours, does nothing again: ${repeated}.`)
+const idempotencyKeys = {
+  replay: key('it answers with the present state of what the first one made or changed'),
+  once: key('it answers with `idempotency_replayed`'),
+} as const
+
 function toOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObject {
   const { params, query, body, scope, summary } = endpoint
   return {
@@ -59,7 +72,15 @@ function toOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObjec
     tags: [name.split('.')[0] ?? name],
     security: scope === 'public' ? [] : [{ apiKey: [] }, { bearer: [] }],
     'x-scope': scope,
-    ...((params ?? query) && { requestParams: { ...(params && { path: params }), ...(query && { query }) } }),
+    ...((params ?? query ?? endpoint.idempotency) && {
+      requestParams: {
+        ...(params && { path: params }),
+        ...(query && { query }),
+        ...(endpoint.idempotency && {
+          header: z.object({ 'idempotency-key': idempotencyKeys[endpoint.idempotency] }),
+        }),
+      },
+    }),
     ...(body && {
       requestBody: {
         content: isBytesBody(body)
@@ -101,8 +122,18 @@ function toSuccess({ result }: Endpoint): ZodOpenApiOperationObject['responses']
   }
 }
 
-function toFailures({ errors }: Endpoint): ZodOpenApiOperationObject['responses'] {
-  const byStatus = Map.groupBy([...new Set([...errors, ...sharedErrors])], (code) => errorTable[code].status)
+function repetitionErrors(idempotency: Endpoint['idempotency']): ErrorCode[] {
+  if (idempotency === undefined) return []
+  return idempotency === 'once'
+    ? ['idempotency_key_reused', 'idempotency_replayed']
+    : ['idempotency_key_reused']
+}
+
+function toFailures({ errors, idempotency }: Endpoint): ZodOpenApiOperationObject['responses'] {
+  const byStatus = Map.groupBy(
+    [...new Set([...errors, ...sharedErrors, ...repetitionErrors(idempotency)])],
+    (code) => errorTable[code].status,
+  )
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => [
       `${status}`,

@@ -19,6 +19,8 @@ export interface Context<P> {
   /** Aborts when the caller is gone. */
   readonly signal: AbortSignal
   readonly requestId: string
+  /** Of endpoints that say what a repeated request gets; undefined when the caller gave none. */
+  readonly idempotencyKey: string | undefined
   readonly log: FastifyBaseLogger
 }
 
@@ -68,6 +70,7 @@ export function createServe<P>(
           principal: request.getDecorator<P>('principal'),
           signal: abortWhenGone(reply),
           requestId: request.id,
+          idempotencyKey: endpoint.idempotency && readIdempotencyKey(request),
           log: request.log,
         }
         const input = { params: request.params, query: request.query, body: request.body }
@@ -128,6 +131,18 @@ async function answer<P>(
       return reply
     }
   }
+}
+
+const keyMaxCharacters = 255
+
+function readIdempotencyKey({ headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key']
+  if (key === undefined) return undefined
+  if (typeof key === 'string' && key.length <= keyMaxCharacters && /^[!-~]+$/.test(key)) return key
+  throw new GpulabError('invalid_request', {
+    message: `Idempotency-Key: must be 1 to ${keyMaxCharacters} visible ASCII characters.`,
+    hint: 'A random uuid for each request is best.',
+  })
 }
 
 function abortWhenGone({ raw }: FastifyReply): AbortSignal {

@@ -42,11 +42,14 @@ ALTER TABLE "containers" ADD COLUMN "restart" jsonb DEFAULT '{"policy":"no","max
 ALTER TABLE "containers" ALTER COLUMN "restart" DROP DEFAULT;--> statement-breakpoint
 UPDATE "containers" SET "gpu_types" = ARRAY["gpu_type"] WHERE "gpu_type" IS NOT NULL;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "queued_at" timestamp(3) with time zone;--> statement-breakpoint
+ALTER TABLE "containers" ADD COLUMN "queue_reason" text;--> statement-breakpoint
+ALTER TABLE "containers" ADD COLUMN "holds" boolean DEFAULT false NOT NULL;--> statement-breakpoint
+UPDATE "containers" SET "holds" = true WHERE "deleted_at" IS NULL AND ("gpu_count" = 0 OR EXISTS (SELECT FROM "gpu_leases" WHERE "container_uuid" = "containers"."uuid" AND "released_at" IS NULL));--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "base_generation" integer;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "deadline_at" timestamp(3) with time zone;--> statement-breakpoint
-ALTER TABLE "containers" ADD COLUMN "given_up_attempt" integer;--> statement-breakpoint
-ALTER TABLE "containers" ADD COLUMN "given_up_code" text;--> statement-breakpoint
-ALTER TABLE "containers" ADD COLUMN "given_up_message" text;--> statement-breakpoint
+ALTER TABLE "containers" ADD COLUMN "verdict_attempt" integer;--> statement-breakpoint
+ALTER TABLE "containers" ADD COLUMN "verdict_code" text;--> statement-breakpoint
+ALTER TABLE "containers" ADD COLUMN "verdict_message" text;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "announced_reason" text;--> statement-breakpoint
 ALTER TABLE "events" ADD COLUMN "xid" xid8 DEFAULT pg_current_xact_id() NOT NULL;--> statement-breakpoint
 ALTER TABLE "events" ADD COLUMN "team_uuid" uuid;--> statement-breakpoint

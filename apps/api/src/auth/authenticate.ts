@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { createHash } from 'node:crypto'
 import type { Deps } from '../deps.ts'
 import { findKeyId, hashKey, isSameHash } from './api-keys.ts'
-import { type ApiKeyRow, findApiKey } from './store.ts'
+import { type ApiKeyRow, ensureHost, findApiKey } from './store.ts'
 
 /** Who a request of a user is made by. */
 export type Principal = Pick<
@@ -14,8 +14,9 @@ export type Principal = Pick<
   readonly keyName: string
 }
 
-/** A host's agent, by the name that it gives itself. */
+/** A host's agent. */
 export interface HostPrincipal {
+  readonly hostUuid: string
   readonly hostName: string
 }
 
@@ -53,22 +54,18 @@ export async function authenticate(
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Checks the token that all hosts share; the host says its name. */
+/** For now: the token that all hosts share; the host says its name. */
 export async function authenticateHost(
-  config: Pick<Deps['config'], 'hostToken'>,
+  { config, db, clock }: Pick<Deps, 'config' | 'db' | 'clock'>,
   request: FastifyRequest,
 ): Promise<HostPrincipal> {
   const token = bearer(request)
   const hostName = header(request, 'gpulab-host')
   if (token === undefined || !isSameHash(digest(token), digest(config.hostToken))) {
-    throw new GpulabError('host_token_invalid', {
-      hint: 'The agent must have the same GPULAB_HOST_TOKEN_FILE as the API.',
-    })
+    throw new GpulabError('host_token_invalid')
   }
-  if (hostName === undefined || !/^[\w.-]{1,253}$/.test(hostName)) {
-    throw new GpulabError('invalid_request', { message: 'The header gpulab-host must name the host.' })
-  }
-  return { hostName }
+  if (hostName === undefined) throw new GpulabError('invalid_request')
+  return { hostName, hostUuid: await ensureHost(db, hostName, clock.now()) }
 }
 
 function header({ headers }: FastifyRequest, name: string): string | undefined {

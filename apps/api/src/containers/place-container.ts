@@ -1,56 +1,115 @@
-import { GpulabError } from '@gpulab/contract'
+import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import { announceStatus } from '../events/store.ts'
-import { bumpTarget, lockHost } from '../hosts/store.ts'
+import { bumpTarget, type HostRow, lockHost } from '../hosts/store.ts'
 import { aliveSince } from '../leases/service.ts'
-import { insertLeases, listCandidates, listFreeGpus } from '../leases/store.ts'
-import { type Candidate, rankHosts } from './placement.ts'
-import { insertContainer, type NewContainer } from './store.ts'
+import { insertLeases, listCandidates, listFreeGpus, recount } from '../leases/store.ts'
+import { explainShortage, type Shortage } from './explain-shortage.ts'
+import { type Placement, type PlacementRequest, rankHosts } from './placement.ts'
+import type { ContainerRow } from './store.ts'
+import { isSilent } from './view.ts'
 
-type Unplaced = Omit<NewContainer, 'hostUuid' | 'targetVersion'>
+/** What a container's row says once it has its place. */
+export type Placed = Pick<
+  ContainerRow,
+  'hostUuid' | 'gpuType' | 'holds' | 'queuedAt' | 'queueReason' | 'targetVersion'
+>
+
+export interface Holder {
+  readonly uuid: string
+  readonly generation: number
+}
+
+export const toRequest = (
+  row: Pick<ContainerRow, 'gpuTypes' | 'gpuCount' | 'memoryBytes' | 'cpus' | 'diskBytes' | 'image'>,
+): PlacementRequest => ({
+  gpuTypes: row.gpuTypes,
+  gpuCount: row.gpuCount,
+  memoryBytes: row.memoryBytes,
+  cpus: row.cpus,
+  diskBytes: row.diskBytes,
+  image: row.image,
+})
 
 /**
- * Finds a host for a container and stores it there with its GPU leases, in one transaction. Candidates are looked at
- * without locks, so one may have filled up by the time it is locked; then the next is tried.
+ * Finds a host with room and takes a share of it in one transaction, in which `write` stores who holds it. Hosts are
+ * chosen without locks, so one may have filled up by the time it is locked; then the next is tried. Those that somebody
+ * else has locked come last. Gives undefined when it is placed, else what is missing.
+ *
+ * `lockAlso` are other hosts whose rows `write` changes.
  */
 export async function placeContainer(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  row: Unplaced,
-): Promise<void> {
-  const { gpuType = null, gpuCount } = row
-  const candidates = await listCandidates(db, { gpuType, seenAfter: aliveSince(clock.now()) })
-  for (const { hostUuid } of rankHosts(candidates, gpuCount)) {
-    const placed = await db.transaction(async (tx) => {
-      await lockHost(tx, hostUuid)
-      const free = gpuType === null ? [] : await listFreeGpus(tx, hostUuid, gpuType)
-      if (free.length < gpuCount) return false
-
-      const targetVersion = await bumpTarget(tx, hostUuid)
-      const leasedAt = row.createdAt
-      // One connection runs them in this order; sent together they cost one round trip.
-      await Promise.all([
-        insertContainer(tx, { ...row, hostUuid, targetVersion }),
-        insertLeases(tx, free.slice(0, gpuCount), { containerUuid: row.uuid, generation: 1, leasedAt }),
-        announceStatus(tx, row.uuid, { status: 'deploying', reason: null }, row.createdAt),
-      ])
-      return true
-    })
-    if (placed) return
+  request: PlacementRequest,
+  holder: Holder,
+  write: (tx: Transaction, placed: Placed, host: HostRow) => Promise<void>,
+  lockAlso: readonly string[] = [],
+): Promise<Shortage | undefined> {
+  const now = clock.now()
+  const seenAfter = aliveSince(now)
+  const ranked = rankHosts(await listCandidates(db, request, { seenAfter }), request)
+  for (const skipLocked of [true, false]) {
+    for (const placement of ranked) {
+      const isPlaced = await db.transaction(async (tx) => {
+        const host = await lockAll(tx, placement.hostUuid, lockAlso, skipLocked)
+        const gpus = host && (await takeShare(tx, host, placement, request, now))
+        if (!gpus) return false
+        const targetVersion = await bumpTarget(tx, host.uuid)
+        const { gpuType } = placement
+        const place = { queuedAt: null, queueReason: null, targetVersion }
+        await write(tx, { hostUuid: host.uuid, gpuType, holds: true, ...place }, host)
+        // One connection runs them in this order; sent together they cost one round trip.
+        const { uuid: containerUuid, generation } = holder
+        await Promise.all([
+          insertLeases(tx, gpus, { containerUuid, generation, leasedAt: now }),
+          recount(tx, host.uuid),
+        ])
+        return true
+      })
+      if (isPlaced) return undefined
+    }
   }
-  throw noCapacity(candidates, gpuType, gpuCount)
+  return explainShortage(await listCandidates(db, request, { seenAfter, all: true }), request)
 }
 
-function noCapacity(candidates: readonly Candidate[], gpuType: string | null, gpuCount: number): GpulabError {
-  if (candidates.length === 0) {
-    return new GpulabError('no_capacity', {
-      message: 'No GPU host is connected and well.',
-      hint: 'Ask your administrator, or look at the log of gpulab-agent on the host.',
-    })
+/** The host, with all that are needed locked in the order of their uuids; undefined where it has to be waited for. */
+async function lockAll(
+  tx: Transaction,
+  hostUuid: string,
+  others: readonly string[],
+  skipLocked: boolean,
+): Promise<HostRow | undefined> {
+  const locked = new Map<string, HostRow | undefined>()
+  for (const uuid of [...new Set([hostUuid, ...others])].toSorted()) {
+    locked.set(uuid, await lockHost(tx, uuid, { skipLocked }))
   }
-  const most = Math.max(0, ...candidates.map(({ freeGpus }) => freeGpus))
-  return new GpulabError('no_capacity', {
-    message: `No host has ${gpuCount} free ${gpuType}; the most that one has now is ${most}.`,
-    hint: 'gpulab gpus types shows what is free.',
-    details: { gpu_type: gpuType, wanted: gpuCount, most_on_one_host: most },
-  })
+  return locked.values().every((host) => host !== undefined) ? locked.get(hostUuid) : undefined
 }
+
+/** The cards to lease on a locked host; undefined when there is no room any more. */
+async function takeShare(
+  tx: Transaction,
+  host: HostRow,
+  { gpuType }: Placement,
+  request: PlacementRequest,
+  now: Date,
+): Promise<string[] | undefined> {
+  if (!isOpen(host, now) || !hasRoom(host, request)) return undefined
+  if (gpuType === null) return []
+  const free = await listFreeGpus(tx, host.uuid, gpuType)
+  return free.length >= request.gpuCount ? free.slice(0, request.gpuCount) : undefined
+}
+
+const isOpen = (host: HostRow, now: Date): boolean =>
+  host.state === 'active' &&
+  host.removedAt === null &&
+  host.engineAvailable &&
+  !isSilent(host.lastSeenAt, now)
+
+/** Whether memory and CPUs of a locked host are enough. */
+export const hasRoom = (
+  host: HostRow,
+  { memoryBytes, cpus, diskBytes }: Pick<PlacementRequest, 'memoryBytes' | 'cpus' | 'diskBytes'>,
+): boolean =>
+  host.memoryBytes - host.requestedMemoryBytes >= memoryBytes &&
+  host.cpus - host.requestedCpus >= (cpus ?? 0) &&
+  host.diskBytes - host.requestedDiskBytes >= diskBytes

@@ -1,24 +1,44 @@
 import type { Container } from '@gpulab/contract'
 import type { Deps } from '../deps.ts'
 import { decrypt } from '../secrets/encryption.ts'
-import type { ContainerRecord } from './store.ts'
+import { type ContainerRecord, readEnvironments } from './store.ts'
 import { toContainer } from './view.ts'
 
 const mask = '********'
 
-/** The container as its owner sees it, with its environment masked unless asked for. */
-export function present(
-  { config, clock }: Pick<Deps, 'config' | 'clock'>,
-  record: ContainerRecord,
-  showEnv = false,
-): Container {
-  const env = readEnv(config, record)
-  const shown = showEnv ? env : Object.fromEntries(Object.keys(env).map((key) => [key, mask]))
-  return toContainer(record, { now: clock.now(), proxyUrl: config.proxyUrl, env: shown })
+type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
+
+/** Containers as their owner sees them, with their environments masked unless asked for. */
+export async function present(
+  { db, config, clock }: Parts,
+  records: readonly ContainerRecord[],
+  { showEnv = false } = {},
+): Promise<Container[]> {
+  const environments = await readEnvironments(
+    db,
+    records.map(({ row }) => row.uuid),
+  )
+  return records.map((record) => {
+    const sealed = environments.get(record.row.uuid)
+    const env = sealed ? openEnvironment(config, record.row.uuid, sealed) : {}
+    const shown = showEnv ? env : Object.fromEntries(Object.keys(env).map((key) => [key, mask]))
+    return toContainer(record, { now: clock.now(), proxyUrl: config.proxyUrl, env: shown })
+  })
 }
 
-/** The container's own environment variables, decrypted. */
-export const readEnv = (
+export async function presentOne(
+  deps: Parts,
+  record: ContainerRecord,
+  options?: { showEnv: boolean },
+): Promise<Container> {
+  const [container] = await present(deps, [record], options)
+  // One in, one out.
+  return container as Container
+}
+
+/** A container's own environment variables, decrypted. */
+export const openEnvironment = (
   { encryptionKey }: Pick<Deps['config'], 'encryptionKey'>,
-  { row }: ContainerRecord,
-): Record<string, string> => JSON.parse(decrypt(encryptionKey, row.env, row.uuid)) as Record<string, string>
+  uuid: string,
+  sealed: Buffer,
+): Record<string, string> => JSON.parse(decrypt(encryptionKey, sealed, uuid)) as Record<string, string>

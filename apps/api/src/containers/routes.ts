@@ -1,21 +1,48 @@
-import { api } from '@gpulab/contract'
-import type { Serve } from '@gpulab/http'
+import { api, type Container } from '@gpulab/contract'
+import type { Context, Serve } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
+import { once, type Remember } from '../idempotency/service.ts'
+import { createContainer } from './create-container.ts'
 import { removeContainer, restartContainer, startContainer, stopContainer } from './lifecycle.ts'
-import { createContainer, pageContainers, showContainer } from './service.ts'
+import { redeployContainer } from './redeploy.ts'
+import { pageContainers, showContainer } from './service.ts'
 
 export function containerRoutes(serve: Serve<Principal>, deps: Deps): void {
   const { containers } = api
-  serve(containers.create, ({ body }, { principal }) => createContainer(deps, principal, body))
+  serve(containers.create, ({ body }, context) =>
+    once(deps, containers.create, { body }, context, {
+      run: (remember) => createContainer(deps, context.principal, body, remember),
+      replay: (uuid) => showContainer(deps, context.principal, uuid, false),
+    }),
+  )
   serve(containers.list, ({ query: { limit, cursor, name, status } }, { principal }) =>
     pageContainers(deps, principal, { limit, cursor, name, status }),
   )
   serve(containers.get, ({ params, query }, { principal }) =>
     showContainer(deps, principal, params.uuid, query.show_env ?? false),
   )
-  serve(containers.stop, ({ params }, { principal }) => stopContainer(deps, principal, params.uuid))
-  serve(containers.start, ({ params }, { principal }) => startContainer(deps, principal, params.uuid))
-  serve(containers.restart, ({ params }, { principal }) => restartContainer(deps, principal, params.uuid))
   serve(containers.remove, ({ params }, { principal }) => removeContainer(deps, principal, params.uuid))
+
+  const actions = {
+    stop: stopContainer,
+    start: startContainer,
+    restart: restartContainer,
+    redeploy: redeployContainer,
+  }
+  for (const [name, act] of Object.entries(actions) as [keyof typeof actions, typeof stopContainer][]) {
+    serve(containers[name], ({ params }, context) => changeOnce(deps, name, params, context, act))
+  }
 }
+
+const changeOnce = (
+  deps: Deps,
+  name: 'stop' | 'start' | 'restart' | 'redeploy',
+  params: { uuid: string },
+  context: Context<Principal>,
+  act: (deps: Deps, principal: Principal, uuid: string, remember: Remember) => Promise<Container>,
+): Promise<Container> =>
+  once(deps, api.containers[name], { params }, context, {
+    run: (remember) => act(deps, context.principal, params.uuid, remember),
+    replay: (uuid) => showContainer(deps, context.principal, uuid, false),
+  })

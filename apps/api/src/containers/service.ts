@@ -1,24 +1,17 @@
-import { type Container, type CreateContainer, GpulabError, type Status } from '@gpulab/contract'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { type Container, GpulabError, type Status } from '@gpulab/contract'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Queries } from '../db/connect.ts'
-import { isDuplicate } from '../db/errors.ts'
 import { decodeCursor, encodeCursor, toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
-import { requireGpuType } from '../gpus/service.ts'
-import { encrypt } from '../secrets/encryption.ts'
-import { getTemplate } from '../templates/service.ts'
-import { findRegistry, isAllowedRegistry } from './image-reference.ts'
-import { placeContainer } from './place-container.ts'
-import { present } from './present.ts'
-import { type ContainerRecord, findContainer, listContainers, type NewContainer } from './store.ts'
+import { nextStepOf } from './next-step.ts'
+import { present, presentOne } from './present.ts'
+import { type ContainerRecord, findContainer, type HostOfContainer, listContainers } from './store.ts'
 import { shownStatus } from './view.ts'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
 
 /** More than a page may hold. */
 const batchSize = 201
-const defaultMemoryBytes = 4 * 2 ** 30
 
 const notFound = (uuid: string): GpulabError =>
   new GpulabError('container_not_found', {
@@ -42,82 +35,19 @@ export async function getRunning(
   deps: Pick<Deps, 'db' | 'clock'>,
   principal: Principal,
   uuid: string,
-): Promise<ContainerRecord> {
+): Promise<ContainerRecord & { readonly host: HostOfContainer }> {
   const record = await getRecord(deps, principal, uuid)
   const { status, reason } = shownStatus(record, deps.clock.now())
-  if (status === 'running') return record
+  const { host } = record
+  if (status === 'running' && host) return { ...record, host }
   if (status === 'unreachable')
     throw new GpulabError('host_unreachable', { ...(reason && { message: reason.message }) })
   throw new GpulabError('container_not_running', {
     message: `Container ${record.row.name} is ${status}, not running.`,
-    hint:
-      status === 'stopped' ? `Start it with gpulab start ${record.row.name}.` : 'gpulab inspect tells more.',
+    hint: nextStepOf(status, reason, record.row.name) ?? 'gpulab inspect tells more.',
     details: { status, ...(reason && { reason: reason.code }) },
   })
 }
-
-export async function createContainer(
-  deps: Parts,
-  principal: Principal,
-  input: CreateContainer,
-): Promise<Container> {
-  const { config, clock } = deps
-  if (input.volumes && input.volumes.length > 0) {
-    throw new GpulabError('not_available', {
-      message: 'This installation has no volumes yet.',
-      hint: 'Deploy without --volume.',
-    })
-  }
-  checkRegistry(input.image, config.registries)
-  const template = input.template === undefined ? undefined : await getTemplate(deps, input.template)
-  const gpuType = input.gpu_type === undefined ? null : (await requireGpuType(deps, input.gpu_type)).name
-  const uuid = randomUUID()
-  const now = clock.now()
-  const name = input.name ?? `${template?.name ?? 'container'}-${randomBytes(4).toString('hex')}`
-  const row: Omit<NewContainer, 'hostUuid' | 'targetVersion'> = {
-    uuid,
-    teamUuid: principal.teamUuid,
-    createdBy: principal.userUuid,
-    name,
-    template: template?.name ?? null,
-    image: template?.image ?? input.image ?? '',
-    standInFor: template?.standInFor ?? null,
-    command: toArgv(input.command) ?? template?.command ?? null,
-    env: encrypt(config.encryptionKey, JSON.stringify(input.env ?? {}), uuid),
-    ports: [...new Set(input.ports ?? template?.ports ?? [])],
-    memoryBytes: input.memory_bytes ?? template?.memoryBytes ?? defaultMemoryBytes,
-    cpus: input.cpus ?? null,
-    gpuType,
-    gpuCount: gpuType === null ? 0 : (input.gpu_count ?? 1),
-    desired: 'running',
-    createdAt: now,
-    announcedStatus: 'deploying',
-    announcedAt: now,
-  }
-  try {
-    await placeContainer(deps, row)
-  } catch (error) {
-    if (!isDuplicate(error, 'containers_name')) throw error
-    throw new GpulabError('container_name_taken', {
-      message: `There is a container named ${name} already.`,
-      hint: `Choose another name, or gpulab rm ${name} first.`,
-    })
-  }
-  return present(deps, await getRecord(deps, principal, uuid))
-}
-
-function checkRegistry(image: string | undefined, allowed: readonly string[]): void {
-  const registry = findRegistry(image ?? '')
-  if (registry === undefined || isAllowedRegistry(registry, allowed)) return
-  throw new GpulabError('invalid_request', {
-    message: `Images may not come from ${registry}: it is an address or a local name.`,
-    hint: 'Use a registry with a public name, or ask your administrator to allow it (GPULAB_REGISTRIES).',
-  })
-}
-
-/** A string is one argument of a shell's, so nothing in it is quoted or split by us. */
-const toArgv = (command: CreateContainer['command']): string[] | undefined =>
-  typeof command === 'string' ? ['/bin/sh', '-c', command] : command
 
 export async function showContainer(
   deps: Parts,
@@ -125,7 +55,7 @@ export async function showContainer(
   uuid: string,
   showEnv: boolean,
 ): Promise<Container> {
-  return present(deps, await getRecord(deps, principal, uuid), showEnv)
+  return presentOne(deps, await getRecord(deps, principal, uuid), { showEnv })
 }
 
 export async function pageContainers(
@@ -148,7 +78,7 @@ export async function pageContainers(
     more = batch.length === batchSize
   }
   const page = toPage(found, limit, (record) => encodeCursor(positionOf(record)))
-  return { ...page, items: page.items.map((record) => present(deps, record)) }
+  return { ...page, items: await present(deps, page.items) }
 }
 
 const positionOf = ({ row }: ContainerRecord) => ({ at: row.createdAt, uuid: row.uuid })

@@ -6,9 +6,15 @@ const second = '2026-01-01T01:00:00.000000001Z'
 
 const intent = (changes: Partial<Intent> = {}): Intent => ({
   desired: 'running',
+  hostUuid: 'host',
   generation: 1,
+  baseGeneration: null,
   startAfter: null,
   attempt: 1,
+  restart: { policy: 'no', max_retries: null },
+  verdictAttempt: null,
+  verdictCode: null,
+  verdictMessage: null,
   targetVersion: 5,
   ...changes,
 })
@@ -22,12 +28,18 @@ const facts = (changes: Partial<Facts> = {}): Facts => ({
   failureAttempt: null,
   failureCode: null,
   failureMessage: null,
-  targetVersion: 5,
+  restarts: 0,
   ...changes,
 })
 const absent = (changes: Partial<Facts> = {}) => facts({ state: 'absent', startedAt: null, ...changes })
 const exited = (exitCode: number, changes: Partial<Facts> = {}) =>
   facts({ state: 'exited', exitCode, ...changes })
+
+const verdict = (code: string): Partial<Intent> => ({
+  verdictAttempt: 1,
+  verdictCode: code,
+  verdictMessage: 'Why.',
+})
 
 describe('the status', () => {
   it.each<[string, Intent, Facts | undefined, string, string | undefined, string]>([
@@ -121,6 +133,111 @@ describe('the status', () => {
       'exited',
       'stopped',
     ],
+    ['it waits in line', intent({ hostUuid: null }), undefined, 'queued', undefined, 'running'],
+    [
+      'it waited too long',
+      intent({ hostUuid: null, ...verdict('queue_timeout') }),
+      undefined,
+      'failed',
+      'queue_timeout',
+      'absent',
+    ],
+    [
+      'its deployment took too long',
+      intent(verdict('deploy_timeout')),
+      absent({ state: 'pulling', busy: true }),
+      'failed',
+      'deploy_timeout',
+      'absent',
+    ],
+    [
+      'it runs after all, too late',
+      intent(verdict('deploy_timeout')),
+      facts(),
+      'failed',
+      'deploy_timeout',
+      'stopped',
+    ],
+    [
+      'a verdict was passed on an earlier attempt',
+      intent({ ...verdict('deploy_timeout'), attempt: 2 }),
+      facts(),
+      'running',
+      undefined,
+      'running',
+    ],
+    [
+      'its host was declared dead while it had files of an older generation',
+      intent({ ...verdict('host_fenced'), generation: 2, baseGeneration: 1 }),
+      undefined,
+      'failed',
+      'host_fenced',
+      'stopped',
+    ],
+    [
+      'its stop takes too long',
+      intent({ desired: 'stopped', ...verdict('stop_timeout') }),
+      facts(),
+      'failed',
+      'stop_timeout',
+      'stopped',
+    ],
+    [
+      'its stop came true after all',
+      intent({ desired: 'stopped', ...verdict('stop_timeout') }),
+      exited(137),
+      'stopped',
+      'exited',
+      'stopped',
+    ],
+    [
+      'an operator drained its host',
+      intent({ desired: 'stopped', ...verdict('host_drained') }),
+      exited(143),
+      'stopped',
+      'host_drained',
+      'stopped',
+    ],
+    [
+      'its deletion takes long',
+      intent({ desired: 'deleted', ...verdict('delete_delayed') }),
+      facts(),
+      'deleting',
+      'delete_delayed',
+      'absent',
+    ],
+    [
+      'it is about to run again after a failure',
+      intent({ restart: { policy: 'on-failure', max_retries: 3 } }),
+      exited(1, { restarts: 2, busy: true }),
+      'restarting',
+      'exited',
+      'running',
+    ],
+    [
+      'it has run again often enough',
+      intent({ restart: { policy: 'on-failure', max_retries: 3 } }),
+      exited(1, { restarts: 3 }),
+      'failed',
+      'exited',
+      'stopped',
+    ],
+    [
+      'it ended well and is restarted after failures only',
+      intent({ restart: { policy: 'on-failure', max_retries: null } }),
+      exited(0),
+      'stopped',
+      'exited',
+      'stopped',
+    ],
+    [
+      'it is always restarted',
+      intent({ restart: { policy: 'unless-stopped', max_retries: null } }),
+      exited(0, { restarts: 50, busy: true }),
+      'restarting',
+      'exited',
+      'running',
+    ],
     ['it shall go', intent({ desired: 'deleted' }), facts(), 'deleting', undefined, 'absent'],
     ['an older generation runs', intent({ generation: 2 }), facts(), 'deploying', undefined, 'running'],
   ])('when %s', (_when, wanted, seen, status, reason, wish) => {
@@ -137,28 +254,31 @@ describe('GPUs are free', () => {
     ['it failed', intent(), absent({ failureAttempt: 1, failureCode: 'image_not_found' })],
     ['it is gone', intent({ desired: 'deleted' }), absent()],
     ['it vanished', intent(), absent({ startedAt: first })],
-  ])('when %s', (_when, wanted, seen) => expect(isProofOfRest(wanted, seen)).toBe(true))
+  ])('when %s', (_when, wanted, seen) => expect(isProofOfRest(wanted, seen, 5)).toBe(true))
 
-  it.each<[string, Intent, Facts | undefined]>([
+  it.each<[string, Intent, Facts | undefined, number?]>([
     ['nothing is known', intent({ desired: 'deleted' }), undefined],
     ['it runs', intent({ desired: 'stopped' }), facts()],
     ['it has not been made yet', intent(), absent()],
     ['a step is under way', intent({ desired: 'deleted' }), absent({ busy: true })],
-    [
-      'the host looked before it knew the newest intent',
-      intent({ desired: 'deleted' }),
-      absent({ targetVersion: 4 }),
-    ],
+    ['the host looked before it knew the newest intent', intent({ desired: 'deleted' }), absent(), 4],
     ['it is about to start again', intent({ startAfter: first }), exited(0)],
     ['the facts are of an older generation', intent({ desired: 'deleted', generation: 2 }), absent()],
-  ])('not when %s', (_when, wanted, seen) => expect(isProofOfRest(wanted, seen)).toBe(false))
+    [
+      'it is about to be restarted by its policy',
+      intent({ restart: { policy: 'unless-stopped', max_retries: null } }),
+      exited(0),
+    ],
+  ])('not when %s', (_when, wanted, seen, version = 5) =>
+    expect(isProofOfRest(wanted, seen, version)).toBe(false),
+  )
 })
 
 describe('a deleted container', () => {
   it('is gone once the host says so, knowing that it shall be', () => {
-    expect(isGone(intent({ desired: 'deleted' }), absent())).toBe(true)
-    expect(isGone(intent({ desired: 'deleted' }), exited(0))).toBe(false)
-    expect(isGone(intent({ desired: 'deleted' }), absent({ targetVersion: 4 }))).toBe(false)
-    expect(isGone(intent(), absent())).toBe(false)
+    expect(isGone(intent({ desired: 'deleted' }), absent(), 5)).toBe(true)
+    expect(isGone(intent({ desired: 'deleted' }), exited(0), 5)).toBe(false)
+    expect(isGone(intent({ desired: 'deleted' }), absent(), 4)).toBe(false)
+    expect(isGone(intent(), absent(), 5)).toBe(false)
   })
 })

@@ -1,11 +1,19 @@
-import type { Status } from '@gpulab/contract'
+import { type RestartPolicy, type Status, toExitSignal, willRestart } from '@gpulab/contract'
 
-/** What users want of a container, as far as its status depends on it. */
+/** What is wanted of a container, as far as its status depends on it. */
 export interface Intent {
   readonly desired: 'running' | 'stopped' | 'deleted'
+  /** Null while it waits in line. */
+  readonly hostUuid: string | null
   readonly generation: number
+  readonly baseGeneration: number | null
   readonly startAfter: string | null
   readonly attempt: number
+  readonly restart: RestartPolicy
+  /** The control plane's own word on an attempt: `verdictCode` counts while `verdictAttempt` is the present one. */
+  readonly verdictAttempt: number | null
+  readonly verdictCode: string | null
+  readonly verdictMessage: string | null
   readonly targetVersion: number
 }
 
@@ -17,10 +25,10 @@ export interface Facts {
   readonly startedAt: string | null
   readonly exitCode: number | null
   readonly oomKilled: boolean
+  readonly restarts: number
   readonly failureAttempt: number | null
   readonly failureCode: string | null
   readonly failureMessage: string | null
-  readonly targetVersion: number
 }
 
 export interface StatusReason {
@@ -48,36 +56,56 @@ const current = (intent: Intent, facts: Facts | undefined): Facts | undefined =>
  */
 export function statusOf(intent: Intent, reported: Facts | undefined): StatusView {
   const facts = current(intent, reported)
-  if (intent.desired === 'deleted') return view('deleting')
-  const hasFailed = facts?.failureCode != null && facts.failureAttempt === intent.attempt
-  if (hasFailed && facts.state !== 'running') {
-    return view('failed', {
-      code: facts.failureCode ?? 'failed',
-      message: facts.failureMessage ?? facts.failureCode ?? '',
-    })
-  }
-  const isOldRun = facts?.startedAt != null && facts.startedAt === intent.startAfter
-  if (facts?.state === 'running') {
-    if (intent.desired === 'stopped') return view('stopping')
-    return view(isOldRun ? 'restarting' : 'running')
-  }
-  if (intent.desired === 'stopped') {
-    return facts === undefined || facts.busy ? view('stopping') : view('stopped', exitReason(facts))
-  }
+  const verdict = verdictOf(intent)
+  if (intent.desired === 'deleted') return view('deleting', verdict)
+  if (intent.desired === 'stopped') return statusOfStopped(intent, facts, verdict)
+  if (verdict) return view('failed', verdict)
+  if (intent.hostUuid === null) return view('queued')
+  if (facts?.state === 'running') return view(isOldRun(intent, facts) ? 'restarting' : 'running')
+  const failure = failureOf(intent, facts)
+  if (failure) return view('failed', failure)
   if (facts?.state === 'absent' && facts.startedAt !== null && !facts.busy) {
     return view('failed', { code: 'container_lost', message: 'The container is gone from its host.' })
   }
-  if (facts?.state === 'exited' && !isOldRun) {
+  if (facts?.state === 'exited' && !isOldRun(intent, facts)) {
+    if (willRestart(intent.restart, facts)) return view('restarting', exitReason(facts))
     return view(facts.exitCode === 0 ? 'stopped' : 'failed', exitReason(facts))
   }
   return view(intent.startAfter === null ? 'deploying' : 'starting')
 }
 
+/** A stop may have been given up and come true all the same. */
+function statusOfStopped(intent: Intent, facts: Facts | undefined, verdict: StatusReason | null): StatusView {
+  const isAtRest = facts !== undefined && facts.state !== 'running' && !facts.busy
+  if (!isAtRest) return verdict?.code === 'stop_timeout' ? view('failed', verdict) : view('stopping')
+  const failure = failureOf(intent, facts)
+  if (failure) return view('failed', failure)
+  return view('stopped', verdict?.code === 'host_drained' ? verdict : exitReason(facts))
+}
+
+function verdictOf({ attempt, verdictAttempt, verdictCode, verdictMessage }: Intent): StatusReason | null {
+  if (verdictCode === null || verdictAttempt !== attempt) return null
+  return { code: verdictCode, message: verdictMessage ?? verdictCode }
+}
+
+function failureOf({ attempt }: Intent, facts: Facts | undefined): StatusReason | null {
+  if (facts?.failureCode == null || facts.failureAttempt !== attempt) return null
+  return { code: facts.failureCode, message: facts.failureMessage ?? facts.failureCode }
+}
+
+const isOldRun = ({ startAfter }: Intent, { startedAt }: Facts): boolean =>
+  startedAt !== null && startedAt === startAfter
+
 function exitReason({ state, exitCode, oomKilled }: Facts): StatusReason | null {
   if (state !== 'exited') return null
   if (oomKilled)
     return { code: 'out_of_memory', message: 'It was killed because it used more memory than it may.' }
-  return { code: 'exited', message: `Its command ended with exit code ${exitCode ?? 'unknown'}.` }
+  const signal = toExitSignal(exitCode)
+  const message =
+    signal === null
+      ? `Its command ended with exit code ${exitCode ?? 'unknown'}.`
+      : `Its command was ended by ${signal} (exit code ${exitCode}).`
+  return { code: 'exited', message }
 }
 
 /** What the host shall do. Never makes a container anew that failed, ended, or vanished by itself. */
@@ -87,20 +115,25 @@ export function wishOf(intent: Intent, facts: Facts | undefined): Wish {
   const { status } = statusOf(intent, facts)
   if (status === 'stopped') return 'stopped'
   if (status !== 'failed') return 'running'
-  return current(intent, facts)?.state === 'exited' ? 'stopped' : 'absent'
+  return hasFiles(intent, current(intent, facts)) ? 'stopped' : 'absent'
 }
 
+/** Whether a container on the host may hold what its user wants to keep. */
+const hasFiles = ({ baseGeneration }: Intent, facts: Facts | undefined): boolean =>
+  baseGeneration !== null || facts?.state === 'exited' || facts?.state === 'running'
+
 /**
- * Whether these facts prove that the container's GPUs are free: it does not run, nothing is about to start it, and
- * the host knew the newest intent when it looked. Anything less might be an old picture of a host about to start it.
+ * Whether a report proves that the container's GPUs are free: it does not run, nothing is about to start it, and the
+ * host knew the newest intent when it looked (`reportedVersion`). Anything less might be an old picture of a host about
+ * to start it.
  */
-export function isProofOfRest(intent: Intent, reported: Facts | undefined): boolean {
+export function isProofOfRest(intent: Intent, reported: Facts | undefined, reportedVersion: number): boolean {
   const facts = current(intent, reported)
   if (!facts || facts.busy || facts.state === 'running' || facts.state === 'pulling') return false
-  if (facts.targetVersion < intent.targetVersion) return false
+  if (reportedVersion < intent.targetVersion) return false
   return wishOf(intent, facts) !== 'running'
 }
 
 /** Whether the host has confirmed that a deleted container is gone. */
-export const isGone = (intent: Intent, facts: Facts | undefined): boolean =>
-  intent.desired === 'deleted' && facts?.state === 'absent' && isProofOfRest(intent, facts)
+export const isGone = (intent: Intent, facts: Facts | undefined, reportedVersion: number): boolean =>
+  intent.desired === 'deleted' && facts?.state === 'absent' && isProofOfRest(intent, facts, reportedVersion)

@@ -1,10 +1,13 @@
-import { and, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getColumns, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
 import { containerFacts, containers, gpuLeases, gpus, hosts } from '../db/schema/index.ts'
 import type { Facts, Intent } from './status.ts'
 
-export type ContainerRow = typeof containers.$inferSelect
+// The environment is large and secret: it is read where it is needed.
+const { env: _env, ...columns } = getColumns(containers)
+
+export type ContainerRow = Omit<typeof containers.$inferSelect, 'env'>
 export type NewContainer = typeof containers.$inferInsert
 export type FactsRow = typeof containerFacts.$inferSelect
 export interface LeasedGpu {
@@ -18,17 +21,38 @@ export interface LeasedGpu {
 export interface ContainerRecord {
   readonly row: ContainerRow
   readonly intent: Intent
-  readonly facts: (Facts & Pick<FactsRow, 'finishedAt'>) | undefined
-  readonly host: { readonly uuid: string; readonly name: string; readonly lastSeenAt: Date }
+  readonly facts: (Facts & Pick<FactsRow, 'finishedAt' | 'lastExit'>) | undefined
+  /** Undefined while it waits in line. */
+  readonly host: HostOfContainer | undefined
   /** Held now. */
   readonly gpus: readonly LeasedGpu[]
-  /** Whether the cards of its type on its host are simulated. */
+  /** Whether the cards of its types are simulated. */
   readonly simulated: boolean
+  /** Place in line, from 1; undefined unless it is queued. */
+  readonly position: number | undefined
+}
+
+export interface HostOfContainer {
+  readonly uuid: string
+  readonly name: string
+  readonly state: (typeof hosts.$inferSelect)['state']
+  readonly lastSeenAt: Date | null
+  readonly deployTimeoutS: number
+  readonly reportedVersion: number
 }
 
 const simulated = sql<boolean>`exists (
-  select from gpus where gpus.host_uuid = containers.host_uuid and gpus.name = containers.gpu_type and gpus.simulated
+  select from gpus where gpus.name = any(containers.gpu_types) and gpus.simulated
+    and (containers.host_uuid is null or gpus.host_uuid = containers.host_uuid)
 )`
+
+const position = sql<number | null>`case when containers.queued_at is not null then (
+  select 1 + count(*)::int from containers earlier
+  where earlier.queued_at is not null
+    and (earlier.queued_at, earlier.uuid) < (containers.queued_at, containers.uuid)
+    and (earlier.gpu_types && containers.gpu_types
+      or cardinality(earlier.gpu_types) = 0 and cardinality(containers.gpu_types) = 0)
+) end`
 
 async function selectRecords(
   db: Queries,
@@ -37,28 +61,37 @@ async function selectRecords(
 ): Promise<ContainerRecord[]> {
   const query = db
     .select({
-      row: containers,
+      row: columns,
       facts: containerFacts,
-      host: { uuid: hosts.uuid, name: hosts.name, lastSeenAt: hosts.lastSeenAt },
+      host: {
+        uuid: hosts.uuid,
+        name: hosts.name,
+        state: hosts.state,
+        lastSeenAt: hosts.lastSeenAt,
+        deployTimeoutS: hosts.deployTimeoutS,
+        reportedVersion: hosts.reportedVersion,
+      },
       simulated,
+      position,
     })
     .from(containers)
-    .innerJoin(hosts, eq(hosts.uuid, containers.hostUuid))
+    .leftJoin(hosts, eq(hosts.uuid, containers.hostUuid))
     .leftJoin(containerFacts, eq(containerFacts.containerUuid, containers.uuid))
     .where(and(isNull(containers.deletedAt), where))
     .orderBy(desc(containers.createdAt), desc(containers.uuid))
   const rows = await (limit === undefined ? query : query.limit(limit))
   const held = await listLeasedGpus(
     db,
-    rows.map(({ row }) => row.uuid),
+    rows.filter(({ row }) => row.gpuCount > 0 && row.holds).map(({ row }) => row.uuid),
   )
   return rows.map((found) => ({
     row: found.row,
     intent: found.row,
     facts: found.facts ?? undefined,
-    host: found.host,
+    host: found.host ?? undefined,
     gpus: held.get(found.row.uuid) ?? [],
     simulated: found.simulated,
+    position: found.position ?? undefined,
   }))
 }
 
@@ -109,6 +142,68 @@ export const listContainers = (
 export const listContainersOfHost = (db: Queries, hostUuid: string): Promise<ContainerRecord[]> =>
   selectRecords(db, eq(containers.hostUuid, hostUuid))
 
+/** Whatever team it belongs to; for what the control plane does by itself. */
+export async function findAnyContainer(db: Queries, uuid: string): Promise<ContainerRecord | undefined> {
+  const [record] = await selectRecords(db, eq(containers.uuid, uuid))
+  return record
+}
+
+/** The team's container that holds this name; one that is being deleted does not. */
+export async function findByName(
+  db: Queries,
+  teamUuid: string,
+  name: string,
+): Promise<ContainerRecord | undefined> {
+  const isNamed = and(eq(containers.teamUuid, teamUuid), eq(containers.name, name))
+  const [record] = await selectRecords(db, and(isNamed, sql`containers.desired <> 'deleted'`))
+  return record
+}
+
+/** Encrypted environments by container. */
+export async function readEnvironments(db: Queries, uuids: readonly string[]): Promise<Map<string, Buffer>> {
+  if (uuids.length === 0) return new Map()
+  const rows = await db
+    .select({ uuid: containers.uuid, env: containers.env })
+    .from(containers)
+    .where(inArray(containers.uuid, [...uuids]))
+  return new Map(rows.map(({ uuid, env }) => [uuid, env]))
+}
+
+/** Holds a container that waits in line, so that it is not placed meanwhile; false when somebody else does. */
+export async function lockWaiting(tx: Transaction, uuid: string): Promise<boolean> {
+  const rows = await tx
+    .select({ uuid: containers.uuid })
+    .from(containers)
+    .where(and(eq(containers.uuid, uuid), isNull(containers.hostUuid)))
+    .for('update')
+  return rows.length > 0
+}
+
+export interface WaitingRow {
+  readonly uuid: string
+  readonly gpuTypes: readonly string[]
+  readonly queueReason: string | null
+}
+
+/** Those in line, the first first. */
+export const listWaiting = (db: Queries): Promise<WaitingRow[]> =>
+  db
+    .select({ uuid: containers.uuid, gpuTypes: containers.gpuTypes, queueReason: containers.queueReason })
+    .from(containers)
+    .where(isNotNull(containers.queuedAt))
+    .orderBy(asc(containers.queuedAt), asc(containers.uuid))
+
+/** Containers whose passing status has outlasted its deadline. */
+export async function listOverdue(db: Queries, now: Date, limit: number): Promise<string[]> {
+  const rows = await db
+    .select({ uuid: containers.uuid })
+    .from(containers)
+    .where(and(lte(containers.deadlineAt, now), isNull(containers.deletedAt)))
+    .orderBy(asc(containers.deadlineAt))
+    .limit(limit)
+  return rows.map(({ uuid }) => uuid)
+}
+
 export async function insertContainer(tx: Transaction, row: NewContainer): Promise<void> {
   await tx.insert(containers).values(row)
 }
@@ -121,12 +216,41 @@ export async function updateContainer(
   await tx.update(containers).set(values).where(eq(containers.uuid, uuid))
 }
 
-export async function upsertFacts(
+export async function updateContainers(
   tx: Transaction,
-  values: typeof containerFacts.$inferInsert,
+  uuids: readonly string[],
+  values: Partial<NewContainer>,
 ): Promise<void> {
+  if (uuids.length === 0) return
+  await tx
+    .update(containers)
+    .set(values)
+    .where(inArray(containers.uuid, [...uuids]))
+}
+
+export type NewFacts = typeof containerFacts.$inferInsert
+
+export async function upsertFacts(tx: Transaction, rows: readonly NewFacts[]): Promise<void> {
+  if (rows.length === 0) return
   await tx
     .insert(containerFacts)
-    .values(values)
-    .onConflictDoUpdate({ target: containerFacts.containerUuid, set: values })
+    .values([...rows])
+    .onConflictDoUpdate({
+      target: containerFacts.containerUuid,
+      set: {
+        generation: sql`excluded.generation`,
+        state: sql`excluded.state`,
+        busy: sql`excluded.busy`,
+        startedAt: sql`excluded.started_at`,
+        finishedAt: sql`excluded.finished_at`,
+        exitCode: sql`excluded.exit_code`,
+        oomKilled: sql`excluded.oom_killed`,
+        lastExit: sql`excluded.last_exit`,
+        restarts: sql`excluded.restarts`,
+        failureAttempt: sql`excluded.failure_attempt`,
+        failureCode: sql`excluded.failure_code`,
+        failureMessage: sql`excluded.failure_message`,
+        observedAt: sql`excluded.observed_at`,
+      },
+    })
 }

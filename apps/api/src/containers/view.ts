@@ -1,4 +1,7 @@
-import type { Container } from '@gpulab/contract'
+import { type Container, toExitSignal } from '@gpulab/contract'
+import { ownerOf } from './deadline.ts'
+import { toTimestamp } from './exit-reason.ts'
+import { nextStepOf } from './next-step.ts'
 import { statusOf, type StatusView } from './status.ts'
 import type { ContainerRecord } from './store.ts'
 
@@ -12,34 +15,47 @@ export interface ViewOptions {
   readonly env: Record<string, string>
 }
 
-export const isSilent = (lastSeenAt: Date, now: Date): boolean =>
-  now.getTime() - lastSeenAt.getTime() > hostSilenceMs
+/** One that has joined and not yet spoken counts as silent. */
+export const isSilent = (lastSeenAt: Date | null, now: Date): boolean =>
+  lastSeenAt === null || now.getTime() - lastSeenAt.getTime() > hostSilenceMs
 
 /** The status as users see it: what intent and facts say, unless the host is silent. */
-export function shownStatus(record: ContainerRecord, now: Date): StatusView {
-  const known = statusOf(record.intent, record.facts)
-  const { name, lastSeenAt } = record.host
-  if (!isSilent(lastSeenAt, now) || known.status === 'stopped' || known.status === 'failed') return known
-  const message = `Host ${name} has not been heard of since ${lastSeenAt.toISOString()}; it was ${known.status} then.`
+export function shownStatus({ intent, facts, host }: ContainerRecord, now: Date): StatusView {
+  const known = statusOf(intent, facts)
+  const isLasting = known.status === 'stopped' || known.status === 'failed' || known.status === 'queued'
+  if (!host || isLasting || !isSilent(host.lastSeenAt, now)) return known
+  const since = host.lastSeenAt?.toISOString() ?? 'it joined'
   return {
     status: known.status === 'deleting' ? 'deleting' : 'unreachable',
-    reason: { code: 'host_unreachable', message },
+    reason: {
+      code: 'host_unreachable',
+      message: `Host ${host.name} has not been heard of since ${since}; it was ${known.status} then.`,
+    },
   }
 }
 
 export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: ViewOptions): Container {
   const { status, reason } = shownStatus(record, now)
-  const { row, facts, gpus, host, simulated } = record
-  const startedAt = facts?.startedAt == null ? null : toTimestamp(facts.startedAt)
+  const { row, facts, gpus, host, simulated, position } = record
+  const startedAt = toTimestamp(facts?.startedAt)
   const uptime = status === 'running' && startedAt !== null ? secondsBetween(startedAt, now) : null
+  const exitCode = facts?.state === 'exited' ? facts.exitCode : null
   return {
     uuid: row.uuid,
     name: row.name,
     status,
     status_reason: reason,
     since: row.announcedAt.toISOString(),
+    deadline: row.deadlineAt?.toISOString() ?? null,
+    owner: ownerOf(status, reason),
+    next_step: nextStepOf(status, reason, row.name),
+    queue:
+      position === undefined
+        ? null
+        : { position, reason: row.queueReason ?? 'It has not been looked at yet.' },
     type: row.gpuCount > 0 ? 'gpu' : 'cpu',
-    gpu_type: row.gpuType,
+    gpu_type: row.gpuType ?? row.gpuTypes[0] ?? null,
+    gpu_types: row.gpuTypes,
     gpu_count: row.gpuCount,
     gpus: gpus.map((gpu) => ({
       uuid: gpu.uuid,
@@ -56,14 +72,19 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
     ports: Object.fromEntries(row.ports.map((port) => [port, urlOfPort(proxyUrl, row.uuid, port)])),
     memory_bytes: row.memoryBytes,
     cpus: row.cpus,
-    host: host.name,
+    disk_bytes: row.diskBytes,
+    restart: row.restart,
+    restarts: facts?.restarts ?? 0,
+    host: host?.name ?? null,
     generation: row.generation,
     created_at: row.createdAt.toISOString(),
     started_at: startedAt,
-    finished_at: facts?.finishedAt == null ? null : toTimestamp(facts.finishedAt),
+    finished_at: toTimestamp(facts?.finishedAt),
     uptime,
-    exit_code: facts?.state === 'exited' ? facts.exitCode : null,
+    exit_code: exitCode,
+    exit_signal: toExitSignal(exitCode),
     oom_killed: facts?.oomKilled ?? false,
+    last_exit: facts?.lastExit ?? null,
   }
 }
 
@@ -71,9 +92,6 @@ function urlOfPort(proxyUrl: URL | undefined, uuid: string, port: number): strin
   if (!proxyUrl) return null
   return `${proxyUrl.protocol}//${uuid}-${port}.${proxyUrl.host}`
 }
-
-/** The engine's times have nanoseconds. */
-const toTimestamp = (engineTime: string): string => new Date(engineTime).toISOString()
 
 const secondsBetween = (from: string, to: Date): number =>
   Math.max(0, Math.floor((to.getTime() - Date.parse(from)) / 1000))

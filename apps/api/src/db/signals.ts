@@ -1,7 +1,10 @@
 import type { Sql } from './connect.ts'
 
-/** What replicas tell each other: a host's target changed, a container has a new event. The payload is a uuid. */
-export type Topic = 'gpulab_target' | 'gpulab_event'
+/**
+ * What replicas tell each other: a host's target changed, a container or a team has a new event; the payload is a uuid.
+ * That there may be room for those who wait in line has none.
+ */
+export type Topic = 'gpulab_target' | 'gpulab_event' | 'gpulab_capacity'
 
 /** Remembers signals from its creation on, so that looking at the database and then waiting misses none. */
 export interface Listener extends Disposable {
@@ -20,7 +23,7 @@ export async function createSignals(sql: Sql): Promise<Signals> {
   const listeners = new Map<string, Set<() => void>>()
   const wake = (key: string): void => listeners.get(key)?.forEach((notify) => notify())
   const wakeAll = (): void => [...listeners.keys()].forEach(wake)
-  const topics: Topic[] = ['gpulab_target', 'gpulab_event']
+  const topics: Topic[] = ['gpulab_target', 'gpulab_event', 'gpulab_capacity']
   await Promise.all(topics.map((topic) => sql.listen(topic, (uuid) => wake(`${topic}:${uuid}`), wakeAll)))
 
   return {

@@ -3,15 +3,17 @@ import type { Principal } from '../auth/authenticate.ts'
 import { getRecord } from '../containers/service.ts'
 import { statusOf } from '../containers/status.ts'
 import type { Deps } from '../deps.ts'
-import { type EventRow, listEvents } from './store.ts'
+import { type EventRow, findTeamEnd, listEvents, listTeamEvents, type TeamPosition } from './store.ts'
 
 /** Looks again this often even if no signal came. */
 const pollMs = 10_000
+/** While a transaction that runs longer than others holds newer events back. */
+const settleMs = 50
 
 interface EventQuery {
-  readonly cursor: string | undefined
+  readonly cursor?: string | undefined
   readonly follow: boolean
-  readonly type?: EventRow['type']
+  readonly type?: EventRow['type'] | undefined
 }
 
 /**
@@ -25,15 +27,14 @@ export async function followEvents(
   { cursor = '0', follow, type }: EventQuery,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Event>> {
-  if (!/^\d{1,15}$/.test(cursor))
-    throw new GpulabError('invalid_request', { message: 'query.cursor: is not one of ours' })
+  if (!/^\d{1,15}$/.test(cursor)) throw notOurs()
   const { row } = await getRecord({ db }, principal, uuid)
   return (async function* () {
     using listener = signals.listen('gpulab_event', row.uuid)
     for (let after = Number(cursor); !signal.aborted;) {
       const events = await listEvents(db, row.uuid, after)
       for (const event of events) {
-        if (type === undefined || event.type === type) yield toEvent(event)
+        if (type === undefined || event.type === type) yield toEvent(event, String(event.id))
         if (event.status === 'deleted') return
         after = event.id
       }
@@ -50,8 +51,40 @@ async function isDeployed(db: Deps['db'], principal: Principal, uuid: string): P
   return ['running', 'failed', 'stopped'].includes(statusOf(intent, facts).status)
 }
 
-const toEvent = ({ id, at, containerUuid, type, status, reason, message }: EventRow): Event => ({
-  cursor: String(id),
+/** The events of all of the team's containers, each once; those of one container in their order. */
+export async function followTeamEvents(
+  { db, signals }: Pick<Deps, 'db' | 'signals'>,
+  { teamUuid }: Principal,
+  { cursor = '0.0', follow, type }: EventQuery,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Event>> {
+  const start = cursor === 'now' ? await findTeamEnd(db) : parseTeamCursor(cursor)
+  return (async function* () {
+    using listener = signals.listen('gpulab_event', teamUuid)
+    for (let after = start; !signal.aborted;) {
+      const { events, isMoreComing } = await listTeamEvents(db, teamUuid, after, type)
+      for (const event of events) {
+        yield toEvent(event, `${event.xid}.${event.id}`)
+        after = { xid: event.xid, id: event.id }
+      }
+      if (events.length > 0) continue
+      if (!follow && !isMoreComing) return
+      await listener.wait(isMoreComing ? settleMs : pollMs, signal)
+    }
+  })()
+}
+
+function parseTeamCursor(cursor: string): TeamPosition {
+  const [, xid, id] = /^(\d{1,19})\.(\d{1,15})$/.exec(cursor) ?? []
+  if (xid === undefined) throw notOurs()
+  return { xid, id: Number(id) }
+}
+
+const notOurs = (): GpulabError =>
+  new GpulabError('invalid_request', { message: 'query.cursor: is not one of ours' })
+
+const toEvent = ({ at, containerUuid, type, status, reason, message }: EventRow, cursor: string): Event => ({
+  cursor,
   at: at.toISOString(),
   container_uuid: containerUuid,
   type,

@@ -1,42 +1,71 @@
 import { and, asc, eq, gt, sql } from 'drizzle-orm'
-import type { Queries } from '../db/connect.ts'
+import type { Queries, Transaction } from '../db/connect.ts'
 import { containers, events } from '../db/schema/index.ts'
 
 export type EventRow = typeof events.$inferSelect
-export type NewEvent = Omit<typeof events.$inferInsert, 'id'>
+export type NewEvent = Omit<typeof events.$inferInsert, 'id' | 'xid'>
 
 /** Stores events and wakes whoever follows them, once the transaction commits. Repeated lines are dropped. */
 export async function insertEvents(db: Queries, rows: readonly NewEvent[]): Promise<void> {
   if (rows.length === 0) return
-  const containerUuids = [...new Set(rows.map(({ containerUuid }) => containerUuid))]
+  const followed = new Set(rows.flatMap(({ containerUuid, teamUuid }) => [containerUuid, teamUuid]))
   await Promise.all([
     db
       .insert(events)
       .values([...rows])
       .onConflictDoNothing(),
-    ...containerUuids.map((uuid) => db.execute(sql`select pg_notify('gpulab_event', ${uuid})`)),
+    db.execute(
+      sql`select pg_notify('gpulab_event', uuid) from unnest(${sql.param([...followed])}::text[]) uuid`,
+    ),
   ])
 }
 
-/** Remembers the status that users have been told, with the event that tells them. */
-export async function announceStatus(
-  db: Queries,
-  containerUuid: string,
-  status: { status: string; reason: { code: string; message: string } | null },
+/** What users are told of a container's status. */
+export interface Announcement {
+  readonly uuid: string
+  readonly teamUuid: string
+  readonly status: string
+  readonly reason: { readonly code: string; readonly message: string } | null
+  /** By when a passing status has to end. */
+  readonly deadlineAt: Date | null
+}
+
+/** Remembers the statuses that users have been told, with the events that tell them. */
+export async function announceStatuses(
+  tx: Transaction,
+  announcements: readonly Announcement[],
   at: Date,
 ): Promise<void> {
-  await db
-    .update(containers)
-    .set({ announcedStatus: status.status, announcedAt: at })
-    .where(eq(containers.uuid, containerUuid))
-  const { code, message } = status.reason ?? { code: null, message: status.status }
-  await insertEvents(db, [
-    { containerUuid, at, type: 'status', status: status.status, reason: code, message },
+  await Promise.all([
+    ...announcements.map(({ uuid, status, reason, deadlineAt }) =>
+      tx
+        .update(containers)
+        .set({
+          announcedStatus: status,
+          announcedReason: reason?.code ?? null,
+          announcedAt: at,
+          deadlineAt,
+        })
+        .where(eq(containers.uuid, uuid)),
+    ),
+    insertEvents(
+      tx,
+      announcements.map(({ uuid, teamUuid, status, reason }) => ({
+        containerUuid: uuid,
+        teamUuid,
+        at,
+        type: 'status' as const,
+        status,
+        reason: reason?.code ?? null,
+        message: reason?.message ?? status,
+      })),
+    ),
   ])
 }
 
 const batchMax = 500
 
+/** In the order of their numbers: whoever writes events of a container holds its host or its place in line. */
 export const listEvents = (
   db: Queries,
   containerUuid: string,
@@ -49,3 +78,41 @@ export const listEvents = (
     .where(and(eq(events.containerUuid, containerUuid), gt(events.id, after), type && eq(events.type, type)))
     .orderBy(asc(events.id))
     .limit(batchMax)
+
+/** Where a reader of a team's events stands. */
+export interface TeamPosition {
+  readonly xid: string
+  readonly id: number
+}
+
+/**
+ * A team's events after `after`, only of transactions older than all that still run: none can appear in front of them
+ * any more. `isMoreComing` says that there are newer ones, which will be readable in a moment.
+ */
+export async function listTeamEvents(
+  db: Queries,
+  teamUuid: string,
+  after: TeamPosition,
+  type?: EventRow['type'],
+): Promise<{ events: EventRow[]; isMoreComing: boolean }> {
+  const isAfter = sql`(${events.xid}, ${events.id}) > (${after.xid}::xid8, ${after.id})`
+  const isSettled = sql`${events.xid} < pg_snapshot_xmin(pg_current_snapshot())`
+  const isWanted = and(eq(events.teamUuid, teamUuid), isAfter, type && eq(events.type, type))
+  // Past the settled ones, so that it costs nothing while all are.
+  const rows = await db
+    .select({ event: events, isSettled: sql<boolean>`${isSettled}` })
+    .from(events)
+    .where(isWanted)
+    .orderBy(asc(events.xid), asc(events.id))
+    .limit(batchMax)
+  const settled = rows.filter((row) => row.isSettled).map(({ event }) => event)
+  return { events: settled, isMoreComing: settled.length < rows.length }
+}
+
+/** Where the events that are readable now end. */
+export async function findTeamEnd(db: Queries): Promise<TeamPosition> {
+  const [row] = await db.execute<{ xid: string }>(
+    sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`,
+  )
+  return { xid: row?.xid ?? '0', id: 0 }
+}

@@ -14,8 +14,8 @@ export async function execCommand(
   options: ExecOptions,
   signal: AbortSignal,
 ): Promise<ExecResult> {
-  const { row } = await getRunning(deps, principal, uuid)
-  const host = deps.uplinks.to(row.hostUuid)
+  const { row, host: placed } = await getRunning(deps, principal, uuid)
+  const host = deps.uplinks.to(placed.uuid)
   try {
     return await host.exec(
       { body: { ...options, container_uuid: row.uuid } },

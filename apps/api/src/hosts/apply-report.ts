@@ -1,21 +1,19 @@
-import { type ContainerFacts, GpulabError, type Report } from '@gpulab/contract'
+import { GpulabError, type Heartbeat, type Report } from '@gpulab/contract'
 import type { HostPrincipal } from '../auth/authenticate.ts'
-import { isGone, isProofOfRest, statusOf, wishOf } from '../containers/status.ts'
+import { toAnnouncement } from '../containers/announce.ts'
 import {
   type ContainerRecord,
-  type FactsRow,
   listContainersOfHost,
-  updateContainer,
+  updateContainers,
   upsertFacts,
 } from '../containers/store.ts'
+import { hostSilenceMs } from '../containers/view.ts'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import { announceStatus } from '../events/store.ts'
-import { releaseLeases } from '../leases/store.ts'
-import { getHostByName } from './service.ts'
-import { bumpTarget, lockHost, updateHost } from './store.ts'
-
-type NewFacts = Omit<FactsRow, 'containerUuid'>
+import { type Announcement, announceStatuses } from '../events/store.ts'
+import { recount, releaseLeases } from '../leases/store.ts'
+import { decideReport, type ReportDecision, type Told } from './decide-report.ts'
+import { bumpTarget, insertHostEvent, keepAlive, lockHost, signalCapacity, updateHost } from './store.ts'
 
 /**
  * Takes a host's picture of its containers. Only the newest run of its agent is heard, and only reports newer than the
@@ -23,97 +21,88 @@ type NewFacts = Omit<FactsRow, 'containerUuid'>
  */
 export async function applyReport(
   { db, clock, log }: Pick<Deps, 'db' | 'clock' | 'log'>,
-  { hostName }: HostPrincipal,
+  { hostUuid, hostName }: HostPrincipal,
   report: Report,
 ): Promise<void> {
-  const { uuid: hostUuid } = await getHostByName({ db }, hostName)
   const now = clock.now()
   await db.transaction(async (tx) => {
     const host = await lockHost(tx, hostUuid)
-    if (host?.bootId !== report.boot_id) {
-      throw new GpulabError('boot_replaced', {
-        message: `Another run of the agent speaks for host ${hostName} now.`,
-      })
-    }
+    if (host?.bootId !== report.boot_id) throw bootReplaced(hostName)
     if (report.seq <= host.lastSeq) return
-    await updateHost(tx, hostUuid, {
-      lastSeq: report.seq,
-      lastSeenAt: now,
-      engineAvailable: report.engine.available,
-      engineVersion: report.engine.version,
-      engineMessage: report.engine.message,
-    })
     const records = await listContainersOfHost(tx, hostUuid)
-    const reported = new Map(report.containers.map((facts) => [facts.uuid, facts]))
-    let wishesChanged = false
-    // Without its engine the host has seen nothing, so nothing in the report is proof of absence.
-    for (const record of report.engine.available ? records : []) {
-      wishesChanged =
-        (await applyFacts(tx, record, reported.get(record.row.uuid), report, now)) || wishesChanged
+    const decision = decideReport(records, report, now)
+    const isNewlyForeign = decision.foreign.some(
+      ({ uuid }) => !host.foreignContainers.some((known) => known.uuid === uuid),
+    )
+    if (isNewlyForeign) {
+      const uuids = decision.foreign.map(({ uuid }) => uuid)
+      log.warn({ host: hostName, containers: uuids }, 'host reports containers that are not placed on it')
+      const message = `It has containers that were not placed on it: ${uuids.join(', ')}.`
+      await insertHostEvent(tx, { hostUuid, at: now, type: 'foreign_containers', message })
     }
-    if (wishesChanged) await bumpTarget(tx, hostUuid)
-    const own = new Set(records.map(({ row }) => row.uuid))
-    const foreign = report.containers.filter(({ uuid, state }) => state !== 'absent' && !own.has(uuid))
-    if (foreign.length > 0)
-      log.warn(
-        { host: hostName, containers: foreign.map(({ uuid }) => uuid) },
-        'host reports containers that are not placed on it',
-      )
+    await Promise.all([
+      updateHost(tx, hostUuid, {
+        lastSeq: report.seq,
+        reportSeq: report.seq,
+        reportedVersion: report.target_version,
+        lastSeenAt: now,
+        engineAvailable: report.engine.available,
+        engineVersion: report.engine.version,
+        engineMessage: report.engine.message,
+        foreignContainers: [...decision.foreign],
+      }),
+      carryOut(tx, hostUuid, decision, now),
+    ])
+    const isOpenAgain = report.engine.available && !host.engineAvailable
+    if (isOpenAgain) await signalCapacity(tx)
   })
 }
 
-/** Whether the host shall now do something else about the container than before. */
-async function applyFacts(
+async function carryOut(
   tx: Transaction,
-  record: ContainerRecord,
-  reported: ContainerFacts | undefined,
-  report: Report,
+  hostUuid: string,
+  decision: ReportDecision,
   now: Date,
-): Promise<boolean> {
-  const { row, intent } = record
-  if (reported && reported.generation !== row.generation) return false
-  const facts = mergeFacts(record, reported, report.target_version, now)
-  await upsertFacts(tx, { containerUuid: row.uuid, ...facts })
-  if (isProofOfRest(intent, facts) && record.gpus.length > 0) await releaseLeases(tx, row.uuid, now)
-  if (isGone(intent, facts)) await updateContainer(tx, row.uuid, { deletedAt: now })
-
-  const status = isGone(intent, facts) ? { status: 'deleted', reason: null } : statusOf(intent, facts)
-  if (status.status !== row.announcedStatus) await announceStatus(tx, row.uuid, status, now)
-  return wishOf(intent, record.facts) !== wishOf(intent, facts)
-}
-
-/**
- * A host that does not mention a container has none. What was known of the same generation stays known until a new run:
- * when it last started, and why an attempt failed, which an agent forgets when it restarts.
- */
-function mergeFacts(
-  { row, facts: before }: ContainerRecord,
-  reported: ContainerFacts | undefined,
-  targetVersion: number,
-  now: Date,
-): NewFacts {
-  const known = before?.generation === row.generation ? before : undefined
-  const isAbsent = reported === undefined || reported.state === 'absent'
-  const isSameRun = isAbsent || reported.started_at === known?.startedAt
-  const failure = reported?.failure ?? (isSameRun ? toFailure(known) : undefined)
-  return {
-    generation: row.generation,
-    state: reported?.state ?? 'absent',
-    busy: reported?.busy ?? false,
-    startedAt: reported?.started_at ?? (isAbsent ? (known?.startedAt ?? null) : null),
-    finishedAt: reported?.finished_at ?? (isAbsent ? (known?.finishedAt ?? null) : null),
-    exitCode: reported?.exit_code ?? null,
-    oomKilled: reported?.oom_killed ?? false,
-    failureAttempt: failure?.attempt ?? null,
-    failureCode: failure?.code ?? null,
-    failureMessage: failure?.message ?? null,
-    targetVersion,
-    observedAt: now,
+): Promise<void> {
+  const { facts, released, gone, told, areWishesChanged } = decision
+  await Promise.all([
+    upsertFacts(tx, facts),
+    releaseLeases(tx, released, { releasedAt: now, releasedBy: 'rest' }),
+    updateContainers(tx, gone, { deletedAt: now }),
+    announceStatuses(
+      tx,
+      told.map((one) => announce(one, now)),
+      now,
+    ),
+  ])
+  if (areWishesChanged) await bumpTarget(tx, hostUuid)
+  if (released.length > 0 || gone.length > 0) {
+    await recount(tx, hostUuid)
+    await signalCapacity(tx)
   }
 }
 
-function toFailure(known: ContainerRecord['facts']): ContainerFacts['failure'] | undefined {
-  const { failureAttempt: attempt, failureCode: code, failureMessage: message } = known ?? {}
-  if (attempt == null || code == null) return undefined
-  return { attempt, code, message: message ?? code }
+function announce({ record, view }: Told, now: Date): Announcement {
+  if (view.status !== 'deleted') return toAnnouncement(record, view, now)
+  const { uuid, teamUuid }: ContainerRecord['row'] = record.row
+  return { uuid, teamUuid, status: 'deleted', reason: null, deadlineAt: null }
 }
+
+/** Takes a host's word that all is as its last report said. */
+export async function applyHeartbeat(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  { hostUuid, hostName }: HostPrincipal,
+  heartbeat: Heartbeat,
+): Promise<void> {
+  const now = clock.now()
+  // One that was silent has to tell everything: its users were told that it is unreachable.
+  const silentSince = new Date(now.getTime() - hostSilenceMs)
+  const outcome = await keepAlive(db, hostUuid, heartbeat, { now, silentSince })
+  if (outcome === 'replaced') throw bootReplaced(hostName)
+  if (outcome === 'stale') throw new GpulabError('report_needed')
+}
+
+const bootReplaced = (hostName: string): GpulabError =>
+  new GpulabError('boot_replaced', {
+    message: `Another run of the agent speaks for host ${hostName} now.`,
+  })

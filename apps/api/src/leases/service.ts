@@ -11,28 +11,52 @@ export interface LeaseRequest {
   readonly uuid: string
   readonly hostUuid: string
   readonly generation: number
-  readonly gpuType: string
+  readonly gpuTypes: readonly string[]
   readonly gpuCount: number
-  /** Whether its container exists on the host. */
+  /** Whether its container exists on the host: the engine fixes a container's devices when it is made. */
   readonly wasMade: boolean
   readonly leasedAt: Date
 }
 
+/** With which cards a stopped container starts again. */
+export interface LeasedAgain {
+  /** A greater one than before where it has to be made anew, with other cards. */
+  readonly generation: number
+  readonly gpuType: string
+}
+
 /**
- * Leases a stopped container's cards again, on its locked host. Once it was made they must be the very same cards: the
- * engine fixes a container's devices when it is made.
+ * Leases a stopped container's cards again, on its locked host: the same if they are free, else others of its types,
+ * with which its container has to be made anew from its files.
  */
-export async function leaseAgain(tx: Transaction, request: LeaseRequest): Promise<void> {
-  const { uuid: containerUuid, hostUuid, generation, gpuType, gpuCount, wasMade, leasedAt } = request
-  const free = wasMade
-    ? await filterFree(tx, hostUuid, await listLastGpus(tx, containerUuid, generation))
-    : await listFreeGpus(tx, hostUuid, gpuType)
-  if (free.length < gpuCount) {
-    throw new GpulabError('no_capacity', {
-      message: `${gpuCount - free.length} of its ${gpuCount} ${gpuType} is in use by another container.`,
-      hint: 'Try again later, or deploy a new container: gpulab gpus types shows what is free.',
-      details: { gpu_type: gpuType, wanted: gpuCount, free: free.length },
-    })
+export async function leaseAgain(tx: Transaction, request: LeaseRequest): Promise<LeasedAgain> {
+  const { uuid: containerUuid, hostUuid, gpuTypes, gpuCount, wasMade, leasedAt } = request
+  const last = wasMade ? await listLastGpus(tx, containerUuid, request.generation) : []
+  const same = await filterFree(
+    tx,
+    hostUuid,
+    last.map(({ uuid }) => uuid),
+  )
+  const [first] = last
+  if (first && same.length >= gpuCount) {
+    const { generation } = request
+    await insertLeases(tx, same.slice(0, gpuCount), { containerUuid, generation, leasedAt })
+    return { generation, gpuType: first.name }
   }
-  await insertLeases(tx, free.slice(0, gpuCount), { containerUuid, generation, leasedAt })
+  // One that was never made may be made with any card, but a late word about the last try must not count.
+  const generation = request.generation + 1
+  let most = 0
+  for (const gpuType of gpuTypes) {
+    const free = await listFreeGpus(tx, hostUuid, gpuType)
+    if (free.length >= gpuCount) {
+      await insertLeases(tx, free.slice(0, gpuCount), { containerUuid, generation, leasedAt })
+      return { generation, gpuType }
+    }
+    most = Math.max(most, free.length)
+  }
+  throw new GpulabError('no_capacity', {
+    message: `Its host has ${most} of the ${gpuCount} ${gpuTypes.join(' or ')} free that it needs; the others are in use.`,
+    hint: 'Try again later; or gpulab redeploy places it on another host, without its files.',
+    details: { gpu_types: gpuTypes, wanted: gpuCount, free: most },
+  })
 }

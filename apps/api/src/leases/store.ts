@@ -1,29 +1,101 @@
 import { and, count, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
-import { gpuLeases, gpus, hosts } from '../db/schema/index.ts'
+import { containers, gpuLeases, gpus, hostGpuTypes, hosts } from '../db/schema/index.ts'
+import type { Candidate, PlacementRequest } from '../containers/placement.ts'
 
 // Names are spelled out here: drizzle leaves the table's away where a query has only one.
 const isFree = sql`not exists (
   select from gpu_leases where gpu_leases.gpu_uuid = gpus.uuid and gpu_leases.released_at is null
 )`
 
-/** Hosts that are alive, with their free cards of that type and how many containers they have. */
+/** What a host may still be given, in the terms of its row. */
+const freeMemory = sql<number>`(hosts.memory_bytes - hosts.requested_memory_bytes)`
+const freeCpus = sql<number>`(hosts.cpus - hosts.requested_cpus)`
+const freeDisk = sql<number>`(hosts.disk_bytes - hosts.requested_disk_bytes)`
+
+const isOpen = (seenAfter: Date) =>
+  and(
+    eq(hosts.state, 'active'),
+    isNull(hosts.removedAt),
+    gt(hosts.lastSeenAt, seenAfter),
+    eq(hosts.engineAvailable, true),
+  )
+
+/** As many as are looked at closely; any of the fullest with room will do. */
+const candidatesMax = 40
+
+/**
+ * Hosts that may have room, or all that are open with `all`. The counters that this reads are exact for a locked host
+ * only.
+ */
 export async function listCandidates(
   db: Queries,
-  { gpuType, seenAfter }: { gpuType: string | null; seenAfter: Date },
-): Promise<{ hostUuid: string; freeGpus: number; containers: number }[]> {
-  const free = sql<number>`(
-    select count(*)::int from gpus
-    where gpus.host_uuid = hosts.uuid and gpus.name = ${gpuType} and gpus.present and ${isFree}
-  )`
-  const placed = sql<number>`(
-    select count(*)::int from containers
-    where containers.host_uuid = hosts.uuid and containers.deleted_at is null
-  )`
-  return db
-    .select({ hostUuid: hosts.uuid, freeGpus: free, containers: placed })
+  request: PlacementRequest,
+  { seenAfter, all = false }: { seenAfter: Date; all?: boolean },
+): Promise<Candidate[]> {
+  const { gpuTypes, gpuCount, memoryBytes, cpus, diskBytes, image } = request
+  const hasRoom = and(
+    sql`${freeMemory} >= ${memoryBytes}`,
+    sql`${freeCpus} >= ${cpus ?? 0}`,
+    sql`${freeDisk} >= ${diskBytes}`,
+  )
+  const types = sql`${sql.param([...gpuTypes])}::text[]`
+  const isEnough = sql`${hostGpuTypes.gpuType} = any(${types}) and ${hostGpuTypes.free} >= ${gpuCount}`
+  const chosen = db
+    .select({ uuid: hosts.uuid })
     .from(hosts)
-    .where(and(gt(hosts.lastSeenAt, seenAfter), eq(hosts.engineAvailable, true)))
+    .where(and(isOpen(seenAfter), all ? undefined : hasRoom))
+  // Not the best place yet, but in the order of it: the exact one is found among these.
+  const likely =
+    gpuCount > 0 && !all
+      ? chosen
+          .innerJoin(hostGpuTypes, and(eq(hostGpuTypes.hostUuid, hosts.uuid), isEnough))
+          .orderBy(sql`array_position(${types}, ${hostGpuTypes.gpuType})`, hostGpuTypes.free, freeMemory)
+      : chosen.orderBy(freeMemory)
+  const found = await db
+    .select({
+      hostUuid: hosts.uuid,
+      hostName: hosts.name,
+      freeGpus: sql<Record<string, number>>`coalesce(
+        (select jsonb_object_agg(gpu_type, free) from host_gpu_types where host_gpu_types.host_uuid = hosts.uuid), '{}'
+      )`,
+      freeMemoryBytes: freeMemory.mapWith(Number),
+      freeCpus: freeCpus.mapWith(Number),
+      freeDiskBytes: freeDisk.mapWith(Number),
+      hasImage: sql<boolean>`${image} = any(hosts.images)`,
+    })
+    .from(hosts)
+    .where(inArray(hosts.uuid, all ? likely : likely.limit(candidatesMax)))
+  return found
+}
+
+/** Counts anew what is promised of a locked host; whoever changes a share of it or its cards does so at the end. */
+export async function recount(tx: Transaction, hostUuid: string): Promise<void> {
+  await Promise.all([
+    tx.execute(sql`
+      update hosts set
+        requested_cpus = sums.cpus, requested_memory_bytes = sums.memory_bytes, requested_disk_bytes = sums.disk_bytes
+      from (
+        select coalesce(sum(cpus) filter (where holds), 0) as cpus,
+          coalesce(sum(memory_bytes) filter (where holds), 0) as memory_bytes,
+          coalesce(sum(disk_bytes), 0) as disk_bytes
+        from containers where host_uuid = ${hostUuid} and deleted_at is null
+      ) sums
+      where hosts.uuid = ${hostUuid}`),
+    tx.execute(sql`
+      with counts as (
+        select gpus.name, count(*) filter (where gpus.present) as total,
+          count(*) filter (where gpus.present and gpu_leases.id is null) as free
+        from gpus left join gpu_leases on gpu_leases.gpu_uuid = gpus.uuid and gpu_leases.released_at is null
+        where gpus.host_uuid = ${hostUuid} group by gpus.name
+      ), gone as (
+        update host_gpu_types set total = 0, free = 0
+        where host_uuid = ${hostUuid} and total > 0 and gpu_type not in (select name from counts)
+      )
+      insert into host_gpu_types (host_uuid, gpu_type, total, free) select ${hostUuid}, name, total, free from counts
+      on conflict (host_uuid, gpu_type) do update set total = excluded.total, free = excluded.free
+      where (host_gpu_types.total, host_gpu_types.free) is distinct from (excluded.total, excluded.free)`),
+  ])
 }
 
 /** Free cards of a locked host, in the order of their index. */
@@ -45,25 +117,34 @@ export async function insertLeases(
   await tx.insert(gpuLeases).values(gpuUuids.map((gpuUuid) => ({ gpuUuid, ...holder })))
 }
 
-export async function releaseLeases(tx: Transaction, containerUuid: string, releasedAt: Date): Promise<void> {
-  await tx
-    .update(gpuLeases)
-    .set({ releasedAt })
-    .where(and(eq(gpuLeases.containerUuid, containerUuid), isNull(gpuLeases.releasedAt)))
+/** Ends the leases of these containers, and with them their shares of the host. */
+export async function releaseLeases(
+  tx: Transaction,
+  containerUuids: readonly string[],
+  { releasedAt, releasedBy }: { releasedAt: Date; releasedBy: 'rest' | 'fence' },
+): Promise<void> {
+  if (containerUuids.length === 0) return
+  const uuids = [...containerUuids]
+  await Promise.all([
+    tx
+      .update(gpuLeases)
+      .set({ releasedAt, releasedBy })
+      .where(and(inArray(gpuLeases.containerUuid, uuids), isNull(gpuLeases.releasedAt))),
+    tx.update(containers).set({ holds: false }).where(inArray(containers.uuid, uuids)),
+  ])
 }
 
-/** Cards that the container held when it last ran: the ones that its container on the host was made with. */
-export async function listLastGpus(
+/** Cards that this generation of a container held: the ones that its container on the host was made with. */
+export const listLastGpus = (
   tx: Transaction,
   containerUuid: string,
   generation: number,
-): Promise<string[]> {
-  const rows = await tx
-    .selectDistinct({ gpuUuid: gpuLeases.gpuUuid })
+): Promise<{ uuid: string; name: string }[]> =>
+  tx
+    .selectDistinct({ uuid: gpus.uuid, name: gpus.name })
     .from(gpuLeases)
+    .innerJoin(gpus, eq(gpus.uuid, gpuLeases.gpuUuid))
     .where(and(eq(gpuLeases.containerUuid, containerUuid), eq(gpuLeases.generation, generation)))
-  return rows.map(({ gpuUuid }) => gpuUuid)
-}
 
 /** Which of these cards can be leased now: present on that host and held by nobody. */
 export async function filterFree(
@@ -81,17 +162,17 @@ export async function filterFree(
   return rows.map(({ uuid }) => uuid)
 }
 
-/** Cards by type: how many there are on living hosts, and how many of these are free. */
+/** Cards by type: how many there are on living hosts, and how many of these a container could get now. */
 export const countGpus = (db: Queries, seenAfter: Date) =>
   db
     .select({
       name: gpus.name,
       total: count(),
-      available: sql<number>`(count(*) filter (where ${isFree} and hosts.engine_available))::int`,
+      available: sql<number>`(count(*) filter (where ${isFree} and hosts.engine_available and hosts.state = 'active'))::int`,
       memoryBytes: sql<number>`max(gpus.memory_bytes)::float8`,
       simulated: sql<boolean>`bool_or(gpus.simulated)`,
     })
     .from(gpus)
     .innerJoin(hosts, eq(hosts.uuid, gpus.hostUuid))
-    .where(and(eq(gpus.present, true), gt(hosts.lastSeenAt, seenAfter)))
+    .where(and(eq(gpus.present, true), isNull(hosts.removedAt), gt(hosts.lastSeenAt, seenAfter)))
     .groupBy(gpus.name)

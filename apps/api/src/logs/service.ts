@@ -14,7 +14,7 @@ export async function readLogs(
   signal: AbortSignal,
 ): Promise<AsyncIterable<LogLine>> {
   const { row, facts, host } = await getRecord(deps, principal, uuid)
-  if (facts === undefined || facts.startedAt === null) {
+  if (facts === undefined || facts.startedAt === null || host === undefined) {
     throw new GpulabError('container_not_running', {
       message: `Container ${row.name} has not run yet.`,
       hint: `gpulab logs ${row.name} --deploy shows its deployment.`,
@@ -24,7 +24,7 @@ export async function readLogs(
   // The client sends what the query was before it was parsed.
   const { follow, ...rest } = query
   return deps.uplinks
-    .to(row.hostUuid)
+    .to(host.uuid)
     .logs({ params: { uuid: row.uuid }, query: { ...rest, follow: follow ? 'true' : 'false' } }, { signal })
 }
 

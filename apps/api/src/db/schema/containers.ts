@@ -46,7 +46,12 @@ export const containers = pgTable(
     restart: jsonb('restart').$type<RestartPolicy>().notNull(),
     /** Null while it waits in line. */
     hostUuid: uuid('host_uuid').references(() => hosts.uuid),
+    /** When it got in line; null once it is placed or given up. */
     queuedAt: moment('queued_at'),
+    /** What was missing when it was last looked at. */
+    queueReason: text('queue_reason'),
+    /** Whether its share of the host (cards, memory, CPUs) is its own: from its placement until it is proven at rest. */
+    holds: boolean('holds').notNull().default(false),
     desired: text('desired', { enum: ['running', 'stopped', 'deleted'] }).notNull(),
     generation: integer('generation').notNull().default(1),
     /** The older generation whose files this one goes on with; null for the image's own. */
@@ -57,10 +62,10 @@ export const containers = pgTable(
     attempt: integer('attempt').notNull().default(1),
     /** When the newest wish has to have come true; whoever sweeps gives it up then. */
     deadlineAt: moment('deadline_at'),
-    /** The attempt that was given up, by the sweep or by an operator's fence, and why. */
-    givenUpAttempt: integer('given_up_attempt'),
-    givenUpCode: text('given_up_code'),
-    givenUpMessage: text('given_up_message'),
+    /** The control plane's own verdict on an attempt, which no report changes: out of time, fenced, drained. */
+    verdictAttempt: integer('verdict_attempt'),
+    verdictCode: text('verdict_code'),
+    verdictMessage: text('verdict_message'),
     /** The host's target version that carries the newest intent. */
     targetVersion: bigint('target_version', { mode: 'number' }).notNull().default(0),
     createdAt: moment('created_at').notNull(),

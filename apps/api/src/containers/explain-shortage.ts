@@ -1,0 +1,70 @@
+import { GpulabError } from '@gpulab/contract'
+import { type Candidate, listMissing, type PlacementRequest, type Resource } from './placement.ts'
+
+export interface Shortage {
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+const gib = (bytes: number): string => `${Math.floor((bytes / 2 ** 30) * 10) / 10} GiB`
+
+/** Why no host has room: what is missing where it is closest. */
+export function explainShortage(candidates: readonly Candidate[], request: PlacementRequest): Shortage {
+  const wanted = describeRequest(request)
+  if (candidates.length === 0) {
+    return { message: 'No GPU host is connected, well and open for new containers.', details: { hosts: 0 } }
+  }
+  const [closest] = candidates
+    .map((candidate) => ({ candidate, missing: listMissing(candidate, request) }))
+    .toSorted(
+      (left, right) =>
+        left.missing.length - right.missing.length ||
+        mostFree(right.candidate, request) - mostFree(left.candidate, request) ||
+        right.candidate.freeMemoryBytes - left.candidate.freeMemoryBytes,
+    )
+  // There is at least one candidate.
+  const { candidate, missing } = closest as NonNullable<typeof closest>
+  const free = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
+  return {
+    message: `No host has room for ${wanted}; the closest one, ${candidate.hostName}, has ${free} free.`,
+    details: {
+      hosts: candidates.length,
+      gpu_types: request.gpuTypes,
+      wanted: request.gpuCount,
+      most_on_one_host: Math.max(...candidates.map((host) => mostFree(host, request))),
+      missing,
+    },
+  }
+}
+
+const mostFree = ({ freeGpus }: Candidate, { gpuTypes }: PlacementRequest): number =>
+  Math.max(0, ...gpuTypes.map((type) => freeGpus[type] ?? 0))
+
+function describeRequest({ gpuCount, gpuTypes, memoryBytes, cpus, diskBytes }: PlacementRequest): string {
+  return [
+    ...(gpuCount > 0 ? [`${gpuCount} ${gpuTypes.join(' or ')}`] : []),
+    `${gib(memoryBytes)} of memory`,
+    ...(cpus === null ? [] : [`${cpus} CPUs`]),
+    ...(diskBytes > 0 ? [`${gib(diskBytes)} of disk`] : []),
+  ].join(', ')
+}
+
+function describeFree(resource: Resource, candidate: Candidate, request: PlacementRequest): string {
+  switch (resource) {
+    case 'gpu':
+      return request.gpuTypes.map((type) => `${candidate.freeGpus[type] ?? 0} ${type}`).join(' and ')
+    case 'memory':
+      return `${gib(Math.max(0, candidate.freeMemoryBytes))} of memory`
+    case 'cpu':
+      return `${Math.max(0, candidate.freeCpus)} CPUs`
+    case 'disk':
+      return `${gib(Math.max(0, candidate.freeDiskBytes))} of disk`
+  }
+}
+
+export const noCapacity = ({ message, details }: Shortage): GpulabError =>
+  new GpulabError('no_capacity', {
+    message,
+    hint: 'gpulab gpus types shows what is free; --queue waits in line.',
+    details,
+  })

@@ -1,0 +1,24 @@
+import type { Transaction } from '../db/connect.ts'
+import { type HostRow, lockHost } from '../hosts/store.ts'
+import { type ContainerRecord, findAnyContainer, lockWaiting } from './store.ts'
+
+export interface LockedContainer {
+  readonly record: ContainerRecord
+  /** Undefined while it waits in line. */
+  readonly host: HostRow | undefined
+}
+
+/**
+ * Locks a container by its host, or by its place in line where it has none, and reads it anew. Undefined when it was
+ * placed elsewhere meanwhile, or is gone.
+ */
+export async function lockContainer(
+  tx: Transaction,
+  uuid: string,
+  hostUuid: string | null,
+): Promise<LockedContainer | undefined> {
+  const host = hostUuid === null ? undefined : await lockHost(tx, hostUuid)
+  if (!host && !(await lockWaiting(tx, uuid))) return undefined
+  const record = await findAnyContainer(tx, uuid)
+  return record?.row.hostUuid === hostUuid ? { record, host } : undefined
+}

@@ -1,0 +1,85 @@
+import { type Container, GpulabError } from '@gpulab/contract'
+import type { Principal } from '../auth/authenticate.ts'
+import type { Deps } from '../deps.ts'
+import type { Remember } from '../idempotency/service.ts'
+import { announceStatuses } from '../events/store.ts'
+import { bumpTarget } from '../hosts/store.ts'
+import { recount } from '../leases/store.ts'
+import { toAnnouncement } from './announce.ts'
+import { noCapacity } from './explain-shortage.ts'
+import { changeIntent, wrongState } from './lifecycle.ts'
+import { placeContainer, toRequest } from './place-container.ts'
+import { presentOne } from './present.ts'
+import { getRecord } from './service.ts'
+import { statusOf } from './status.ts'
+import { type ContainerRecord, findAnyContainer, updateContainer } from './store.ts'
+
+type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
+
+/**
+ * Makes a failed or stopped container anew from its image, wherever there is room. Its host has to have proven that it
+ * is at rest: what may still run there must not run twice.
+ */
+export async function redeployContainer(
+  deps: Parts,
+  principal: Principal,
+  uuid: string,
+  remember: Remember,
+): Promise<Container> {
+  const record = await getRecord(deps, principal, uuid)
+  if (record.row.hostUuid === null) return waitAgain(deps, principal, uuid, remember)
+  requireAtRest(record)
+  const { row } = record
+  const now = deps.clock.now()
+  const generation = row.generation + 1
+  const oldHost = row.hostUuid
+  const shortage = await placeContainer(
+    deps,
+    toRequest(row),
+    { uuid, generation },
+    async (tx, placed) => {
+      const current = await findAnyContainer(tx, uuid)
+      // Another request came first; the transaction is given up.
+      if (!current || current.row.generation !== row.generation || current.row.attempt !== row.attempt) {
+        throw wrongState(current ?? record, 'be redeployed')
+      }
+      requireAtRest(current)
+      await updateContainer(tx, uuid, {
+        ...placed,
+        ...anew,
+        generation,
+        attempt: row.attempt + 1,
+      })
+      const changed = (await findAnyContainer(tx, uuid)) ?? current
+      await announceStatuses(tx, [toAnnouncement(changed, statusOf(changed.intent, changed.facts), now)], now)
+      await remember(tx, uuid)
+      // The old host need not keep anything of it: its agent removes what is not in its target.
+      if (oldHost !== null && oldHost !== placed.hostUuid) {
+        await bumpTarget(tx, oldHost)
+        await recount(tx, oldHost)
+      }
+    },
+    oldHost === null ? [] : [oldHost],
+  )
+  if (shortage) throw noCapacity(shortage)
+  return presentOne(deps, await getRecord(deps, principal, uuid))
+}
+
+const anew = { desired: 'running', baseGeneration: null, startAfter: null } as const
+
+function requireAtRest(record: ContainerRecord): void {
+  const { status } = statusOf(record.intent, record.facts)
+  if (status !== 'failed' && status !== 'stopped') throw wrongState(record, 'be redeployed')
+  if (!record.row.holds) return
+  throw new GpulabError('host_unreachable', {
+    message: `Host ${record.host?.name ?? ''} has not confirmed yet that ${record.row.name} is at rest.`,
+    hint: `Try again in a moment. If the host is lost for good, ask your operator to fence it (gpulab hosts fence).`,
+  })
+}
+
+/** One that left the line without a place gets in line again, at its end. */
+const waitAgain = (deps: Parts, principal: Principal, uuid: string, remember: Remember): Promise<Container> =>
+  changeIntent(deps, principal, uuid, remember, async (record) => {
+    if (statusOf(record.intent, record.facts).status !== 'failed') return undefined
+    return { queuedAt: deps.clock.now(), attempt: record.row.attempt + 1 }
+  })

@@ -1,0 +1,139 @@
+import type { ContainerFacts, Report } from '@gpulab/contract'
+import { isDeepStrictEqual } from 'node:util'
+import { toExitReason } from '../containers/exit-reason.ts'
+import { isGone, isProofOfRest, statusOf, type StatusView, wishOf } from '../containers/status.ts'
+import type { ContainerRecord, FactsRow } from '../containers/store.ts'
+
+/** A container whose status users have to be told. */
+export interface Told {
+  readonly record: ContainerRecord
+  readonly view: StatusView | { readonly status: 'deleted'; readonly reason: null }
+}
+
+/** What follows from a report, for the rows of its host. */
+export interface ReportDecision {
+  /** Those that are other than before. */
+  readonly facts: readonly FactsRow[]
+  /** Containers that are proven at rest and hold a share of the host. */
+  readonly released: readonly string[]
+  /** Deleted ones that are gone from the host. */
+  readonly gone: readonly string[]
+  readonly told: readonly Told[]
+  /** Whether the host shall now do something else than before about any of them. */
+  readonly areWishesChanged: boolean
+  /** Containers with our label that are not placed on this host. */
+  readonly foreign: readonly { readonly uuid: string; readonly state: string }[]
+}
+
+/** Decides on a host's whole picture of its containers; `records` are all that are placed on it. */
+export function decideReport(
+  records: readonly ContainerRecord[],
+  report: Pick<Report, 'target_version' | 'engine' | 'containers'>,
+  now: Date,
+): ReportDecision {
+  const reported = Map.groupBy(report.containers, ({ uuid }) => uuid)
+  const own = new Set(records.map(({ row }) => row.uuid))
+  const foreign = report.containers
+    .filter(({ uuid, state }) => state !== 'absent' && !own.has(uuid))
+    .map(({ uuid, state }) => ({ uuid, state }))
+  // Without its engine the host has seen nothing, so nothing in the report is proof of absence.
+  const seen = report.engine.available ? records : []
+  const decisions = seen.map((record) =>
+    decideOne(record, reported.get(record.row.uuid) ?? [], report.target_version, now),
+  )
+  const known = decisions.filter((decision) => decision !== undefined)
+  return {
+    facts: known.flatMap(({ facts }) => facts),
+    released: known.filter(({ isReleased }) => isReleased).map(({ uuid }) => uuid),
+    gone: known.filter((decision) => decision.isGone).map(({ uuid }) => uuid),
+    told: known.flatMap(({ told }) => told),
+    areWishesChanged: known.some(({ isWishChanged }) => isWishChanged),
+    foreign,
+  }
+}
+
+function decideOne(record: ContainerRecord, all: readonly ContainerFacts[], version: number, now: Date) {
+  const { row, intent } = record
+  const reported = findCurrent(record, all, version)
+  if (reported === 'unknown') return undefined
+  const facts = mergeFacts(record, reported, now)
+  const gone = isGone(intent, facts, version)
+  const view = gone ? ({ status: 'deleted', reason: null } as const) : statusOf(intent, facts)
+  const isNews = view.status !== row.announcedStatus || (view.reason?.code ?? null) !== row.announcedReason
+  return {
+    uuid: row.uuid,
+    facts: isSame(record, facts) ? [] : [facts],
+    isReleased: row.holds && isProofOfRest(intent, facts, version),
+    isGone: gone,
+    told: isNews ? [{ record, view }] : [],
+    isWishChanged: wishOf(intent, record.facts) !== wishOf(intent, facts),
+  }
+}
+
+/**
+ * What the report says of the present generation; undefined if it has none. Where the host has an older generation
+ * only, nothing is known until it knows of the newer one; then the older one's files are those of a container at rest.
+ */
+function findCurrent(
+  { row }: ContainerRecord,
+  all: readonly ContainerFacts[],
+  version: number,
+): ContainerFacts | undefined | 'unknown' {
+  const newest = all.toSorted((left, right) => left.generation - right.generation).at(-1)
+  if (!newest || newest.generation === row.generation) return newest
+  if (newest.generation > row.generation || version < row.targetVersion || row.desired === 'running')
+    return 'unknown'
+  const isRunning = all.some(({ state }) => state === 'running')
+  return {
+    ...newest,
+    generation: row.generation,
+    state: 'exited',
+    busy: newest.busy || isRunning,
+    failure: null,
+  }
+}
+
+/**
+ * A host that does not mention a container has none. What was known of the same generation stays known until a new run:
+ * when it last started, and why an attempt failed, which an agent forgets when it restarts.
+ */
+function mergeFacts(
+  { row, facts: before }: ContainerRecord,
+  reported: ContainerFacts | undefined,
+  now: Date,
+): FactsRow {
+  const known = before?.generation === row.generation ? before : undefined
+  const isAbsent = reported === undefined || reported.state === 'absent'
+  const isSameRun = isAbsent || reported.started_at === known?.startedAt
+  const failure = reported?.failure ?? (isSameRun ? toFailure(known) : undefined)
+  const isExited = reported?.state === 'exited' && reported.exit_code !== null
+  return {
+    containerUuid: row.uuid,
+    generation: row.generation,
+    state: reported?.state ?? 'absent',
+    busy: reported?.busy ?? false,
+    startedAt: reported?.started_at ?? (isAbsent ? (known?.startedAt ?? null) : null),
+    finishedAt: reported?.finished_at ?? (isAbsent ? (known?.finishedAt ?? null) : null),
+    exitCode: reported?.exit_code ?? null,
+    oomKilled: reported?.oom_killed ?? false,
+    lastExit: isExited ? toExitReason(reported) : (before?.lastExit ?? null),
+    restarts: reported?.restarts ?? known?.restarts ?? 0,
+    failureAttempt: failure?.attempt ?? null,
+    failureCode: failure?.code ?? null,
+    failureMessage: failure?.message ?? null,
+    observedAt: now,
+  }
+}
+
+function toFailure(known: ContainerRecord['facts']): ContainerFacts['failure'] | undefined {
+  const { failureAttempt: attempt, failureCode: code, failureMessage: message } = known ?? {}
+  if (attempt == null || code == null) return undefined
+  return { attempt, code, message: message ?? code }
+}
+
+/** Whether nothing but the moment of the look has changed. */
+function isSame({ facts: before }: ContainerRecord, { observedAt: _, ...facts }: FactsRow): boolean {
+  if (!before) return false
+  const old: Readonly<Record<string, unknown>> = { ...before }
+  return Object.entries(facts).every(([key, value]) => isDeepStrictEqual(old[key], value))
+}

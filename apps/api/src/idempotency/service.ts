@@ -1,0 +1,67 @@
+import { type CallInput, type Endpoint, GpulabError, pathOf } from '@gpulab/contract'
+import type { Context } from '@gpulab/http'
+import { createHash } from 'node:crypto'
+import type { Principal } from '../auth/authenticate.ts'
+import type { Transaction } from '../db/connect.ts'
+import { isDuplicate } from '../db/errors.ts'
+import type { Deps } from '../deps.ts'
+import { findKey, insertKey } from './store.ts'
+
+/** Notes, in the transaction that carries a request out, that it was carried out; and on which object. */
+export type Remember = (tx: Transaction, resource: string | null) => Promise<void>
+
+interface Handlers<T> {
+  readonly run: (remember: Remember) => Promise<T>
+  /** The answer to a repeated request, of the object that the first one made or changed. */
+  readonly replay: (resource: string) => Promise<T>
+}
+
+/**
+ * Carries a request out at most once for each `Idempotency-Key` of a user. Failures are not remembered: they have
+ * changed nothing, so that trying again is what their caller wants.
+ */
+export async function once<E extends Endpoint, T>(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  endpoint: E,
+  input: { readonly params?: object; readonly body?: unknown },
+  { principal, idempotencyKey: key }: Pick<Context<Principal>, 'principal' | 'idempotencyKey'>,
+  { run, replay }: Handlers<T>,
+): Promise<T> {
+  if (key === undefined) return run(async () => {})
+  const fingerprint = toFingerprint(endpoint, input)
+  const { userUuid } = principal
+  const repeat = async (): Promise<{ answer: T } | undefined> => {
+    const row = await findKey(db, userUuid, key)
+    if (!row) return undefined
+    if (!fingerprint.equals(row.fingerprint)) {
+      throw new GpulabError('idempotency_key_reused', { hint: 'Use a new key for each request.' })
+    }
+    if (row.resource === null) {
+      throw new GpulabError('idempotency_replayed', { hint: 'Look at its effects; a new key does it again.' })
+    }
+    return { answer: await replay(row.resource) }
+  }
+
+  const known = await repeat()
+  if (known) return known.answer
+  try {
+    return await run((tx, resource) =>
+      insertKey(tx, { userUuid, key, fingerprint, resource, createdAt: clock.now() }),
+    )
+  } catch (error) {
+    // The same request was under way, and has been carried out meanwhile.
+    const other = isDuplicate(error, 'idempotency_keys_pkey') ? await repeat() : undefined
+    if (!other) throw error
+    return other.answer
+  }
+}
+
+function toFingerprint(
+  endpoint: Endpoint,
+  { params = {}, body }: { params?: object; body?: unknown },
+): Buffer {
+  const path = pathOf(endpoint, { params } as CallInput<Endpoint>)
+  return createHash('sha256')
+    .update(JSON.stringify([endpoint.method, path, body ?? null]))
+    .digest()
+}

@@ -1,0 +1,45 @@
+import { toVerdict } from '../containers/deadline.ts'
+import { lockContainer } from '../containers/lock-container.ts'
+import { statusOf } from '../containers/status.ts'
+import { findAnyContainer, listOverdue, updateContainer } from '../containers/store.ts'
+import { isSilent } from '../containers/view.ts'
+import { writeIntent } from '../containers/write-intent.ts'
+import type { Deps } from '../deps.ts'
+
+const batchMax = 200
+
+/** Passes a verdict on each container whose passing status has outlasted its deadline. */
+export async function endOverdue(deps: Pick<Deps, 'db' | 'clock' | 'log'>): Promise<void> {
+  for (const uuid of await listOverdue(deps.db, deps.clock.now(), batchMax)) await endOne(deps, uuid)
+}
+
+async function endOne({ db, clock, log }: Pick<Deps, 'db' | 'clock' | 'log'>, uuid: string): Promise<void> {
+  const found = await findAnyContainer(db, uuid)
+  if (!found) return
+  await db.transaction(async (tx) => {
+    const locked = await lockContainer(tx, uuid, found.row.hostUuid)
+    if (!locked) return
+    const { record, host } = locked
+    const now = clock.now()
+    // A report or another replica came first.
+    if (record.row.deadlineAt === null || record.row.deadlineAt > now) return
+    const { status } = statusOf(record.intent, record.facts)
+    const verdict = toVerdict(status, host?.name, isSilent(host?.lastSeenAt ?? null, now))
+    if (!verdict) {
+      await updateContainer(tx, uuid, { deadlineAt: null })
+      return
+    }
+    log.warn({ container: uuid, host: host?.name, status, code: verdict.code }, 'a deadline has passed')
+    await writeIntent(
+      tx,
+      record,
+      {
+        verdictAttempt: record.row.attempt,
+        verdictCode: verdict.code,
+        verdictMessage: verdict.message,
+        queuedAt: null,
+      },
+      now,
+    )
+  })
+}

@@ -1,0 +1,31 @@
+import { placeWaiting } from '../containers/serve-line.ts'
+import type { Deps } from '../deps.ts'
+import { deleteKeysBefore } from '../idempotency/store.ts'
+import { endOverdue } from './end-overdue.ts'
+import { tellCutOff } from './tell-cut-off.ts'
+
+type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals'>
+
+/** Also the most by which a deadline is overrun. */
+const intervalMs = 2000
+const keyLifeMs = 24 * 3600_000
+
+/** Everything that time alone brings about, once. Replicas may do it at the same time: each step locks and looks. */
+export async function sweep(deps: Parts): Promise<void> {
+  await tellCutOff(deps)
+  await endOverdue(deps)
+  await placeWaiting(deps)
+  await deleteKeysBefore(deps.db, new Date(deps.clock.now().getTime() - keyLifeMs))
+}
+
+/** Sweeps until the signal aborts: at intervals, and whenever there may be room for those in line. */
+export async function runSweep(deps: Parts, signal: AbortSignal): Promise<void> {
+  using listener = deps.signals.listen('gpulab_capacity', '')
+  while (!signal.aborted) {
+    // A database that is away is back at some later round.
+    await sweep(deps).catch((error: unknown) => {
+      if (!signal.aborted) deps.log.error({ err: error }, 'a sweep failed')
+    })
+    await listener.wait(intervalMs, signal)
+  }
+}
