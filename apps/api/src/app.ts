@@ -10,6 +10,7 @@ import type { Deps } from './deps.ts'
 import { eventRoutes } from './events/routes.ts'
 import { execRoutes } from './exec/routes.ts'
 import { gpuRoutes } from './gpus/routes.ts'
+import { operatorRoutes } from './hosts/operator-routes.ts'
 import { hostRoutes } from './hosts/routes.ts'
 import { logRoutes } from './logs/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
@@ -34,6 +35,7 @@ export function createApp(deps: Deps): Server {
   execRoutes(serve, deps)
   gpuRoutes(serve, deps)
   logRoutes(serve, deps)
+  operatorRoutes(serve, deps)
   templateRoutes(serve, deps)
   hostRoutes(serveHosts, deps)
   uplinkRoutes(app, deps)

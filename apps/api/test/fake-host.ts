@@ -14,7 +14,7 @@ import { createServe, createServer, createUplinkServer, dialUplink } from '@gpul
 import { createHttpTransport } from '@gpulab/transport'
 import { randomUUID } from 'node:crypto'
 
-type Facts = Omit<ContainerFacts, 'uuid' | 'generation'>
+type Facts = Omit<ContainerFacts, 'uuid'>
 
 interface FakeHostOptions {
   readonly url: string
@@ -25,6 +25,7 @@ interface FakeHostOptions {
 }
 
 const rest: Facts = {
+  generation: 1,
   state: 'absent',
   busy: false,
   started_at: null,
@@ -47,6 +48,7 @@ export class FakeHost {
   target: { version: number; containers: TargetContainer[] } = { version: -1, containers: [] }
   readonly bootId = randomUUID()
   #seq = 0
+  #reportSeq = 0
   #runs = 0
   #options: FakeHostOptions
   #closers: (() => unknown)[] = []
@@ -117,6 +119,13 @@ export class FakeHost {
     return this.target.containers
   }
 
+  /** Says that all is as the last report told. */
+  async heartbeat(): Promise<void> {
+    const reported = this.#seq
+    const body = { boot_id: this.bootId, seq: ++this.#seq, report_seq: this.#reportSeq || reported }
+    await this.control.report.heartbeat({ body })
+  }
+
   /** Sends the present facts; `changes` overrides parts of the report. */
   async report(changes: Partial<Report> = {}): Promise<void> {
     await this.control.report.send({
@@ -125,14 +134,11 @@ export class FakeHost {
         seq: ++this.#seq,
         target_version: this.target.version,
         engine: { available: true, version: 'test', message: null },
-        containers: [...this.facts].map(([uuid, facts]) => ({
-          uuid,
-          generation: this.#generationOf(uuid),
-          ...facts,
-        })),
+        containers: [...this.facts].map(([uuid, facts]) => ({ uuid, ...facts })),
         ...changes,
       },
     })
+    this.#reportSeq = changes.seq ?? this.#seq
   }
 
   #generationOf(uuid: string): number {
@@ -140,20 +146,26 @@ export class FakeHost {
   }
 
   set(uuid: string, facts: Partial<Facts>): void {
-    this.facts.set(uuid, { ...rest, ...facts })
+    this.facts.set(uuid, { ...rest, ...{ generation: this.#generationOf(uuid) }, ...facts })
   }
 
   /** Pulls the target, does at once what it asks for, and reports. */
   async converge(): Promise<void> {
-    for (const wanted of await this.pull()) {
-      const before = this.facts.get(wanted.uuid) ?? rest
-      this.facts.set(wanted.uuid, this.#follow(wanted, before))
+    const wishes = await this.pull()
+    for (const wanted of wishes) {
+      const known = this.facts.get(wanted.uuid)
+      const fresh = { ...rest, generation: wanted.generation }
+      const isCurrent = known?.generation === wanted.generation || wanted.desired !== 'running'
+      this.facts.set(wanted.uuid, this.#follow(wanted, isCurrent ? (known ?? fresh) : fresh))
+    }
+    for (const uuid of this.facts.keys()) {
+      if (!wishes.some((wanted) => wanted.uuid === uuid)) this.facts.delete(uuid)
     }
     await this.report()
   }
 
   #follow(wanted: TargetContainer, before: Facts): Facts {
-    if (wanted.desired === 'absent') return rest
+    if (wanted.desired === 'absent') return { ...rest, generation: wanted.generation }
     if (wanted.desired === 'stopped') {
       return before.state === 'running'
         ? { ...before, state: 'exited', exit_code: 143, finished_at: this.#time() }
@@ -162,7 +174,13 @@ export class FakeHost {
     const isDone = before.state === 'running' && before.started_at !== wanted.start_after
     return isDone
       ? before
-      : { ...rest, state: 'running', started_at: this.#time(), gpu_uuids: wanted.gpu_uuids }
+      : {
+          ...rest,
+          generation: wanted.generation,
+          state: 'running',
+          started_at: this.#time(),
+          gpu_uuids: wanted.gpu_uuids,
+        }
   }
 
   #time(): string {

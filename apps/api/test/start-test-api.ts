@@ -13,6 +13,7 @@ import { migrateDatabase } from '../src/db/migrate.ts'
 import { createSignals } from '../src/db/signals.ts'
 import { seedGpuTypes } from '../src/gpus/seed.ts'
 import { listen } from '../src/listen.ts'
+import { sweep } from '../src/sweep/run-sweep.ts'
 import { seedTemplates } from '../src/templates/seed.ts'
 import { createUplinks } from '../src/uplinks/uplinks.ts'
 import { FakeHost } from './fake-host.ts'
@@ -29,7 +30,9 @@ export interface TestApi extends AsyncDisposable {
   readonly apiKey: string
   /** Of another team. */
   readonly stranger: ApiClient
-  clientWith(apiKey: string): ApiClient
+  clientWith(apiKey: string, headers?: Readonly<Record<string, string>>): ApiClient
+  /** What time alone brings about, once. */
+  sweep(): Promise<void>
   /** A host that has said hello and dialled in. */
   startHost(name: string, gpus?: readonly string[]): Promise<FakeHost>
 }
@@ -61,7 +64,8 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   const clock = createFakeClock(new Date())
   const uplinks = createUplinks()
   const signals = await createSignals(sql)
-  const app = createApp({ config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }) })
+  const deps = { config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }) }
+  const app = createApp(deps)
   stack.defer(() => app.close())
   const socketPath = join(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)
   const close = await listen(app, [`unix:${socketPath}`])
@@ -72,8 +76,8 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   })
 
   const url = `unix:${socketPath}`
-  const clientWith = (apiKey: string): ApiClient =>
-    createClient(api, createHttpTransport({ url }), { headers: { 'api-key': apiKey } })
+  const clientWith: TestApi['clientWith'] = (apiKey, headers = {}) =>
+    createClient(api, createHttpTransport({ url }), { headers: { 'api-key': apiKey, ...headers } })
   const { apiKey } = await bootstrap({ db, config }, { email: 'ann@example.com', team: 'red' })
   const other = await bootstrap({ db, config }, { email: 'bob@example.com', team: 'blue' })
   return {
@@ -85,6 +89,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     client: clientWith(apiKey),
     stranger: clientWith(other.apiKey),
     clientWith,
+    sweep: () => sweep(deps),
     startHost: async (name, gpus = []) =>
       stack.use(await FakeHost.start({ url, token: config.hostToken, name, gpus })),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

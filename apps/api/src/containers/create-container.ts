@@ -50,21 +50,24 @@ export async function createContainer(
     input.if_exists === 'fail' ? undefined : await findByName(deps.db, principal.teamUuid, row.name)
   if (existing && input.if_exists === 'adopt') {
     requireSame(existing.row, row)
-    await deps.db.transaction((tx) => remember(tx, existing.row.uuid))
+    await remember(deps.db, existing.row.uuid)
     return presentOne(deps, existing)
   }
   try {
     const shortage = await storeContainer(deps, row, { queue: input.queue, replaced: existing, remember })
-    if (shortage) throw noCapacity(shortage)
+    if (!shortage) return await presentOne(deps, await getRecord(deps, principal, row.uuid))
+    const isTaken = !existing && (await findByName(deps.db, principal.teamUuid, row.name)) !== undefined
+    throw isTaken ? nameTaken(row.name) : noCapacity(shortage)
   } catch (error) {
-    if (!isDuplicate(error, 'containers_name')) throw error
-    throw new GpulabError('container_name_taken', {
-      message: `There is a container named ${row.name} already.`,
-      hint: `Choose another name, or gpulab rm ${row.name} first; --if-exists adopt or replace deals with it.`,
-    })
+    throw isDuplicate(error, 'containers_name') ? nameTaken(row.name) : error
   }
-  return presentOne(deps, await getRecord(deps, principal, row.uuid))
 }
+
+const nameTaken = (name: string): GpulabError =>
+  new GpulabError('container_name_taken', {
+    message: `There is a container named ${name} already.`,
+    hint: `Choose another name, or gpulab rm ${name} first; --if-exists adopt or replace deals with it.`,
+  })
 
 async function toRow(
   { db, config, clock }: Parts,

@@ -49,7 +49,7 @@ export const startContainer = (
     return {
       ...(await takeShareAgain(tx, record, host, wasMade, deps.clock.now())),
       desired: 'running',
-      startAfter: facts?.startedAt ?? null,
+      startAfter: facts?.startedAt ?? row.startAfter,
       attempt: row.attempt + 1,
     }
   })

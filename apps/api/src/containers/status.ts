@@ -77,10 +77,11 @@ export function statusOf(intent: Intent, reported: Facts | undefined): StatusVie
 /** A stop may have been given up and come true all the same. */
 function statusOfStopped(intent: Intent, facts: Facts | undefined, verdict: StatusReason | null): StatusView {
   const isAtRest = facts !== undefined && facts.state !== 'running' && !facts.busy
-  if (!isAtRest) return verdict?.code === 'stop_timeout' ? view('failed', verdict) : view('stopping')
+  const isDrained = verdict?.code === 'host_drained'
+  if (!isAtRest) return verdict && !isDrained ? view('failed', verdict) : view('stopping')
   const failure = failureOf(intent, facts)
   if (failure) return view('failed', failure)
-  return view('stopped', verdict?.code === 'host_drained' ? verdict : exitReason(facts))
+  return view('stopped', isDrained ? verdict : exitReason(facts))
 }
 
 function verdictOf({ attempt, verdictAttempt, verdictCode, verdictMessage }: Intent): StatusReason | null {

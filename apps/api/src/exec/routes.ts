@@ -1,7 +1,8 @@
-import { api } from '@gpulab/contract'
+import { api, GpulabError } from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
+import { once } from '../idempotency/service.ts'
 import { createInFlight } from './in-flight.ts'
 import { execCommand } from './service.ts'
 
@@ -10,7 +11,14 @@ const commandsMax = 32
 
 export function execRoutes(serve: Serve<Principal>, deps: Deps): void {
   const inFlight = createInFlight(commandsMax, 'commands')
-  serve(api.exec.run, ({ params, body }, { principal, signal }) =>
-    inFlight.run(principal.keyId, () => execCommand(deps, principal, params.uuid, body, signal)),
-  )
+  serve(api.exec.run, ({ params, body }, context) => {
+    const { principal, signal } = context
+    return once(deps, api.exec.run, { params, body }, context, {
+      run: (remember) =>
+        inFlight.run(principal.keyId, () =>
+          execCommand(deps, principal, params.uuid, body, { signal, remember }),
+        ),
+      replay: () => Promise.reject(new GpulabError('idempotency_replayed')),
+    })
+  })
 }

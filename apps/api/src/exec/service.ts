@@ -2,6 +2,7 @@ import { type ExecOptions, type ExecResult, GpulabError } from '@gpulab/contract
 import type { Principal } from '../auth/authenticate.ts'
 import { getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
+import type { Remember } from '../idempotency/service.ts'
 
 /** What the way to the host and the end of a killed command may take, over the command's own time. */
 const graceMs = 10_000
@@ -12,10 +13,12 @@ export async function execCommand(
   principal: Principal,
   uuid: string,
   options: ExecOptions,
-  signal: AbortSignal,
+  { signal, remember }: { signal: AbortSignal; remember: Remember },
 ): Promise<ExecResult> {
   const { row, host: placed } = await getRunning(deps, principal, uuid)
   const host = deps.uplinks.to(placed.uuid)
+  // Before it is sent: whatever becomes of it, it was not to be sent twice.
+  await remember(deps.db, null)
   try {
     return await host.exec(
       { body: { ...options, container_uuid: row.uuid } },

@@ -71,8 +71,9 @@ function decideOne(record: ContainerRecord, all: readonly ContainerFacts[], vers
 }
 
 /**
- * What the report says of the present generation; undefined if it has none. Where the host has an older generation
- * only, nothing is known until it knows of the newer one; then the older one's files are those of a container at rest.
+ * What the report says of the present generation; undefined if it has none. Where the host has an older generation only,
+ * nothing is known, unless the newer one shall not run and the host knows it: then it is not there, and the older one
+ * keeps the files.
  */
 function findCurrent(
   { row }: ContainerRecord,
@@ -81,14 +82,17 @@ function findCurrent(
 ): ContainerFacts | undefined | 'unknown' {
   const newest = all.toSorted((left, right) => left.generation - right.generation).at(-1)
   if (!newest || newest.generation === row.generation) return newest
-  if (newest.generation > row.generation || version < row.targetVersion || row.desired === 'running')
-    return 'unknown'
-  const isRunning = all.some(({ state }) => state === 'running')
+  const isSettled =
+    newest.generation < row.generation && row.desired === 'stopped' && version >= row.targetVersion
+  if (!isSettled) return 'unknown'
+  const busy = newest.busy || all.some(({ state }) => state === 'running')
   return {
     ...newest,
     generation: row.generation,
-    state: 'exited',
-    busy: newest.busy || isRunning,
+    state: 'absent',
+    busy,
+    started_at: null,
+    finished_at: null,
     failure: null,
   }
 }
@@ -132,8 +136,10 @@ function toFailure(known: ContainerRecord['facts']): ContainerFacts['failure'] |
 }
 
 /** Whether nothing but the moment of the look has changed. */
-function isSame({ facts: before }: ContainerRecord, { observedAt: _, ...facts }: FactsRow): boolean {
+function isSame({ facts: before }: ContainerRecord, facts: FactsRow): boolean {
   if (!before) return false
   const old: Readonly<Record<string, unknown>> = { ...before }
-  return Object.entries(facts).every(([key, value]) => isDeepStrictEqual(old[key], value))
+  return Object.entries(facts).every(
+    ([key, value]) => key === 'observedAt' || isDeepStrictEqual(old[key], value),
+  )
 }

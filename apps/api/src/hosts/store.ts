@@ -1,7 +1,7 @@
 import type { Heartbeat, Hello, HostGpu } from '@gpulab/contract'
-import { and, eq, gt, isNull, lt, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
-import { containers, gpus, hostEvents, hosts } from '../db/schema/index.ts'
+import { containers, gpuLeases, gpus, hostEvents, hosts, teams } from '../db/schema/index.ts'
 
 export type HostRow = typeof hosts.$inferSelect
 
@@ -20,6 +20,70 @@ export async function findTargetVersion(db: Queries, uuid: string): Promise<numb
     .from(hosts)
     .where(and(eq(hosts.uuid, uuid), isNull(hosts.removedAt)))
   return row?.version
+}
+
+export interface ListedHost {
+  readonly host: HostRow
+  readonly gpusTotal: number
+  readonly gpusFree: number
+  readonly gpuTypes: string[]
+  readonly simulated: boolean
+  readonly containers: number
+}
+
+/** Hosts by name. */
+export function listHosts(
+  db: Queries,
+  { name, after, limit }: { name: string | undefined; after: string | undefined; limit: number },
+): Promise<ListedHost[]> {
+  const ofTypes = <T>(what: ReturnType<typeof sql>) =>
+    sql<T>`(select ${what} from host_gpu_types where host_gpu_types.host_uuid = hosts.uuid and total > 0)`
+  return db
+    .select({
+      host: hosts,
+      gpusTotal: ofTypes<number>(sql`coalesce(sum(total), 0)::int`),
+      gpusFree: ofTypes<number>(sql`coalesce(sum(free), 0)::int`),
+      gpuTypes: ofTypes<string[]>(sql`coalesce(array_agg(gpu_type order by gpu_type), '{}')`),
+      simulated: sql<boolean>`exists (select from gpus where gpus.host_uuid = hosts.uuid and gpus.present and gpus.simulated)`,
+      containers: sql<number>`(
+        select count(*)::int from containers where containers.host_uuid = hosts.uuid and containers.deleted_at is null
+      )`,
+    })
+    .from(hosts)
+    .where(
+      and(
+        isNull(hosts.removedAt),
+        name === undefined ? undefined : eq(hosts.name, name),
+        after === undefined ? undefined : gt(hosts.name, after),
+      ),
+    )
+    .orderBy(asc(hosts.name))
+    .limit(limit)
+}
+
+/** A host's cards, with the uuid of the container that holds each. */
+export const listGpusOfHost = (
+  db: Queries,
+  hostUuid: string,
+): Promise<{ gpu: typeof gpus.$inferSelect; container: string | null }[]> =>
+  db
+    .select({ gpu: gpus, container: gpuLeases.containerUuid })
+    .from(gpus)
+    .leftJoin(gpuLeases, and(eq(gpuLeases.gpuUuid, gpus.uuid), isNull(gpuLeases.releasedAt)))
+    .where(eq(gpus.hostUuid, hostUuid))
+    .orderBy(asc(gpus.index))
+
+export async function listTeamNames(db: Queries, uuids: readonly string[]): Promise<Map<string, string>> {
+  if (uuids.length === 0) return new Map()
+  const rows = await db
+    .select({ uuid: teams.uuid, name: teams.name })
+    .from(teams)
+    .where(inArray(teams.uuid, [...uuids]))
+  return new Map(rows.map(({ uuid, name }) => [uuid, name]))
+}
+
+export async function markGpusAbsent(tx: Transaction, hostUuid: string): Promise<void> {
+  await tx.update(gpus).set({ present: false }).where(eq(gpus.hostUuid, hostUuid))
 }
 
 /**

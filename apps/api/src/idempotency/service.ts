@@ -2,13 +2,16 @@ import { type CallInput, type Endpoint, GpulabError, pathOf } from '@gpulab/cont
 import type { Context } from '@gpulab/http'
 import { createHash } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
-import type { Transaction } from '../db/connect.ts'
+import type { Queries } from '../db/connect.ts'
 import { isDuplicate } from '../db/errors.ts'
 import type { Deps } from '../deps.ts'
 import { findKey, insertKey } from './store.ts'
 
-/** Notes, in the transaction that carries a request out, that it was carried out; and on which object. */
-export type Remember = (tx: Transaction, resource: string | null) => Promise<void>
+/**
+ * Notes that a request is carried out, and on which object: in the transaction that does so, or before what no
+ * transaction holds.
+ */
+export type Remember = (db: Queries, resource: string | null) => Promise<void>
 
 interface Handlers<T> {
   readonly run: (remember: Remember) => Promise<T>
@@ -20,9 +23,9 @@ interface Handlers<T> {
  * Carries a request out at most once for each `Idempotency-Key` of a user. Failures are not remembered: they have
  * changed nothing, so that trying again is what their caller wants.
  */
-export async function once<E extends Endpoint, T>(
+export async function once<T>(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  endpoint: E,
+  endpoint: Endpoint,
   input: { readonly params?: object; readonly body?: unknown },
   { principal, idempotencyKey: key }: Pick<Context<Principal>, 'principal' | 'idempotencyKey'>,
   { run, replay }: Handlers<T>,

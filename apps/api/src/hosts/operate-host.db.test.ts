@@ -1,0 +1,180 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { randomUUID } from 'node:crypto'
+import type { FakeHost } from '../../test/fake-host.ts'
+import { startTestApi, type TestApi } from '../../test/start-test-api.ts'
+
+const rtx = 'NVIDIA GeForce RTX 4090'
+let api: TestApi
+let host: FakeHost
+let uuid: string
+
+beforeEach(async () => {
+  api = await startTestApi()
+  host = await api.startHost('one', [rtx, rtx])
+  uuid = (await api.client.hosts.list({})).items[0]?.uuid ?? ''
+})
+afterEach(() => api[Symbol.asyncDispose]())
+
+const deploy = (fields = {}) =>
+  api.client.containers.create({ body: { image: 'x', gpu_type: rtx, ...fields } })
+const show = (container: { uuid: string }) => api.client.containers.get({ params: { uuid: container.uuid } })
+const act = (name: 'cordon' | 'uncordon' | 'drain' | 'fence') => api.client.hosts[name]({ params: { uuid } })
+const leases = async () => (await api.database.sql`select 1 from gpu_leases where released_at is null`).length
+
+describe('a host', () => {
+  it('is listed and shown with what it has and holds', async () => {
+    const container = await deploy({ name: 'job', cpus: 2 })
+    await host.converge()
+    const { items } = await api.client.hosts.list({ query: { name: 'one' } })
+    expect(items).toMatchObject([
+      {
+        name: 'one',
+        state: 'active',
+        gpus_total: 2,
+        gpus_free: 1,
+        gpu_types: [rtx],
+        simulated: true,
+        cpus_requested: 2,
+        containers_count: 1,
+      },
+    ])
+    expect(await api.client.hosts.get({ params: { uuid } })).toMatchObject({
+      gpus: [
+        { index: 0, container: container.uuid, present: true },
+        { index: 1, container: null },
+      ],
+      containers: [{ name: 'job', team: 'red', status: 'running', gpus: 1 }],
+    })
+    await expect(api.client.hosts.get({ params: { uuid: randomUUID() } })).rejects.toMatchObject({
+      code: 'host_not_found',
+    })
+  })
+
+  it('that is cordoned keeps what it has and gets nothing new', async () => {
+    const container = await deploy()
+    await host.converge()
+    expect((await act('cordon')).state).toBe('cordoned')
+    expect((await act('cordon')).state).toBe('cordoned')
+    await expect(deploy()).rejects.toMatchObject({ code: 'no_capacity' })
+    expect((await show(container)).status).toBe('running')
+    const waiting = await deploy({ queue: true })
+    expect((await act('uncordon')).state).toBe('active')
+    await api.sweep()
+    expect((await show(waiting)).status).toBe('deploying')
+  })
+
+  it('that is drained stops what runs, and says why', async () => {
+    const container = await deploy()
+    await host.converge()
+    expect((await act('drain')).state).toBe('draining')
+    expect((await show(container)).status).toBe('stopping')
+    await host.converge()
+    expect(await show(container)).toMatchObject({
+      status: 'stopped',
+      status_reason: { code: 'host_drained' },
+      next_step: expect.stringContaining('redeploy') as string,
+    })
+    expect(await leases()).toBe(0)
+    await expect(api.client.containers.start({ params: container })).rejects.toMatchObject({
+      code: 'no_capacity',
+    })
+    const two = await api.startHost('two', [rtx])
+    expect(await api.client.containers.redeploy({ params: container })).toMatchObject({ host: 'two' })
+    await two.converge()
+    expect((await show(container)).status).toBe('running')
+  })
+
+  it('is forgotten only when nothing is on it', async () => {
+    const container = await deploy({ name: 'job' })
+    await expect(api.client.hosts.remove({ params: { uuid } })).rejects.toMatchObject({
+      code: 'host_in_use',
+      details: { containers: ['job'] },
+    })
+    await api.client.containers.remove({ params: container })
+    await host.converge()
+    await api.client.hosts.remove({ params: { uuid } })
+    expect((await api.client.hosts.list({})).items).toEqual([])
+    await expect(deploy()).rejects.toMatchObject({ code: 'no_capacity' })
+  })
+})
+
+describe('a dead host', () => {
+  it('is fenced only when it is silent', async () => {
+    await expect(act('fence')).rejects.toMatchObject({ code: 'host_wrong_state' })
+  })
+
+  it('that is fenced holds no cards, and its containers can go on elsewhere', async () => {
+    const [running, stopped, deleted] = [
+      await deploy(),
+      await deploy({ gpu_type: undefined }),
+      await deploy(),
+    ]
+    await host.converge()
+    await api.client.containers.stop({ params: stopped })
+    await host.converge()
+    api.clock.advance(60_000)
+    await api.client.containers.remove({ params: deleted })
+    await expect(api.client.containers.redeploy({ params: running })).rejects.toMatchObject({
+      code: 'container_wrong_state',
+    })
+    expect((await act('fence')).state).toBe('fenced')
+    expect(await leases()).toBe(0)
+    expect(await show(running)).toMatchObject({ status: 'failed', status_reason: { code: 'host_fenced' } })
+    expect((await show(stopped)).status).toBe('stopped')
+    await expect(show(deleted)).rejects.toMatchObject({ code: 'container_not_found' })
+    const two = await api.startHost('two', [rtx])
+    expect(await api.client.containers.redeploy({ params: running })).toMatchObject({
+      host: 'two',
+      generation: 2,
+    })
+    await two.converge()
+    expect((await show(running)).status).toBe('running')
+
+    // It is back, and still runs what was declared dead: it must not take work before that has stopped.
+    await host.pull()
+    await host.report()
+    expect((await show(running)).status).toBe('running')
+    await expect(act('uncordon')).rejects.toMatchObject({ code: 'host_wrong_state' })
+    await host.converge()
+    expect((await act('uncordon')).state).toBe('active')
+    expect((await api.client.gpus.getType({ params: { name: rtx } })).available).toBe(2)
+  })
+
+  it('stops the containers of before when it is back, and keeps their files', async () => {
+    const container = await deploy()
+    await host.converge()
+    api.clock.advance(60_000)
+    await act('fence')
+    const [wish] = await host.pull()
+    expect(wish).toMatchObject({ uuid: container.uuid, desired: 'stopped', env: {} })
+    await host.converge()
+    await act('uncordon')
+    expect((await api.client.containers.start({ params: container })).status).toBe('starting')
+    await host.converge()
+    expect((await show(container)).status).toBe('running')
+  })
+
+  it('gives up a container at once that is deleted while it counts as dead', async () => {
+    const container = await deploy()
+    await host.converge()
+    api.clock.advance(60_000)
+    await act('fence')
+    await api.client.containers.remove({ params: container })
+    await expect(show(container)).rejects.toMatchObject({ code: 'container_not_found' })
+    expect(await host.pull()).toEqual([])
+  })
+})
+
+describe('a report of containers that were not placed there', () => {
+  it('changes nothing, and is raised', async () => {
+    const stray = randomUUID()
+    host.set(stray, { state: 'running', started_at: '2026-01-01T00:00:00Z' })
+    await host.report()
+    await host.report()
+    expect((await api.client.hosts.get({ params: { uuid } })).foreign_containers).toEqual([
+      { uuid: stray, state: 'running' },
+    ])
+    const events = await api.database.sql`select message from host_events where type = 'foreign_containers'`
+    expect(events).toEqual([{ message: `It has containers that were not placed on it: ${stray}.` }])
+  })
+})
