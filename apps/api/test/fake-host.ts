@@ -146,7 +146,7 @@ export class FakeHost {
   }
 
   set(uuid: string, facts: Partial<Facts>): void {
-    this.facts.set(uuid, { ...rest, ...{ generation: this.#generationOf(uuid) }, ...facts })
+    this.facts.set(uuid, Object.assign({}, rest, { generation: this.#generationOf(uuid) }, facts))
   }
 
   /** Pulls the target, does at once what it asks for, and reports. */

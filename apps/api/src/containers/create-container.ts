@@ -14,9 +14,9 @@ import { listCandidates } from '../leases/store.ts'
 import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
 import { deadlineOf } from './deadline.ts'
+import { decideDeletion } from './decide-change.ts'
 import { noCapacity, type Shortage } from './explain-shortage.ts'
 import { findRegistry, isAllowedRegistry } from './image-reference.ts'
-import { deletion } from './lifecycle.ts'
 import { placeContainer, type Placed, toRequest } from './place-container.ts'
 import { type Candidate, type PlacementRequest, rankHosts } from './placement.ts'
 import { presentOne } from './present.ts'
@@ -227,12 +227,13 @@ function withShareOf(
 /** Deletes the container that another one takes the place of, unless that was done meanwhile. */
 async function giveWay(tx: Transaction, { row }: ContainerRecord, now: Date): Promise<void> {
   const record = await findAnyContainer(tx, row.uuid)
-  if (!record || record.row.desired === 'deleted') return
+  const change = record && decideDeletion(record, now)
+  if (!change) return
   if (record.row.hostUuid !== row.hostUuid) {
     throw new GpulabError('container_wrong_state', {
       message: `Container ${row.name} was just placed on another host.`,
       hint: 'Try again.',
     })
   }
-  await writeIntent(tx, record, deletion(record, now), now)
+  await writeIntent(tx, record, change, now)
 }

@@ -2,7 +2,8 @@ import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import { bumpTarget, type HostRow, lockHost } from '../hosts/store.ts'
 import { aliveSince } from '../leases/service.ts'
-import { insertLeases, listCandidates, listFreeGpus, recount } from '../leases/store.ts'
+import { insertLeases, listCandidates, listFreeCards, recount } from '../leases/store.ts'
+import { hasRoom } from './decide-change.ts'
 import { explainShortage, type Shortage } from './explain-shortage.ts'
 import { type Placement, type PlacementRequest, rankHosts } from './placement.ts'
 import type { ContainerRow } from './store.ts'
@@ -95,8 +96,8 @@ async function takeShare(
 ): Promise<string[] | undefined> {
   if (!isOpen(host, now) || !hasRoom(host, request)) return undefined
   if (gpuType === null) return []
-  const free = await listFreeGpus(tx, host.uuid, gpuType)
-  return free.length >= request.gpuCount ? free.slice(0, request.gpuCount) : undefined
+  const free = await listFreeCards(tx, host.uuid, gpuType)
+  return free.length >= request.gpuCount ? free.slice(0, request.gpuCount).map(({ uuid }) => uuid) : undefined
 }
 
 const isOpen = (host: HostRow, now: Date): boolean =>
@@ -104,12 +105,3 @@ const isOpen = (host: HostRow, now: Date): boolean =>
   host.removedAt === null &&
   host.engineAvailable &&
   !isSilent(host.lastSeenAt, now)
-
-/** Whether memory and CPUs of a locked host are enough. */
-export const hasRoom = (
-  host: HostRow,
-  { memoryBytes, cpus, diskBytes }: Pick<PlacementRequest, 'memoryBytes' | 'cpus' | 'diskBytes'>,
-): boolean =>
-  host.memoryBytes - host.requestedMemoryBytes >= memoryBytes &&
-  host.cpus - host.requestedCpus >= (cpus ?? 0) &&
-  host.diskBytes - host.requestedDiskBytes >= diskBytes

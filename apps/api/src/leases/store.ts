@@ -1,6 +1,7 @@
 import { and, count, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
 import { containers, gpuLeases, gpus, hostGpuTypes, hosts } from '../db/schema/index.ts'
+import type { Card } from './choose-cards.ts'
 import type { Candidate, PlacementRequest } from '../containers/placement.ts'
 
 // Names are spelled out here: drizzle leaves the table's away where a query has only one.
@@ -98,15 +99,20 @@ export async function recount(tx: Transaction, hostUuid: string): Promise<void> 
   ])
 }
 
-/** Free cards of a locked host, in the order of their index. */
-export async function listFreeGpus(tx: Transaction, hostUuid: string, gpuType: string): Promise<string[]> {
-  const rows = await tx
-    .select({ uuid: gpus.uuid })
+/** Free cards of a locked host, of one type or of all, in the order of their index. */
+export const listFreeCards = (tx: Transaction, hostUuid: string, gpuType?: string): Promise<Card[]> =>
+  tx
+    .select({ uuid: gpus.uuid, name: gpus.name })
     .from(gpus)
-    .where(and(eq(gpus.hostUuid, hostUuid), eq(gpus.name, gpuType), eq(gpus.present, true), isFree))
+    .where(
+      and(
+        eq(gpus.hostUuid, hostUuid),
+        gpuType === undefined ? undefined : eq(gpus.name, gpuType),
+        eq(gpus.present, true),
+        isFree,
+      ),
+    )
     .orderBy(gpus.index)
-  return rows.map(({ uuid }) => uuid)
-}
 
 export async function insertLeases(
   tx: Transaction,
@@ -135,32 +141,12 @@ export async function releaseLeases(
 }
 
 /** Cards that this generation of a container held: the ones that its container on the host was made with. */
-export const listLastGpus = (
-  tx: Transaction,
-  containerUuid: string,
-  generation: number,
-): Promise<{ uuid: string; name: string }[]> =>
+export const listLastCards = (tx: Transaction, containerUuid: string, generation: number): Promise<Card[]> =>
   tx
     .selectDistinct({ uuid: gpus.uuid, name: gpus.name })
     .from(gpuLeases)
     .innerJoin(gpus, eq(gpus.uuid, gpuLeases.gpuUuid))
     .where(and(eq(gpuLeases.containerUuid, containerUuid), eq(gpuLeases.generation, generation)))
-
-/** Which of these cards can be leased now: present on that host and held by nobody. */
-export async function filterFree(
-  tx: Transaction,
-  hostUuid: string,
-  gpuUuids: readonly string[],
-): Promise<string[]> {
-  if (gpuUuids.length === 0) return []
-  const rows = await tx
-    .select({ uuid: gpus.uuid })
-    .from(gpus)
-    .where(
-      and(inArray(gpus.uuid, [...gpuUuids]), eq(gpus.hostUuid, hostUuid), eq(gpus.present, true), isFree),
-    )
-  return rows.map(({ uuid }) => uuid)
-}
 
 /** Cards by type: how many there are on living hosts, and how many of these a container could get now. */
 export const countGpus = (db: Queries, seenAfter: Date) =>

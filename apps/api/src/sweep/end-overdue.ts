@@ -1,6 +1,5 @@
-import { toVerdict } from '../containers/deadline.ts'
+import { decideExpiry } from '../containers/decide-change.ts'
 import { lockContainer } from '../containers/lock-container.ts'
-import { statusOf } from '../containers/status.ts'
 import { findAnyContainer, listOverdue, updateContainer } from '../containers/store.ts'
 import { isSilent } from '../containers/view.ts'
 import { writeIntent } from '../containers/write-intent.ts'
@@ -21,25 +20,12 @@ async function endOne({ db, clock, log }: Pick<Deps, 'db' | 'clock' | 'log'>, uu
     if (!locked) return
     const { record, host } = locked
     const now = clock.now()
+    const change = decideExpiry(record, isSilent(host?.lastSeenAt ?? null, now), now)
     // A report or another replica came first.
-    if (record.row.deadlineAt === null || record.row.deadlineAt > now) return
-    const { status } = statusOf(record.intent, record.facts)
-    const verdict = toVerdict(status, host?.name, isSilent(host?.lastSeenAt ?? null, now))
-    if (!verdict) {
-      await updateContainer(tx, uuid, { deadlineAt: null })
-      return
-    }
-    log.warn({ container: uuid, host: host?.name, status, code: verdict.code }, 'a deadline has passed')
-    await writeIntent(
-      tx,
-      record,
-      {
-        verdictAttempt: record.row.attempt,
-        verdictCode: verdict.code,
-        verdictMessage: verdict.message,
-        queuedAt: null,
-      },
-      now,
-    )
+    if (!change) return
+    if (change.verdictCode === undefined) return updateContainer(tx, uuid, change)
+    const { announcedStatus: status } = record.row
+    log.warn({ container: uuid, host: host?.name, status, code: change.verdictCode }, 'a deadline has passed')
+    await writeIntent(tx, record, change, now)
   })
 }

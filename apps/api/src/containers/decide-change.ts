@@ -1,0 +1,155 @@
+import { GpulabError, type Status } from '@gpulab/contract'
+import type { HostRow } from '../hosts/store.ts'
+import { type Card, type ChosenCards, chooseCards } from '../leases/choose-cards.ts'
+import { toVerdict } from './deadline.ts'
+import { nextStepOf } from './next-step.ts'
+import type { PlacementRequest } from './placement.ts'
+import { statusOf } from './status.ts'
+import type { ContainerRecord, ContainerRow } from './store.ts'
+
+/** A change of intent; undefined when all is as wanted already. */
+export type Change = Partial<ContainerRow> | undefined
+
+/** A host's own totals and what is promised of them. */
+export type HostShares = Pick<
+  HostRow,
+  | 'name'
+  | 'state'
+  | 'cpus'
+  | 'memoryBytes'
+  | 'diskBytes'
+  | 'requestedCpus'
+  | 'requestedMemoryBytes'
+  | 'requestedDiskBytes'
+>
+
+export function decideStop(record: ContainerRecord): Change {
+  const { status } = statusOf(record.intent, record.facts)
+  if (status === 'stopped' || status === 'stopping') return undefined
+  if (status === 'failed' || status === 'deleting' || status === 'queued') throw wrongState(record, 'stop')
+  return { desired: 'stopped' }
+}
+
+export function decideRestart(record: ContainerRecord): Change {
+  const { status } = statusOf(record.intent, record.facts)
+  if (status === 'restarting') return undefined
+  if (status !== 'running') throw wrongState(record, 'restart')
+  return { startAfter: record.facts?.startedAt ?? null, attempt: record.row.attempt + 1 }
+}
+
+/** A start, and the cards that it takes. */
+export interface Start {
+  readonly change: NonNullable<Change>
+  readonly cards: ChosenCards | undefined
+}
+
+/** Decides on a start with the cards that it was made with and those that are free on its locked host. */
+export function decideStart(
+  record: ContainerRecord,
+  host: HostShares | undefined,
+  { last, free }: { readonly last: readonly Card[]; readonly free: readonly Card[] },
+): Start | undefined {
+  const { row, intent, facts } = record
+  const { status, reason } = statusOf(intent, facts)
+  if (['running', 'starting', 'deploying', 'restarting', 'queued'].includes(status)) return undefined
+  const wasMade =
+    row.generation === facts?.generation && (facts.state === 'exited' || facts.state === 'created')
+  const canStart = status === 'stopped' || (status === 'failed' && (wasMade || row.baseGeneration !== null))
+  if (!canStart || !host || reason?.code === 'stop_timeout') throw wrongState(record, 'start')
+  const change = {
+    desired: 'running',
+    startAfter: facts?.startedAt ?? row.startAfter,
+    attempt: row.attempt + 1,
+    holds: true,
+  } as const
+  if (row.holds) return { change, cards: undefined }
+  requireShare(host, row)
+  if (row.gpuCount === 0) return { change, cards: undefined }
+  const cards = chooseCards({ ...row, last: wasMade ? last : [] }, free)
+  if (!cards) throw noCards(record, free)
+  const { generation, gpuType } = cards
+  const isMadeAnew = wasMade && generation !== row.generation
+  return {
+    change: { ...change, generation, gpuType, ...(isMadeAnew && { baseGeneration: row.generation }) },
+    cards,
+  }
+}
+
+/** Whether memory, CPUs and disk of a locked host are enough. */
+export const hasRoom = (
+  host: HostShares,
+  { memoryBytes, cpus, diskBytes }: Pick<PlacementRequest, 'memoryBytes' | 'cpus' | 'diskBytes'>,
+): boolean =>
+  host.memoryBytes - host.requestedMemoryBytes >= memoryBytes &&
+  host.cpus - host.requestedCpus >= (cpus ?? 0) &&
+  host.diskBytes - host.requestedDiskBytes >= diskBytes
+
+function requireShare(host: HostShares, row: ContainerRow): void {
+  const elsewhere = `gpulab redeploy ${row.name} places it on another host, without its files.`
+  if (host.state === 'draining' || host.state === 'fenced') {
+    const why = host.state === 'fenced' ? 'declared it dead' : 'drained it'
+    throw new GpulabError('no_capacity', {
+      message: `Its host ${host.name} takes no work: an operator has ${why}.`,
+      hint: elsewhere,
+    })
+  }
+  // Its disk is its own as long as its files are there.
+  if (hasRoom(host, { ...row, diskBytes: 0 })) return
+  throw new GpulabError('no_capacity', {
+    message: `Its host ${host.name} has not enough memory or CPUs free for it now.`,
+    hint: `Try again later; or ${elsewhere}`,
+  })
+}
+
+function noCards({ row }: ContainerRecord, free: readonly Card[]): GpulabError {
+  const { gpuTypes, gpuCount, name } = row
+  const most = Math.max(...gpuTypes.map((type) => free.filter((card) => card.name === type).length))
+  return new GpulabError('no_capacity', {
+    message: `Its host has ${most} of the ${gpuCount} ${gpuTypes.join(' or ')} free that it needs; the others are in use.`,
+    hint: `Try again later; or gpulab redeploy ${name} places it on another host, without its files.`,
+    details: { gpu_types: gpuTypes, wanted: gpuCount, free: most },
+  })
+}
+
+/** Deletes a container: at once where no host that counts has anything of it. */
+export const decideDeletion = ({ row, host }: ContainerRecord, now: Date): Change =>
+  row.desired === 'deleted'
+    ? undefined
+    : {
+        desired: 'deleted',
+        queuedAt: null,
+        attempt: row.attempt + 1,
+        ...((!host || host.state === 'fenced') && { deletedAt: now, holds: false }),
+      }
+
+/** The end of a passing status that has outlasted its deadline; undefined where it has not, or lasts by now. */
+export function decideExpiry(
+  { row, intent, facts, host }: ContainerRecord,
+  isSilent: boolean,
+  now: Date,
+): Change {
+  if (row.deadlineAt === null || row.deadlineAt > now) return undefined
+  const verdict = toVerdict(statusOf(intent, facts).status, host?.name, isSilent)
+  if (!verdict) return { deadlineAt: null }
+  return {
+    verdictAttempt: row.attempt,
+    verdictCode: verdict.code,
+    verdictMessage: verdict.message,
+    queuedAt: null,
+  }
+}
+
+export function wrongState(record: ContainerRecord, verb: string): GpulabError {
+  const { status, reason } = statusOf(record.intent, record.facts)
+  const { name } = record.row
+  return new GpulabError('container_wrong_state', {
+    message: `Container ${name} is ${status}; it cannot ${verb} from there.`,
+    hint: nextStepOf(status, reason, name) ?? hintFor(status, name),
+    details: { status, ...(reason && { reason: reason.code }) },
+  })
+}
+
+const hintFor = (status: Status, name: string): string =>
+  status === 'running'
+    ? `gpulab stop ${name} stops it first.`
+    : `Wait: gpulab inspect ${name} shows when that is over.`
