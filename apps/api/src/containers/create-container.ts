@@ -82,8 +82,8 @@ async function toRow(
   }
   checkRegistry(input.image, config.registries)
   const template = input.template === undefined ? undefined : await getTemplate({ db }, input.template)
-  const wanted = input.gpu_types ?? (input.gpu_type === undefined ? [] : [input.gpu_type])
-  const gpuTypes = await Promise.all(wanted.map(async (name) => (await requireGpuType({ db }, name)).name))
+  const gpuTypes = [...new Set(input.gpu_types ?? (input.gpu_type === undefined ? [] : [input.gpu_type]))]
+  await Promise.all(gpuTypes.map((name) => requireGpuType({ db }, name)))
   const uuid = randomUUID()
   return {
     uuid,
@@ -99,7 +99,7 @@ async function toRow(
     memoryBytes: input.memory_bytes ?? template?.memoryBytes ?? defaultMemoryBytes,
     cpus: input.cpus ?? null,
     diskBytes: input.disk_bytes,
-    gpuTypes: [...new Set(gpuTypes)],
+    gpuTypes,
     gpuCount: gpuTypes.length === 0 ? 0 : (input.gpu_count ?? 1),
     restart: input.restart,
     desired: 'running',

@@ -21,3 +21,7 @@ export function isAllowedRegistry(registry: string, allowed: readonly string[]):
     host.includes('.') && !/(^|\.)(localhost|local|localdomain|internal|intranet|lan|home|corp)$/.test(host)
   )
 }
+
+/** As the engine lists it: a name alone means its latest tag. */
+export const withTag = (reference: string): string =>
+  reference.includes('@') || /:[^/]+$/.test(reference) ? reference : `${reference}:latest`

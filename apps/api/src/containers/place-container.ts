@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts'
 import { bumpTarget, type HostRow, lockHost } from '../hosts/store.ts'
 import { aliveSince } from '../leases/service.ts'
 import { insertLeases, listCandidates, listFreeCards, recount } from '../leases/store.ts'
+import { withTag } from './image-reference.ts'
 import { hasRoom } from './decide-change.ts'
 import { explainShortage, type Shortage } from './explain-shortage.ts'
 import { type Placement, type PlacementRequest, rankHosts } from './placement.ts'
@@ -28,7 +29,7 @@ export const toRequest = (
   memoryBytes: row.memoryBytes,
   cpus: row.cpus,
   diskBytes: row.diskBytes,
-  image: row.image,
+  image: withTag(row.image),
 })
 
 /**

@@ -3,7 +3,7 @@ import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import { aliveSince } from '../leases/service.ts'
 import { countGpus } from '../leases/store.ts'
-import { type GpuTypeRow, listCardNames, listGpuTypes } from './store.ts'
+import { type GpuTypeRow, isKnownType, listGpuTypes } from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock'>
 type Count = Awaited<ReturnType<typeof countGpus>>[number]
@@ -56,10 +56,8 @@ export async function getGpuType(deps: Parts, name: string): Promise<GpuType> {
 }
 
 /** Throws for a type that has neither a price nor a card anywhere. */
-export async function requireGpuType({ db }: Pick<Deps, 'db'>, name: string): Promise<{ name: string }> {
-  const [types, cards] = await Promise.all([listGpuTypes(db), listCardNames(db)])
-  if (![...types.map((type) => type.name), ...cards].includes(name)) throw unknownType(name)
-  return { name }
+export async function requireGpuType({ db }: Pick<Deps, 'db'>, name: string): Promise<void> {
+  if (!(await isKnownType(db, name))) throw unknownType(name)
 }
 
 const unknownType = (name: string): GpulabError =>

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import type { Queries } from '../db/connect.ts'
 import { gpus, gpuTypes } from '../db/schema/index.ts'
 
@@ -5,10 +6,12 @@ export type GpuTypeRow = typeof gpuTypes.$inferSelect
 
 export const listGpuTypes = (db: Queries): Promise<GpuTypeRow[]> => db.select().from(gpuTypes)
 
-/** Names of cards that some host has or had. */
-export async function listCardNames(db: Queries): Promise<string[]> {
-  const rows = await db.selectDistinct({ name: gpus.name }).from(gpus)
-  return rows.map(({ name }) => name)
+/** Whether a type has a price, or some host has or had a card of it. */
+export async function isKnownType(db: Queries, name: string): Promise<boolean> {
+  const [row] = await db.execute<{ known: boolean }>(sql`select
+    exists (select from ${gpuTypes} where ${gpuTypes.name} = ${name})
+    or exists (select from ${gpus} where ${gpus.name} = ${name}) as known`)
+  return row?.known ?? false
 }
 
 /** Adds types that are missing; prices that an administrator has set stay. */
