@@ -36,6 +36,7 @@ const tree = {
       path: '/v1/m',
       summary: 'Make it',
       scope: 'write',
+      idempotency: 'replay',
       result: empty(),
       errors: [],
     }),
@@ -89,6 +90,19 @@ describe('a client', () => {
       code: 'answer_invalid',
       hint: expect.stringContaining('newer') as string,
     })
+  })
+
+  it('tells its transport what a second request would do, and sends the key of a first one', async () => {
+    const transport = answering(204, '')
+    const client = createClient(tree, transport, { headers: { 'api-key': 'k' } })
+    await client.deep.make({}, { idempotencyKey: 'first' })
+    await client.deep.drop()
+    expect(transport.requests[0]).toMatchObject({
+      idempotency: 'replay',
+      headers: { 'api-key': 'k', 'idempotency-key': 'first' },
+    })
+    expect(transport.requests[1]).not.toHaveProperty('idempotency')
+    expect(transport.requests[1]?.headers).toEqual({ 'api-key': 'k' })
   })
 
   it('skips the empty lines that keep a stream open', async () => {

@@ -26,10 +26,14 @@ export interface TransportRequest {
   readonly timeoutMs?: number
   /** Whether the body of the answer has to have come within that time too. */
   readonly isBodyTimed?: boolean
+  /** What the server does with a second request of the same idempotency key; absent where it knows no keys. */
+  readonly idempotency?: 'replay' | 'once'
 }
 
 export interface TransportResponse {
   readonly status: number
+  /** Names in lower case; absent where the transport has none to tell. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>>
   readonly body: AsyncIterable<Uint8Array>
 }
 
@@ -51,6 +55,8 @@ export interface ClientOptions {
 export interface CallOptions {
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
+  /** Of an earlier call whose outcome is not known, to do the same no second time. */
+  readonly idempotencyKey?: string
 }
 
 export type Client<T extends Contract> = {
@@ -91,11 +97,16 @@ async function send(
   const request: TransportRequest = {
     method: endpoint.method,
     path: pathOf(endpoint, input),
-    headers: { ...options.headers, ...headersOf(endpoint) },
+    headers: {
+      ...options.headers,
+      ...headersOf(endpoint),
+      ...(options.idempotencyKey !== undefined && { 'idempotency-key': options.idempotencyKey }),
+    },
     ...bodyOf(endpoint.body, input.body),
     ...(options.signal && { signal: options.signal }),
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
     isBodyTimed: endpoint.result.kind === 'json' || endpoint.result.kind === 'empty',
+    ...(endpoint.idempotency && { idempotency: endpoint.idempotency }),
   }
   if (endpoint.result.kind === 'duplex') return transport.connect(request)
 

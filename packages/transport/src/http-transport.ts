@@ -66,7 +66,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
       response.once('close', settle)
       const status = response.statusCode ?? 0
       if (!call.isBodyTimed && status < 400) clearTimeout(timer)
-      return { status, body: readBody(response, fail) }
+      return { status, headers: response.headers, body: readBody(response, fail) }
     } catch (cause) {
       settle()
       return fail(cause)
