@@ -2,6 +2,7 @@ import { api, type Client, createClient } from '@gpulab/contract'
 // The whole package would load HTTP/2, which takes longer than a request.
 import { createHttpTransport } from '@gpulab/transport/http'
 import { withDebug } from './debug-transport.ts'
+import { withIdempotencyKeys } from './idempotency-transport.ts'
 import { withRetries } from './retry-transport.ts'
 import { withStreamGuard } from './stream-guard.ts'
 
@@ -22,7 +23,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const told = options.isDebug
     ? withDebug(http, apiUrl.replace(/\/$/, ''), (line) => void process.stderr.write(`${line}\n`))
     : http
-  return createClient(api, withRetries(withStreamGuard(told)), {
+  return createClient(api, withIdempotencyKeys(withRetries(withStreamGuard(told))), {
     headers: { 'api-key': apiKey },
     ...(timeoutMs !== undefined && { timeoutMs }),
   })

@@ -1,17 +1,21 @@
-import { GpulabError, type Transport, type TransportResponse } from '@gpulab/contract'
+import { GpulabError, type Transport, type TransportRequest, type TransportResponse } from '@gpulab/contract'
 import { createHttpTransport } from '@gpulab/transport/http'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { buffer, text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { listAll } from './pages.ts'
 import { resumeStream } from './resume-stream.ts'
-import { withRetries } from './retry-transport.ts'
+import { holdBody } from './hold-body.ts'
+import { waitAskedFor, withRetries } from './retry-transport.ts'
 import { withStreamGuard } from './stream-guard.ts'
 
 const call = { method: 'GET', path: '/', headers: { accept: 'application/x-ndjson' } }
 const answer = (status: number): TransportResponse => ({ status, body: (async function* () {})() })
 const refused = new GpulabError('api_unreachable', { cause: { code: 'ECONNREFUSED' } })
+const cut = new GpulabError('api_unreachable', { cause: { code: 'ECONNRESET' } })
+const lost = new GpulabError('outcome_unknown', { cause: { code: 'ECONNRESET' } })
 const unknownName = new GpulabError('api_unreachable', { cause: { code: 'ENOTFOUND' } })
 
 /** Gives its answers one after the other. */
@@ -29,31 +33,116 @@ function scripted(answers: (number | Error)[]): { transport: Transport; calls: (
 }
 
 describe('withRetries', () => {
-  it.each([
-    ['GET', [refused, 503, 200], 200, 3],
-    ['GET', [503, 503, 503], 503, 3],
-    ['GET', [500], 500, 1],
-    ['POST', [503], 503, 1],
-  ])('%s of %j', async (method, answers, status, count) => {
+  const get = { method: 'GET' }
+  const remove = { method: 'DELETE' }
+  const keyed = { method: 'POST', idempotency: 'replay' } as const
+  const once = { method: 'POST', idempotency: 'once' } as const
+  const bare = { method: 'POST' }
+
+  it.each<[Partial<TransportRequest>, (number | GpulabError)[], number]>([
+    [get, [refused, 503, 200], 200],
+    [get, [cut, 200], 200],
+    [get, [503, 503, 503], 503],
+    [get, [500], 500],
+    [remove, [cut, 204], 204],
+    [keyed, [refused, cut, 200], 200],
+    [keyed, [429, 503, 200], 200],
+    [keyed, [lost, 503, refused, cut, 502, 200], 200],
+    [keyed, [409], 409],
+    [once, [refused, refused, 200], 200],
+    [bare, [refused, 200], 200],
+    [once, [429], 429],
+  ])('%j meets %s and ends with %d', async (request, answers, status) => {
     const { transport, calls } = scripted(answers)
-    expect((await withRetries(transport).request({ ...call, method })).status).toBe(status)
-    expect(calls()).toBe(count)
+    expect((await withRetries(transport, 1).request({ ...call, ...request })).status).toBe(status)
+    expect(calls()).toBe(answers.length)
+  })
+
+  it.each<[Partial<TransportRequest>, (number | GpulabError)[], string]>([
+    [get, [unknownName], 'api_unreachable'],
+    [get, [refused, refused, refused], 'api_unreachable'],
+    [keyed, [refused, refused, refused], 'api_unreachable'],
+    [keyed, [lost, lost, lost, lost, lost, lost], 'outcome_unknown'],
+    [keyed, [502, unknownName], 'outcome_unknown'],
+    [keyed, [lost, refused, refused, refused, refused, refused], 'outcome_unknown'],
+    [keyed, [lost, 503, 503, 503, 503, 503], 'outcome_unknown'],
+    [once, [refused, lost], 'outcome_unknown'],
+    [once, [cut], 'api_unreachable'],
+    [once, [502], 'outcome_unknown'],
+    [bare, [lost], 'outcome_unknown'],
+    [{ ...keyed, body: (async function* () {})() }, [refused], 'api_unreachable'],
+  ])('%j gives up after %s: %s', async (request, answers, code) => {
+    const { transport, calls } = scripted(answers)
+    await expect(withRetries(transport, 1).request({ ...call, ...request })).rejects.toMatchObject({ code })
+    expect(calls()).toBe(answers.length)
+  })
+
+  it('keeps the answer of an API that says no in its own words', async () => {
+    const body = JSON.stringify(new GpulabError('database_unavailable').toEnvelope())
+    const answers = {
+      status: 503,
+      body: async function* () {
+        yield new TextEncoder().encode(body)
+      },
+    }
+    const transport: Transport = {
+      request: async () => ({ ...answers, body: answers.body() }),
+      connect: () => Promise.reject(new Error('not used')),
+    }
+    const { status, body: left } = await withRetries(transport, 1).request({ ...call, ...keyed })
+    expect(status).toBe(503)
+    expect(await text(left)).toBe(body)
   })
 
   it.each([
-    ['POST', refused, 1],
-    ['GET', unknownName, 1],
-    ['GET', refused, 3],
-  ])('%s gives up on %s', async (method, error, count) => {
-    const { transport, calls } = scripted([error, error, error])
-    await expect(withRetries(transport).request({ ...call, method })).rejects.toBe(error)
-    expect(calls()).toBe(count)
-  })
+    [undefined, 0],
+    ['2', 2000],
+    ['Sun, 01 Mar 2026 10:00:05 GMT', 5000],
+    ['Sun, 01 Mar 2026 09:00:00 GMT', 0],
+    ['soon', 0],
+  ])('reads Retry-After: %s', (value, waitMs) =>
+    expect(
+      waitAskedFor({ ...answer(429), headers: { 'retry-after': value } }, Date.parse('2026-03-01T10:00:00Z')),
+    ).toBe(waitMs),
+  )
 
   it('takes no longer than one request may', async () => {
     const { transport, calls } = scripted([refused, 200])
     await expect(withRetries(transport).request({ ...call, timeoutMs: 100 })).rejects.toBe(refused)
     expect(calls()).toBe(1)
+  })
+})
+
+describe('holdBody', () => {
+  it.each([1, 9 << 20])('gives %d bytes back in their order, and ends its source', async (size) => {
+    let isEnded = false
+    const source = (async function* () {
+      try {
+        for (let sent = 0; sent < size; sent += 1 << 20)
+          yield Buffer.alloc(Math.min(size, 1 << 20), sent >> 20)
+      } finally {
+        isEnded = true
+      }
+    })()
+    const { body } = await holdBody(source)
+    const bytes = await buffer(body)
+    expect(bytes).toHaveLength(size)
+    expect(bytes.at(-1)).toBe((size - 1) >> 20)
+    expect(isEnded).toBe(true)
+  })
+
+  it('ends a source that nobody reads to its end', async () => {
+    let isEnded = false
+    const source = (async function* () {
+      try {
+        for (;;) yield Buffer.alloc(1 << 20)
+      } finally {
+        isEnded = true
+      }
+    })()
+    const { body } = await holdBody(source)
+    for await (const _ of body) break
+    expect(isEnded).toBe(true)
   })
 })
 
