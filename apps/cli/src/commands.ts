@@ -39,6 +39,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['containers:restart'],
     load: () => import('./commands/restart.ts'),
   },
+  redeploy: {
+    summary: 'Make a failed or stopped container anew',
+    aliases: ['containers:redeploy'],
+    load: () => import('./commands/redeploy.ts'),
+  },
   rm: {
     summary: 'Delete containers',
     aliases: ['containers:rm'],

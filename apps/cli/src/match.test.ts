@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { matchByName } from './match.ts'
-import { chooseContainer } from './resolve.ts'
+import { choose } from './resolve.ts'
 import { distanceOf, suggest } from './suggest.ts'
 
 const options = { noun: 'GPU type', notFound: 'gpu_type_not_found' } as const
@@ -25,7 +25,13 @@ describe('matchByName', () => {
   })
 })
 
-describe('chooseContainer', () => {
+describe('choose', () => {
+  const kind = {
+    noun: 'container',
+    notFound: 'container_not_found',
+    listCommand: 'gpulab ls',
+    isLeaving: ({ status }: { status: string }) => status === 'deleting',
+  } as const
   const containers = [
     { uuid: 'abcdef12-0000-4000-8000-000000000000', name: 'one', status: 'running' },
     { uuid: 'abcdef34-0000-4000-8000-000000000000', name: 'two', status: 'running' },
@@ -40,10 +46,10 @@ describe('chooseContainer', () => {
     ['abcdef3', 'two'],
     ['ABCDEF34...', 'two'],
     ['999999', 'abcdef12'],
-  ])('takes %s for %s', (reference, name) => expect(chooseContainer(reference, containers).name).toBe(name))
+  ])('takes %s for %s', (reference, name) => expect(choose(kind, reference, containers).name).toBe(name))
 
   it('takes the one that stays over its predecessor of the same name', () => {
-    expect(chooseContainer('two', containers).uuid).toMatch(/^abcdef34/)
+    expect(choose(kind, 'two', containers).uuid).toMatch(/^abcdef34/)
   })
 
   it.each([
@@ -52,7 +58,7 @@ describe('chooseContainer', () => {
     ['99999', 'There is no container'],
     ['ONE', 'There is no container'],
     ['on', 'There is no container'],
-  ])('refuses %s', (reference, text) => expect(() => chooseContainer(reference, containers)).toThrow(text))
+  ])('refuses %s', (reference, text) => expect(() => choose(kind, reference, containers)).toThrow(text))
 })
 
 describe('suggest', () => {

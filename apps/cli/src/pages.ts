@@ -1,4 +1,4 @@
-interface Page<T> {
+export interface Page<T> {
   readonly items: T[]
   readonly next_cursor: string | null
 }

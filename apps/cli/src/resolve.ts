@@ -1,45 +1,68 @@
-import { type Container, GpulabError } from '@gpulab/contract'
+import { type ErrorCode, GpulabError } from '@gpulab/contract'
 import type { ApiContext } from './base-command.ts'
-import { listAll } from './pages.ts'
+import { listAll, type Page } from './pages.ts'
 
 const fullUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const uuidPrefix = /^[0-9a-f-]{6,35}$/i
-const name = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/
 
-type Lookup = Pick<ApiContext, 'api' | 'signal'>
+export type Lookup = Pick<ApiContext, 'api' | 'signal'>
 
-/** The container that a full uuid, a unique prefix of one (six characters or more) or an exact name means. */
-export async function resolveContainer(lookup: Lookup, reference: string): Promise<Container> {
-  const { api, signal } = lookup
+export interface Named {
+  readonly uuid: string
+  readonly name: string
+}
+
+/** A kind of object that commands take by uuid, by a prefix of one, or by name. */
+export interface Kind<T extends Named> {
+  /** "container", as errors name it. */
+  readonly noun: string
+  readonly notFound: ErrorCode
+  /** The command that lists them. */
+  readonly listCommand: string
+  readonly namePattern: RegExp
+  readonly get: (lookup: Lookup, uuid: string) => Promise<T>
+  readonly list: (lookup: Lookup, query: PageOfName) => Promise<Page<T>>
+  /** One that gives way: its name may belong to its successor already. */
+  readonly isLeaving: (object: T) => boolean
+}
+
+interface PageOfName {
+  readonly limit: number
+  readonly cursor?: string
+  /** Exact; all of them without it. */
+  readonly name?: string
+}
+
+/** What a full uuid, a unique prefix of one (six characters or more) or an exact name means. */
+export async function resolve<T extends Named>(kind: Kind<T>, lookup: Lookup, reference: string): Promise<T> {
   const wanted = withoutDots(reference)
   if (fullUuid.test(wanted)) {
-    return api.containers
-      .get({ params: { uuid: wanted.toLowerCase() } }, { signal })
-      .catch((error: unknown) => {
-        throw isMissing(error) ? notFound(reference) : error
-      })
+    return kind.get(lookup, wanted.toLowerCase()).catch((error: unknown) => {
+      throw isMissing(kind, error) ? notFound(kind, reference) : error
+    })
   }
-  const candidates = await listCandidates(lookup, wanted)
-  return chooseContainer(reference, candidates)
+  return choose(kind, reference, await listCandidates(kind, lookup, wanted))
 }
 
 /** As above, without a request for what is a full uuid already. */
-export async function resolveUuid(lookup: Lookup, reference: string): Promise<string> {
+export async function resolveUuid<T extends Named>(
+  kind: Kind<T>,
+  lookup: Lookup,
+  reference: string,
+): Promise<string> {
   const wanted = withoutDots(reference)
-  return fullUuid.test(wanted) ? wanted.toLowerCase() : (await resolveContainer(lookup, reference)).uuid
+  return fullUuid.test(wanted) ? wanted.toLowerCase() : (await resolve(kind, lookup, reference)).uuid
 }
 
-async function listCandidates({ api, signal }: Lookup, wanted: string): Promise<Container[]> {
-  if (uuidPrefix.test(wanted)) return listAll((page) => api.containers.list({ query: page }, { signal }))
-  if (!name.test(wanted)) return []
-  return listAll((page) => api.containers.list({ query: { ...page, name: wanted } }, { signal }))
+async function listCandidates<T extends Named>(kind: Kind<T>, lookup: Lookup, wanted: string): Promise<T[]> {
+  if (uuidPrefix.test(wanted)) return listAll((page) => kind.list(lookup, page))
+  if (!kind.namePattern.test(wanted)) return []
+  return listAll((page) => kind.list(lookup, { ...page, name: wanted }))
 }
 
-/**
- * The only one that the reference can mean; a name and a prefix weigh the same. One that is being deleted gives way:
- * its name may belong to its successor already.
- */
-export function chooseContainer<T extends Pick<Container, 'uuid' | 'name' | 'status'>>(
+/** The only one that the reference can mean; a name and a prefix weigh the same. */
+export function choose<T extends Named>(
+  kind: Pick<Kind<T>, 'noun' | 'notFound' | 'listCommand' | 'isLeaving'>,
   reference: string,
   candidates: readonly T[],
 ): T {
@@ -48,13 +71,13 @@ export function chooseContainer<T extends Pick<Container, 'uuid' | 'name' | 'sta
   const all = candidates.filter(
     (candidate) => candidate.name === wanted || (prefix !== undefined && candidate.uuid.startsWith(prefix)),
   )
-  const staying = all.filter(({ status }) => status !== 'deleting')
+  const staying = all.filter((candidate) => !kind.isLeaving(candidate))
   const matches = staying.length > 0 ? staying : all
   const [only] = matches
   if (only && matches.length === 1) return only
-  if (!only) throw notFound(reference)
+  if (!only) throw notFound(kind, reference)
   throw new GpulabError('reference_ambiguous', {
-    message: `"${reference}" matches ${matches.length} containers: ${matches.map((match) => `${match.name} (${match.uuid})`).join(', ')}.`,
+    message: `"${reference}" matches ${matches.length} ${kind.noun}s: ${matches.map((match) => `${match.name} (${match.uuid})`).join(', ')}.`,
     hint: 'Give the full uuid.',
     details: { candidates: matches.map((match) => ({ uuid: match.uuid, name: match.name })) },
   })
@@ -63,13 +86,17 @@ export function chooseContainer<T extends Pick<Container, 'uuid' | 'name' | 'sta
 /** As `gpulab ls` prints it: "3f2a9c1e...". */
 const withoutDots = (reference: string): string => reference.replace(/(\.\.\.|…)$/, '')
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof GpulabError && error.code === 'container_not_found'
+/** Whether the failure says that the object is not there. */
+export const isMissing = ({ notFound: code }: { readonly notFound: ErrorCode }, error: unknown): boolean =>
+  error instanceof GpulabError && error.code === code
 
-const notFound = (reference: string): GpulabError =>
-  new GpulabError('container_not_found', {
-    message: `There is no container "${reference}".`,
+const notFound = (
+  { noun, notFound: code, listCommand }: Pick<Kind<Named>, 'noun' | 'notFound' | 'listCommand'>,
+  reference: string,
+): GpulabError =>
+  new GpulabError(code, {
+    message: `There is no ${noun} "${reference}".`,
     hint: /^[0-9a-f-]{1,5}$/i.test(reference)
-      ? 'A uuid needs at least its first 6 characters; gpulab ls shows them.'
-      : 'Run gpulab ls to see your containers.',
+      ? `A uuid needs at least its first 6 characters; ${listCommand} shows them.`
+      : `Run ${listCommand} to see your ${noun}s.`,
   })

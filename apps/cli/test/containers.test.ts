@@ -14,6 +14,7 @@ afterAll(() => fake.close())
 beforeEach(() => {
   fake.state.failure = undefined
   fake.state.removed = []
+  fake.state.gone = []
   fake.state.statuses = []
   fake.state.containers = [
     sampleContainer(),
@@ -60,6 +61,7 @@ describe('inspect', () => {
 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
 UUID:        ${uuidOf('3f2a9c1e')}
 Status:      running
+Since:       2026-03-01 10:00:05 UTC
 Type:        GPU
 GPU:         NVIDIA GeForce RTX 4090 (24GB)
 Memory:      32 GB
@@ -77,6 +79,69 @@ Ports:
 Environment:
   BATCH_SIZE=***
 `)
+  })
+
+  it('shows who has to act until when, and what to do', async () => {
+    fake.state.containers = [
+      sampleContainer({
+        status: 'queued',
+        status_reason: { code: 'no_capacity', message: 'No host has room.' },
+        deadline: '2026-03-02T10:00:05.000Z',
+        owner: 'scheduler',
+        next_step: 'Wait, or choose another GPU type.',
+        queue: { position: 3, reason: '1 of 2 NVIDIA A100 is free.' },
+        gpu_types: ['NVIDIA A100', 'NVIDIA H100'],
+        gpu_type: 'NVIDIA A100',
+        gpu_count: 2,
+        gpus: [],
+        disk_bytes: 50 * 2 ** 30,
+        restart: { policy: 'on-failure', max_retries: 5 },
+        restarts: 2,
+        last_exit: {
+          exit_code: 137,
+          signal: 'SIGKILL',
+          oom_killed: true,
+          finished_at: '2026-03-01T09:00:00.000Z',
+        },
+        host: null,
+        uptime: null,
+        ports: {},
+        env: {},
+      }),
+    ]
+    expect((await run('inspect', 'my-training-job')).stdout).toBe(`Container: my-training-job
+━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+UUID:        ${uuidOf('3f2a9c1e')}
+Status:      queued
+Reason:      No host has room. (no_capacity)
+Since:       2026-03-01 10:00:05 UTC
+Ends by:     2026-03-02 10:00:05 UTC
+Waits for:   the scheduler
+Queue:       position 3: 1 of 2 NVIDIA A100 is free
+Next Step:   Wait, or choose another GPU type.
+Type:        GPU
+GPU:         2× NVIDIA A100
+GPU Types:   NVIDIA A100, NVIDIA H100 (the first free)
+Memory:      32 GB
+CPU Cores:   12
+Disk:        50 GB
+Image:       pytorch/pytorch:2.1.0-cuda
+Template:    pytorch-2.1
+Restart:     on-failure, at most 5 times in a row (2 so far)
+Created:     2026-03-01 10:00:00 UTC
+Last Exit:   137 (SIGKILL, out of memory) at 2026-03-01 09:00:00 UTC
+`)
+    expect((await run('ls')).stdout).toContain('queued (#3)   2× A100   -\n')
+  })
+
+  it('shows how a container has ended, once', async () => {
+    const exit = { exit_code: 139, signal: 'SIGSEGV', oom_killed: false, finished_at: null }
+    fake.state.containers = [
+      sampleContainer({ status: 'failed', exit_code: 139, exit_signal: 'SIGSEGV', last_exit: exit }),
+    ]
+    const { stdout } = await run('inspect', 'my-training-job')
+    expect(stdout).toContain('Exit Code:   139 (SIGSEGV)\n')
+    expect(stdout).not.toContain('Last Exit')
   })
 
   it.each(['3f2a9c', '3F2A9C1E', '3f2a9c1e...', uuidOf('3f2a9c1e')])('finds it as %s', async (reference) => {
@@ -142,6 +207,22 @@ describe('stop, start and restart', () => {
     })
   })
 
+  it('ends with 1 when a stop fails, and at once when it is overtaken or its object is deleted', async () => {
+    const reason = { code: 'stop_timeout', message: 'It did not stop in time.' }
+    fake.state.statuses = ['stopping', { status: 'failed', status_reason: reason, next_step: 'Ask.' }]
+    const failed = await run('stop', 'my-training-job', '--wait')
+    expect(failed.code).toBe(1)
+    expect(failed.stderr).toBe(
+      'gpulab: Container my-training-job failed: It did not stop in time.\n  See gpulab inspect 3f2a9c1e. Ask.\n',
+    )
+    fake.state.statuses = ['stopping', 'starting']
+    const overtaken = await run('stop', 'my-training-job', '--wait')
+    expect(overtaken.code).toBe(5)
+    expect(overtaken.stderr).toContain('it was started again meanwhile')
+    fake.state.statuses = ['deleting']
+    expect((await run('start', 'my-training-job', '--wait')).code).toBe(1)
+  })
+
   it('ends with 5 in the wrong state and with 6 without room', async () => {
     fake.state.failure = new GpulabError('container_wrong_state')
     expect((await run('stop', uuidOf('3f2a9c1e'))).code).toBe(5)
@@ -149,6 +230,34 @@ describe('stop, start and restart', () => {
     const { code, stderr } = await run('start', uuidOf('3f2a9c1e'))
     expect(code).toBe(6)
     expect(stderr).toBe('gpulab: No host has room for this container.\n  Try another GPU type.\n')
+  })
+})
+
+describe('redeploy', () => {
+  const args = ['redeploy', 'my-training-job']
+
+  it('needs --force where there is nobody to ask', async () => {
+    const { code, stderr } = await run(...args)
+    expect(code).toBe(2)
+    expect(stderr).toContain('--force')
+    expect((await run(...args, '--json')).error).toMatchObject({ code: 'input_required', exit_code: 2 })
+    expect(fake.state.containers[0]?.status).toBe('running')
+  })
+
+  it('waits until it runs', async () => {
+    fake.state.statuses = ['deploying', 'running']
+    const { code, stdout } = await run(...args, '--yes', '--wait')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '✓ my-training-job is running\n' })
+  })
+
+  it('asks on a terminal, and says what is lost', async () => {
+    const ask = (answer: string) => runOnTerminal(args, { env: fake.env, prompt: '[y/N]', answer })
+    const refused = await ask('n\n')
+    expect(refused.code).toBe(130)
+    expect(refused.screen).toContain('Make my-training-job (3f2a9c1e) anew and lose all files in it? [y/N]')
+    expect(fake.state.containers[0]?.status).toBe('running')
+    expect((await ask('y\n')).code).toBe(0)
+    expect(fake.state.containers[0]?.status).toBe('deploying')
   })
 })
 
@@ -165,6 +274,12 @@ describe('rm', () => {
     expect(code).toBe(0)
     expect(stdout).toBe('✓ Deleted my-training-job (3f2a9c1e)\n✓ Deleted test-server (de4567ab)\n')
     expect(fake.state.removed).toEqual(['my-training-job', 'test-server'])
+  })
+
+  it('takes one that is gone by then for deleted', async () => {
+    fake.state.gone = [uuidOf('de4567ab')]
+    const { code, stdout } = await run('rm', 'test-server', '--force', '-q')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${uuidOf('de4567ab')}\n` })
   })
 
   it('deletes nothing when one of them is not there or could be two', async () => {

@@ -5,6 +5,7 @@ import {
   type ExecOptions,
   type ExecResult,
   GpulabError,
+  type Host,
   type LogLine,
 } from '@gpulab/contract'
 import { createServe, createServer } from '@gpulab/http'
@@ -12,7 +13,15 @@ import type { CreateContainer } from '@gpulab/contract'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { sampleContainer, sampleExecResult, sampleGpuTypes, sampleTemplates, uuidOf } from './samples.ts'
+import { serveHosts } from './fake-hosts.ts'
+import {
+  sampleContainer,
+  sampleExecResult,
+  sampleGpuTypes,
+  sampleHost,
+  sampleTemplates,
+  uuidOf,
+} from './samples.ts'
 
 export const goodKey = 'gpulab_abc12345_secret'
 
@@ -21,12 +30,23 @@ export interface FakeState {
   containers: Container[]
   created: CreateContainer[]
   removed: string[]
+  /** Deleted by somebody else by the time it is deleted. */
+  gone: string[]
   execs: ExecOptions[]
   exec: (options: ExecOptions) => ExecResult | Promise<ExecResult>
   logLines: Omit<LogLine, 'cursor'>[]
   deployLines: string[]
-  /** Statuses that a container goes through, told as events. */
-  statuses: string[]
+  /** What a container goes through, told as events. */
+  statuses: (string | Partial<Container>)[]
+  /** All events of the team. */
+  teamEvents: Omit<Event, 'cursor'>[]
+  hosts: Host[]
+  /** "fence gpu-1" */
+  hostActions: string[]
+  invites: object[]
+  /** Idempotency keys that came, with each request again, and what they stand for. */
+  keys: (string | undefined)[]
+  done: Map<string, { fingerprint: string; uuid: string }>
   /** The connection is cut each time after so many items of a stream. */
   cutEvery: number
   /** A followed log goes on for ever. */
@@ -52,11 +72,18 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     containers: [sampleContainer()],
     created: [],
     removed: [],
+    gone: [],
     execs: [],
     exec: () => sampleExecResult(),
     logLines: [],
     deployLines: [],
     statuses: [],
+    teamEvents: [],
+    hosts: [sampleHost()],
+    hostActions: [],
+    invites: [],
+    keys: [],
+    done: new Map(),
     cutEvery: Number.POSITIVE_INFINITY,
     endless: false,
     streams: 0,
@@ -64,9 +91,11 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     ...overrides,
   }
   const app = createServer({ logger: false })
-  const serve = createServe(app, async ({ headers }) => {
+  const serve = createServe(app, async ({ headers, method }): Promise<Caller> => {
     if (headers['api-key'] !== goodKey) throw new GpulabError('api_key_invalid')
-    return {}
+    const key = headers['idempotency-key']?.toString()
+    if (method === 'POST') state.keys.push(key)
+    return { key }
   })
   const sockets = new Set<Socket>()
   app.server.on('connection', (socket: Socket) => {
@@ -80,6 +109,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
   serveLists(serve, state)
   serveContainers(serve, state)
   serveStreams(serve, state, cut)
+  serveHosts(serve, state)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,
@@ -90,7 +120,10 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
   }
 }
 
-type ServeFake = ReturnType<typeof createServe<object>>
+interface Caller {
+  readonly key: string | undefined
+}
+export type ServeFake = ReturnType<typeof createServe<Caller>>
 
 function serveLists(serve: ServeFake, state: FakeState): void {
   serve(api.account.get, async () => ({
@@ -124,30 +157,54 @@ function findContainer(state: FakeState, uuid: string): Container {
   return found
 }
 
+/** As the contract says of `idempotency: 'replay'`. */
+function replay(state: FakeState, { key }: Caller, fingerprint: string, act: () => Container): Container {
+  const earlier = key === undefined ? undefined : state.done.get(key)
+  if (earlier && earlier.fingerprint !== fingerprint) throw new GpulabError('idempotency_key_reused')
+  if (earlier) return findContainer(state, earlier.uuid)
+  const container = act()
+  if (key !== undefined) state.done.set(key, { fingerprint, uuid: container.uuid })
+  return container
+}
+
 function serveContainers(serve: ServeFake, state: FakeState): void {
   serve(api.containers.get, async ({ params }) => findContainer(state, params.uuid))
-  serve(api.containers.create, async ({ body }) => {
+  serve(api.containers.create, async ({ body }, { principal }) => {
     if (state.failure) throw state.failure
     if (body.volumes.length > 0) throw new GpulabError('not_available')
-    state.created.push(body)
-    const container = sampleContainer({
-      uuid: uuidOf('77b01d00'),
-      name: body.name ?? 'made-up',
-      status: 'deploying',
-      since: new Date().toISOString(),
-      uptime: null,
+    return replay(state, principal, `create ${JSON.stringify(body)}`, () => {
+      const present = state.containers.find(({ name }) => name === body.name)
+      if (present && body.if_exists === 'adopt') return present
+      if (present && body.if_exists === 'fail') throw new GpulabError('container_name_taken')
+      state.created.push(body)
+      const container = sampleContainer({
+        uuid: uuidOf(`77b01d0${state.created.length - 1}`),
+        name: body.name ?? 'made-up',
+        status: body.queue ? 'queued' : 'deploying',
+        queue: body.queue ? { position: 2, reason: 'No NVIDIA A100 is free.' } : null,
+        since: new Date().toISOString(),
+        uptime: null,
+      })
+      state.containers = [container, ...state.containers]
+      return container
     })
-    state.containers = [container, ...state.containers]
-    return container
   })
-  for (const action of ['stop', 'start', 'restart'] as const) {
-    const passing = { stop: 'stopping', start: 'starting', restart: 'restarting' }[action]
-    serve(api.containers[action], async ({ params }) => {
-      const container = findContainer(state, params.uuid)
-      return Object.assign(container, { status: passing, since: new Date().toISOString() })
-    })
+  const passing = {
+    stop: 'stopping',
+    start: 'starting',
+    restart: 'restarting',
+    redeploy: 'deploying',
+  } as const
+  for (const action of ['stop', 'start', 'restart', 'redeploy'] as const) {
+    serve(api.containers[action], async ({ params }, { principal }) =>
+      replay(state, principal, `${action} ${params.uuid}`, () => {
+        const container = findContainer(state, params.uuid)
+        return Object.assign(container, { status: passing[action], since: new Date().toISOString() })
+      }),
+    )
   }
   serve(api.containers.remove, async ({ params }) => {
+    if (state.gone.includes(params.uuid)) throw new GpulabError('container_not_found')
     state.removed.push(findContainer(state, params.uuid).name)
   })
   serve(api.exec.run, async ({ params, body }) => {
@@ -194,11 +251,16 @@ function serveStreams(serve: ServeFake, state: FakeState, cut: () => void): void
   })
   serve(api.events.ofContainer, async ({ params, query }, { signal }) => {
     const container = findContainer(state, params.uuid)
-    return followStatuses(container, query.cursor, signal)
+    return followStatuses(container, query, signal)
   })
 
-  async function* followStatuses(container: Container, cursor: string | undefined, signal: AbortSignal) {
-    const events = state.statuses.map((status, index): Event => ({
+  async function* followStatuses(
+    container: Container,
+    { cursor, follow }: { cursor?: string | undefined; follow: boolean },
+    signal: AbortSignal,
+  ) {
+    const steps = state.statuses.map((step) => (typeof step === 'string' ? { status: step } : step))
+    const events = steps.map(({ status = '' }, index): Event => ({
       cursor: String(index),
       at: new Date().toISOString(),
       container_uuid: container.uuid,
@@ -208,12 +270,22 @@ function serveStreams(serve: ServeFake, state: FakeState, cut: () => void): void
       message: `is ${status}`,
     }))
     for await (const event of stream(events, cursor)) {
-      container.status = event.status ?? container.status
       if (event.status === 'failed') {
         container.status_reason = { code: 'image_not_found', message: 'The image does not exist.' }
       }
+      Object.assign(container, { queue: null }, steps[Number(event.cursor)])
       yield event
+      if (event.status === 'deleted') return
     }
-    if (!signal.aborted) await once(signal, 'abort')
+    if (follow && !signal.aborted) await once(signal, 'abort')
   }
+  serve(api.events.ofTeam, async ({ query }, { signal }) => {
+    const events = state.teamEvents
+      .map((event, index) => ({ ...event, cursor: String(index) }))
+      .filter(({ type }) => query.type === undefined || type === query.type)
+    return (async function* () {
+      yield* stream(events, query.cursor)
+      if (query.follow && state.endless && !signal.aborted) await once(signal, 'abort')
+    })()
+  })
 }

@@ -75,6 +75,15 @@ describe('logs', () => {
     expect((await run('--deploy')).stdout).toBe('pulling\nstarted\n')
   })
 
+  it('follows the deployment log over cuts until the deployment ends', async () => {
+    fake.state.deployLines = ['pulling 10 %', 'pulling 60 %', 'pulling 100 %', 'started']
+    fake.state.cutEvery = 1
+    const { stdout, stderr, code } = await run('--deploy', '--follow')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toBe('pulling 10 %\npulling 60 %\npulling 100 %\nstarted\n')
+    expect(fake.state.streams).toBeGreaterThan(3)
+  })
+
   it.each([
     ['--tail', 'many'],
     ['--since', 'yesterday'],

@@ -1,4 +1,4 @@
-import type { Container, ExecResult, GpuType, Template } from '@gpulab/contract'
+import type { Container, ExecResult, GpuType, Host, HostSummary, Template } from '@gpulab/contract'
 
 export const uuidOf = (start: string): string =>
   `${start}${'00000000-0000-4000-8000-000000000000'.slice(start.length)}`
@@ -9,8 +9,13 @@ export const sampleContainer = (overrides: Partial<Container> = {}): Container =
   status: 'running',
   status_reason: null,
   since: '2026-03-01T10:00:05.000Z',
+  deadline: null,
+  owner: null,
+  next_step: null,
+  queue: null,
   type: 'gpu',
   gpu_type: 'NVIDIA GeForce RTX 4090',
+  gpu_types: ['NVIDIA GeForce RTX 4090'],
   gpu_count: 1,
   gpus: [{ uuid: 'GPU-1', name: 'NVIDIA GeForce RTX 4090', memory_bytes: 24 * 2 ** 30, simulated: false }],
   simulated: false,
@@ -22,6 +27,9 @@ export const sampleContainer = (overrides: Partial<Container> = {}): Container =
   ports: { 8080: 'https://3f2a9c1e-8080.proxy.example', 8888: 'https://3f2a9c1e-8888.proxy.example' },
   memory_bytes: 32 * 2 ** 30,
   cpus: 12,
+  disk_bytes: 0,
+  restart: { policy: 'no', max_retries: null },
+  restarts: 0,
   host: 'host-1',
   generation: 1,
   created_at: '2026-03-01T10:00:00.000Z',
@@ -29,9 +37,57 @@ export const sampleContainer = (overrides: Partial<Container> = {}): Container =
   finished_at: null,
   uptime: 8130,
   exit_code: null,
+  exit_signal: null,
   oom_killed: false,
+  last_exit: null,
   ...overrides,
 })
+
+const card = { name: 'NVIDIA GeForce RTX 4090', memory_bytes: 24 * 2 ** 30, simulated: true, present: true }
+
+export const sampleHost = (overrides: Partial<Host> = {}): Host => ({
+  uuid: uuidOf('8c1d2e00'),
+  name: 'gpu-1',
+  state: 'active',
+  state_reason: null,
+  since: '2026-03-01T09:00:00.000Z',
+  last_seen_at: new Date().toISOString(),
+  agent_version: '1.0.0',
+  engine: { available: true, version: '28.0.1', message: null },
+  cpus: 64,
+  cpus_requested: 12,
+  memory_bytes: 256 * 2 ** 30,
+  memory_requested_bytes: 32 * 2 ** 30,
+  disk_bytes: 2 ** 40,
+  disk_requested_bytes: 0,
+  gpus: [
+    { ...card, uuid: 'GPU-1', index: 0, container: uuidOf('3f2a9c1e') },
+    { ...card, uuid: 'GPU-2', index: 1, container: null, present: false },
+  ],
+  containers: [
+    { uuid: uuidOf('3f2a9c1e'), name: 'my-training-job', team: 'MyTeam', status: 'running', gpus: 1 },
+  ],
+  checks: [
+    { name: 'live-restore', level: 'ok', message: 'It is on.' },
+    { name: 'disk', level: 'warning', message: 'Only 3 GB are free.' },
+  ],
+  foreign_containers: [{ uuid: uuidOf('66666666'), state: 'running' }],
+  ...overrides,
+})
+
+/** As the list shows it. */
+export function summaryOf(host: Host): HostSummary {
+  const { gpus, containers, checks, foreign_containers: _, ...rest } = host
+  return {
+    ...rest,
+    gpus_total: gpus.length,
+    gpus_free: gpus.filter(({ container, present }) => container === null && present).length,
+    gpu_types: [...new Set(gpus.map(({ name }) => name))],
+    simulated: gpus.some(({ simulated }) => simulated),
+    containers_count: containers.length,
+    problems: checks.filter(({ level }) => level !== 'ok').length,
+  }
+}
 
 export const sampleTemplates: Template[] = [
   ['pytorch-2.1', 'gpu', 'pytorch/pytorch:2.1.0-cuda', [8888], 32],

@@ -8,6 +8,20 @@ export const containerArgument = string({
   description: 'uuid, the first 6 or more characters of it, or name',
 })
 
+export const hostArgument = string({
+  required: true,
+  ignoreStdin: true,
+  description: 'uuid, the first 6 or more characters of it, or name',
+})
+
+/** Says yes beforehand. */
+export const forceFlag = boolean({
+  char: 'f',
+  aliases: ['yes'],
+  charAliases: ['y'],
+  summary: 'Do not ask.',
+})
+
 export const waitFlags = {
   wait: boolean({ summary: 'Wait until it is done.' }),
   'wait-timeout': stringFlag({

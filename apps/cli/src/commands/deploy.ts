@@ -1,8 +1,8 @@
-import { boolean, integer, string } from '@oclif/core/flags'
+import { boolean, integer, option, string } from '@oclif/core/flags'
 import { GpulabError } from '@gpulab/contract'
 import { BaseCommand } from '../base-command.ts'
 import { deploy, type DeployBody } from '../containers/deploy.ts'
-import { parseEnvironment, parsePorts, parseVolumes } from '../containers/parse-input.ts'
+import { parseEnvironment, parsePorts, parseRestart, parseVolumes } from '../containers/parse-input.ts'
 import { parseDuration } from '../output/duration.ts'
 import { gibibyte, parseSize } from '../output/size.ts'
 import { waitFlags } from './arguments.ts'
@@ -14,13 +14,30 @@ export default class Deploy extends BaseCommand {
     'gpulab deploy --name quick-job --template pytorch --gpu-type "RTX 4090"',
     'gpulab deploy --template pytorch-2.1 --gpu-type "RTX 4090" --memory 32 --env BATCH_SIZE=32 --command "python train.py" --wait',
     'gpulab deploy --image ubuntu:22.04 --command "sleep infinity" --json',
+    'gpulab deploy --template pytorch --gpu-type H100,A100 --gpu-count 4 --queue --wait --wait-timeout 12h',
+    'gpulab deploy --name api --image my/api:2 --if-exists replace --restart on-failure:5',
   ]
   static override flags = {
     name: string({ summary: 'Name of the container; made up when left out.', helpValue: 'NAME' }),
     template: string({ summary: 'Template, by name or a part of it.', helpValue: 'NAME' }),
     image: string({ summary: 'Image, instead of a template.', helpValue: 'IMAGE', exclusive: ['template'] }),
-    'gpu-type': string({ summary: 'GPU type, by name or a part of it.', helpValue: 'TYPE' }),
+    'gpu-type': string({
+      ...repeatable,
+      summary: 'GPU type, by name or a part of it; of several, the first that is free.',
+      helpValue: 'TYPE[,TYPE]',
+    }),
     'gpu-count': integer({ summary: 'How many GPUs (1).', helpValue: 'N', min: 1, max: 64 }),
+    queue: boolean({ summary: 'Wait in line where there is no room now.' }),
+    'if-exists': option({
+      summary: 'If there is one of that name: fail, adopt it, or replace it.',
+      options: ['fail', 'adopt', 'replace'] as const,
+      helpValue: 'fail|adopt|replace',
+      dependsOn: ['name'],
+    })(),
+    restart: string({
+      summary: 'When it starts again by itself (no).',
+      helpValue: 'no|on-failure[:N]|unless-stopped',
+    }),
     ports: string({ ...repeatable, summary: 'Ports to reach it at.', helpValue: '8080,8888' }),
     env: string({
       ...repeatable,
@@ -36,9 +53,15 @@ export default class Deploy extends BaseCommand {
     }),
     memory: string({ summary: 'Memory, in GiB or with a unit.', helpValue: 'SIZE' }),
     cpus: string({ summary: 'CPU cores.', helpValue: 'N' }),
+    disk: string({ summary: 'Disk space to set aside, in GiB or with a unit.', helpValue: 'SIZE' }),
     command: string({ summary: 'Command line, run by sh -c.', helpValue: 'STRING' }),
     ...waitFlags,
-    wait: boolean({ summary: 'Wait until it runs.' }),
+    wait: boolean({ summary: 'Wait until it runs, in line too.' }),
+    'idempotency-key': string({
+      summary: 'Key of a deploy whose outcome is not known: deploys nothing twice.',
+      helpValue: 'KEY',
+      parse: async (text) => requireKey(text),
+    }),
   }
 
   async run(): Promise<void> {
@@ -50,6 +73,10 @@ export default class Deploy extends BaseCommand {
       ...(flags['gpu-count'] !== undefined && { gpu_count: flags['gpu-count'] }),
       ...(flags.ports && { ports: parsePorts(flags.ports) }),
       ...(flags.env && { env: parseEnvironment(flags.env, process.env) }),
+      ...(flags.queue && { queue: true }),
+      ...(flags['if-exists'] !== undefined && { if_exists: flags['if-exists'] }),
+      ...(flags.restart !== undefined && { restart: parseRestart(flags.restart) }),
+      ...(flags.disk !== undefined && { disk_bytes: parseSize(flags.disk, gibibyte) }),
       ...(flags.memory !== undefined && { memory_bytes: parseSize(flags.memory, gibibyte) }),
       ...(flags.cpus !== undefined && { cpus: parseCpus(flags.cpus) }),
       ...(flags.command !== undefined && { command: flags.command }),
@@ -58,11 +85,21 @@ export default class Deploy extends BaseCommand {
     await deploy(await this.apiContext(flags), {
       body,
       template: flags.template,
-      gpuType: flags['gpu-type'],
+      gpuTypes: flags['gpu-type'] ?? [],
+      idempotencyKey: flags['idempotency-key'],
       wait: flags.wait,
       waitTimeoutMs: parseDuration(flags['wait-timeout']),
     })
   }
+}
+
+/** Anything else could not be sent in a header. */
+function requireKey(text: string): string {
+  if (/^[\x21-\x7e]{1,255}$/.test(text)) return text
+  throw new GpulabError('invalid_request', {
+    message: 'The idempotency key has characters that no key has, or too many.',
+    hint: 'Use up to 255 letters, digits and signs without blanks, as a uuid is.',
+  })
 }
 
 function parseCpus(text: string): number {

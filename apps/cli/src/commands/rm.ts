@@ -1,7 +1,7 @@
-import { boolean } from '@oclif/core/flags'
 import { string } from '@oclif/core/args'
 import { BaseCommand } from '../base-command.ts'
 import { removeContainers } from '../containers/remove.ts'
+import { forceFlag } from './arguments.ts'
 
 export default class Rm extends BaseCommand {
   static override description = 'Deletes containers and everything in them, in whatever status they are.'
@@ -14,9 +14,7 @@ export default class Rm extends BaseCommand {
       description: 'uuids, prefixes of uuids, or names',
     }),
   }
-  static override flags = {
-    force: boolean({ char: 'f', aliases: ['yes'], charAliases: ['y'], summary: 'Do not ask.' }),
-  }
+  static override flags = { force: forceFlag }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Rm)

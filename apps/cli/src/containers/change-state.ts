@@ -2,18 +2,23 @@ import type { Container, Status } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
 import { escapeText } from '../output/escape.ts'
 import { startProgress } from '../output/spinner.ts'
-import { resolveUuid } from '../resolve.ts'
-import { shortId, statusLabel } from './describe.ts'
+import { queueLabel, shortId, statusLabel } from './describe.ts'
 import { followStatus } from './follow-status.ts'
+import { resolveContainerUuid } from './kind.ts'
 
-export type Action = 'stop' | 'start' | 'restart'
+export type Action = 'stop' | 'start' | 'restart' | 'redeploy'
 
 export interface ChangeOptions {
   readonly wait: boolean
   readonly waitTimeoutMs: number
 }
 
-const goals: Readonly<Record<Action, Status>> = { stop: 'stopped', start: 'running', restart: 'running' }
+const goals: Readonly<Record<Action, Status>> = {
+  stop: 'stopped',
+  start: 'running',
+  restart: 'running',
+  redeploy: 'running',
+}
 
 export async function changeState(
   context: ApiContext,
@@ -22,7 +27,7 @@ export async function changeState(
   options: ChangeOptions,
 ): Promise<void> {
   const { api, output, signal } = context
-  const uuid = await resolveUuid(context, reference)
+  const uuid = await resolveContainerUuid(context, reference)
   const accepted = await api.containers[action]({ params: { uuid } }, { signal })
   printState(context, options.wait ? await waitForGoal(context, action, accepted, options) : accepted)
   if (!options.wait && accepted.status !== goals[action]) {
@@ -49,10 +54,11 @@ async function waitForGoal(
 }
 
 function printState({ output }: ApiContext, container: Container): void {
+  const queue = queueLabel(container)
   output.render({
     table: () =>
       output.line(
-        `${output.style('green', '✓')} ${escapeText(container.name)} is ${statusLabel(output, container.status)}`,
+        `${output.style('green', '✓')} ${escapeText(container.name)} is ${statusLabel(output, container.status)}${queue === undefined ? '' : `, ${queue}`}`,
       ),
     json: container,
     quiet: [container.uuid],

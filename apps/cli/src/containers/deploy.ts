@@ -1,25 +1,28 @@
 import { type api, type CallInput, type Container, GpulabError, type Template } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
+import { keyOf } from '../idempotency-transport.ts'
 import { escapeText } from '../output/escape.ts'
-import type { Output } from '../output/output.ts'
 import { startProgress } from '../output/spinner.ts'
-import { listNames, matchByName } from '../match.ts'
+import { matchByName } from '../match.ts'
 import { listAll } from '../pages.ts'
-import { gpuLabel, portLines, shortId, statusLabel } from './describe.ts'
+import { tellDeployLog } from './deploy-log-tail.ts'
+import { printDeployed } from './deploy-result.ts'
+import { queueLabel, shortId } from './describe.ts'
 import { followStatus } from './follow-status.ts'
-
-const deployLogTail = 10
+import { chooseGpuTypes } from './gpu-types.ts'
 
 /** What goes to the API as it is; names are looked up first. */
 export type DeployBody = Omit<
   NonNullable<CallInput<typeof api.containers.create>['body']>,
-  'template' | 'gpu_type'
+  'template' | 'gpu_type' | 'gpu_types'
 >
 
 export interface DeployInput {
   readonly body: DeployBody
   readonly template: string | undefined
-  readonly gpuType: string | undefined
+  /** In the order of preference. */
+  readonly gpuTypes: readonly string[]
+  readonly idempotencyKey: string | undefined
   readonly wait: boolean
   readonly waitTimeoutMs: number
 }
@@ -33,18 +36,20 @@ export async function deploy(context: ApiContext, input: DeployInput): Promise<v
     })
   }
   const template = input.template === undefined ? undefined : await findTemplate(context, input.template)
-  const gpuType = await chooseGpuType(context, input, template)
-  const accepted = await api.containers.create(
-    {
-      body: {
-        ...input.body,
-        ...(template && { template: template.uuid }),
-        ...(gpuType !== undefined && { gpu_type: gpuType }),
-      },
-    },
-    { signal },
-  )
-  printDeployed(context, input.wait ? await waitUntilRunning(context, accepted, input) : accepted)
+  const gpuTypes = await chooseGpuTypes(context, input.gpuTypes, template)
+  const present = input.body.if_exists === 'adopt' ? await listNamed(context, input.body.name) : []
+  const accepted = await api.containers
+    .create(
+      { body: { ...input.body, ...(template && { template: template.uuid }), ...gpuTypes } },
+      { signal, ...(input.idempotencyKey !== undefined && { idempotencyKey: input.idempotencyKey }) },
+    )
+    .catch((error: unknown) => {
+      throw sayHowToRepeat(error)
+    })
+  printDeployed(context, {
+    container: input.wait ? await waitUntilRunning(context, accepted, input) : accepted,
+    isAdopted: present.some(({ uuid }) => uuid === accepted.uuid),
+  })
 }
 
 async function findTemplate({ api, signal }: ApiContext, text: string): Promise<Template> {
@@ -53,22 +58,18 @@ async function findTemplate({ api, signal }: ApiContext, text: string): Promise<
   return byUuid ?? matchByName(text, templates, { noun: 'template', notFound: 'template_not_found' })
 }
 
-/** The default of the profile is for GPU templates only: a CPU container must not lease a card by accident. */
-async function chooseGpuType(
-  { api, profile, signal }: ApiContext,
-  { gpuType }: DeployInput,
-  template: Template | undefined,
-): Promise<string | undefined> {
-  const wanted = gpuType ?? (template?.type === 'gpu' ? profile.defaultGpuType : undefined)
-  if (wanted === undefined && template?.type !== 'gpu') return undefined
-  const types = await listAll((page) => api.gpus.listTypes({ query: page }, { signal }))
-  if (wanted !== undefined) {
-    return matchByName(wanted, types, { noun: 'GPU type', notFound: 'gpu_type_not_found' }).name
-  }
-  throw new GpulabError('input_required', {
-    message: `The template ${template?.name} needs a GPU: give --gpu-type.`,
-    hint: `GPU types here: ${listNames(types) || 'none'}.`,
-    details: { missing: 'gpu-type', candidates: types.map(({ name }) => name) },
+/** The answer does not tell an adopted container from a new one, but only one that was there can be adopted. */
+const listNamed = ({ api, signal }: ApiContext, name = ''): Promise<Container[]> =>
+  listAll((page) => api.containers.list({ query: { ...page, name } }, { signal }))
+
+function sayHowToRepeat(error: unknown): unknown {
+  const key = error instanceof GpulabError ? keyOf(error) : undefined
+  if (!(error instanceof GpulabError) || key === undefined) return error
+  return new GpulabError(error.code, {
+    message: error.message,
+    hint: `Repeat the command with --idempotency-key ${key}: that deploys nothing twice. Or look with gpulab ls.`,
+    cause: error,
+    ...(error.details && { details: error.details }),
   })
 }
 
@@ -77,65 +78,47 @@ async function waitUntilRunning(
   accepted: Container,
   { waitTimeoutMs }: DeployInput,
 ): Promise<Container> {
-  const progress = await startProgress(context.output, `Deploying ${escapeText(accepted.name)}`)
+  let latest = accepted
+  const progress = await startProgress(context.output, progressOf(accepted))
   try {
     return await followStatus(context, accepted, {
       goal: 'running',
       timeoutMs: waitTimeoutMs,
-      onEvent: ({ message }) => progress.update(escapeText(`Deploying ${accepted.name}: ${message}`)),
+      onEvent: ({ message }) => progress.update(progressOf(accepted, message)),
+      onLook: (container) => {
+        latest = container
+        if (container.queue) progress.update(progressOf(container))
+      },
     })
   } catch (error) {
     progress.stop()
     if (error instanceof GpulabError && error.code === 'container_failed') {
       await tellDeployLog(context, accepted.uuid)
     }
-    throw error
+    throw error instanceof GpulabError && error.code === 'interrupted' ? leave(latest) : error
   } finally {
     progress.stop()
   }
 }
 
-/** The end of the deployment log, so that the reason need not be asked for. */
-async function tellDeployLog({ api, output, signal }: ApiContext, uuid: string): Promise<void> {
-  if (output.mode === 'json') return
-  const tail: string[] = []
-  try {
-    for await (const { line } of await api.logs.deploy({ params: { uuid } }, { signal })) {
-      tail.push(line)
-      if (tail.length > deployLogTail) tail.shift()
-    }
-  } catch {
-    // The failure that is being told is the one that matters.
-  }
-  for (const line of tail) process.stderr.write(`  ${escapeText(line)}\n`)
+function progressOf(container: Container, message?: string): string {
+  const name = escapeText(container.name)
+  if (message !== undefined) return `Deploying ${name}: ${escapeText(message)}`
+  const queue = queueLabel(container)
+  return queue === undefined ? `Deploying ${name}` : `Waiting in line with ${name}, ${queue}`
 }
 
-function printDeployed({ output }: ApiContext, container: Container): void {
-  output.render({
-    table: () => {
-      for (const line of deployedLines(output, container)) output.line(line)
-      const id = shortId(container.uuid)
-      const isRunning = container.status === 'running'
-      output.note('')
-      if (!isRunning) output.note(`  Use 'gpulab logs ${id} --deploy --follow' to view deployment progress`)
-      output.note(`  Use 'gpulab exec ${id} -- COMMAND' to run a command${isRunning ? '' : ' when ready'}`)
-    },
-    json: { ...container, container_id: container.uuid },
-    quiet: [container.uuid],
+/** Ctrl-C ends the wait only. */
+function leave({ uuid, name, status }: Container): GpulabError {
+  const id = shortId(uuid)
+  const isQueued = status === 'queued'
+  return new GpulabError('interrupted', {
+    message: isQueued
+      ? `Interrupted; ${name} stays in line.`
+      : `Interrupted; the deployment of ${name} goes on.`,
+    hint: isQueued
+      ? `gpulab inspect ${id} shows its place, gpulab rm ${id} takes it out.`
+      : `gpulab inspect ${id} shows how far it is, gpulab rm ${id} removes it.`,
+    details: { uuid, container_id: uuid, name, status },
   })
-}
-
-function deployedLines(output: Output, container: Container): string[] {
-  const check = output.style('green', '✓')
-  const gpu = gpuLabel(container)
-  const ports = portLines(container)
-  return [
-    `${check} Container deployed successfully`,
-    '',
-    `  Name:    ${escapeText(container.name)}`,
-    `  UUID:    ${container.uuid}`,
-    `  Status:  ${statusLabel(output, container.status)}`,
-    ...(gpu === undefined ? [] : [`  GPU:     ${gpu}`]),
-    ...ports.map((line, index) => (index === 0 ? `  Ports:   ${line}` : `           ${line}`)),
-  ]
 }

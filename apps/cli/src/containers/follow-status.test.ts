@@ -61,7 +61,12 @@ describe('followStatus', () => {
   it('looks again when a look or the stream failed in passing', async () => {
     const { context, cursors } = await createContext(
       [[event('restarting', later, '1')], [event('running', later, '2')], [event('running', later, '2')]],
-      [{ status: 'restarting' }, new GpulabError('api_unreachable'), { generation: 3 }],
+      [
+        { status: 'restarting' },
+        { status: 'restarting' },
+        new GpulabError('api_unreachable'),
+        { generation: 3 },
+      ],
     )
     expect(await followStatus(context, accepted, options)).toMatchObject({ generation: 3 })
     expect(cursors).toEqual([null, '1', '1'])
@@ -71,7 +76,45 @@ describe('followStatus', () => {
     const { context } = await createContext([[]], [new GpulabError('container_not_found')])
     await expect(followStatus(context, accepted, options)).rejects.toMatchObject({
       code: 'container_not_found',
+      message: 'Container my-training-job was deleted.',
     })
+  })
+
+  it.each([
+    ['running', 'failed', 'container_failed'],
+    ['running', 'deleting', 'container_failed'],
+    ['stopped', 'failed', 'container_failed'],
+    ['stopped', 'deleting', 'container_failed'],
+    ['stopped', 'running', 'container_wrong_state'],
+    ['stopped', 'queued', 'container_wrong_state'],
+  ] as const)('that waits for %s ends at %s', async (goal, status, code) => {
+    const { context } = await createContext([[event(status, later, '1')]], [{ status }])
+    await expect(followStatus(context, accepted, { ...options, goal })).rejects.toMatchObject({ code })
+  })
+
+  it('looks at each change, and at nothing else', async () => {
+    const log = { ...event('', later, '1'), type: 'deploy_log', status: null, message: 'pulling' }
+    const queue = { position: 1, reason: 'No card is free.' }
+    const seen: unknown[] = []
+    const { context } = await createContext(
+      [[log, event('queued', later, '2'), event('moved', later, '3'), event('running', later, '4')]],
+      [{ status: 'queued', queue }, { status: 'moved', queue: null }, {}],
+    )
+    await followStatus(context, accepted, {
+      ...options,
+      onEvent: ({ message }) => seen.push(message),
+      onLook: ({ status }) => seen.push(`is ${status}`),
+    })
+    expect(seen).toEqual(['pulling', 'queued', 'is queued', 'moved', 'is moved', 'running', 'is running'])
+  })
+
+  it('is not disturbed by what a newer API says besides', async () => {
+    const newer = { phase_of_moon: 'full', queue: { position: 1, reason: 'x', since: 1 }, status: 'dreaming' }
+    const { context } = await createContext(
+      [[{ ...event('dreaming', later, '1'), mood: 'good' } as Event, event('running', later, '2')]],
+      [newer, { status: 'running' }],
+    )
+    expect(await followStatus(context, accepted, options)).toMatchObject({ status: 'running' })
   })
 
   it('takes a job that has ended well for one that has run, and one that has not for a failure', async () => {

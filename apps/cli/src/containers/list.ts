@@ -5,7 +5,7 @@ import { escapeText } from '../output/escape.ts'
 import type { Output } from '../output/output.ts'
 import { formatTable } from '../output/table.ts'
 import { listAll } from '../pages.ts'
-import { gpuLabel, shortGpuName, shortId, statusLabel } from './describe.ts'
+import { gpuLabel, shortGpuName, shortId, shortStatusLabel } from './describe.ts'
 
 export async function listContainers(context: ApiContext, status: Status | undefined): Promise<void> {
   const { api, output, signal } = context
@@ -28,7 +28,7 @@ const containerTable = (output: Output, containers: readonly Container[]): strin
     containers.map((container) => [
       escapeText(container.name),
       `${shortId(container.uuid)}...`,
-      statusLabel(output, container.status),
+      shortStatusLabel(output, container),
       gpuLabel(container, shortGpuName) ?? '-',
       container.uptime === null ? '-' : formatUptime(container.uptime),
     ]),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseEnvironment, parsePorts, parseVolumes } from './parse-input.ts'
+import { parseEnvironment, parseList, parsePorts, parseRestart, parseVolumes } from './parse-input.ts'
 
 describe('parsePorts', () => {
   it('reads lists and drops doubles', () => expect(parsePorts(['8080, 8888', '8080'])).toEqual([8080, 8888]))
@@ -19,6 +19,33 @@ describe('parseEnvironment', () => {
   it.each(['=x', '1A=x', 'A-B=x', 'NOT_HERE'])('refuses %s', (text) =>
     expect(() => parseEnvironment([text], {})).toThrow(),
   )
+})
+
+describe('parseRestart', () => {
+  it.each([
+    ['no', 'no', null],
+    ['on-failure', 'on-failure', null],
+    ['on-failure:5', 'on-failure', 5],
+    ['unless-stopped', 'unless-stopped', null],
+  ])('reads %s', (text, policy, retries) =>
+    expect(parseRestart(text)).toEqual({ policy, max_retries: retries }),
+  )
+  it.each([
+    'always',
+    '',
+    'on-failure:',
+    'on-failure:0',
+    'on-failure:1001',
+    'on-failure:-1',
+    'on-failure:1:2',
+    'no:3',
+    'unless-stopped:1',
+  ])('refuses %j', (text) => expect(() => parseRestart(text)).toThrow('is not a restart policy'))
+})
+
+describe('parseList', () => {
+  it('keeps the order, and drops blanks', () =>
+    expect(parseList(['RTX 4090, A100', ' ', 'H100,'])).toEqual(['RTX 4090', 'A100', 'H100']))
 })
 
 describe('parseVolumes', () => {

@@ -1,21 +1,24 @@
-import { GpulabError } from '@gpulab/contract'
+import { GpulabError, type RestartPolicy } from '@gpulab/contract'
 
 const portMax = 65_535
 
 const wrong = (message: string, hint: string): GpulabError =>
   new GpulabError('invalid_request', { message, hint })
 
-/** `8080,8888`, from one or more flags. */
-export function parsePorts(flags: readonly string[]): number[] {
-  const ports = flags
+/** `A100,RTX 4090`, from one or more flags, in their order. */
+export const parseList = (flags: readonly string[]): string[] =>
+  flags
     .flatMap((flag) => flag.split(','))
     .map((text) => text.trim())
     .filter((text) => text !== '')
-    .map((text) => {
-      const port = Number(text)
-      if (/^\d+$/.test(text) && port >= 1 && port <= portMax) return port
-      throw wrong(`"${text}" is not a port.`, 'Give numbers from 1 to 65535, like --ports 8080,8888.')
-    })
+
+/** `8080,8888`, from one or more flags. */
+export function parsePorts(flags: readonly string[]): number[] {
+  const ports = parseList(flags).map((text) => {
+    const port = Number(text)
+    if (/^\d+$/.test(text) && port >= 1 && port <= portMax) return port
+    throw wrong(`"${text}" is not a port.`, 'Give numbers from 1 to 65535, like --ports 8080,8888.')
+  })
   return [...new Set(ports)]
 }
 
@@ -37,6 +40,23 @@ export function parseEnvironment(
       }
       return [key, value]
     }),
+  )
+}
+
+const restartsMax = 1000
+
+/** `no`, `on-failure`, `on-failure:N` or `unless-stopped`, as Docker writes them. */
+export function parseRestart(text: string): RestartPolicy {
+  const [policy, count, ...rest] = text.split(':')
+  if (count === undefined && (policy === 'no' || policy === 'on-failure' || policy === 'unless-stopped')) {
+    return { policy, max_retries: null }
+  }
+  const retries = Number(count)
+  const isCount = /^\d+$/.test(count ?? '') && retries >= 1 && retries <= restartsMax
+  if (policy === 'on-failure' && isCount && rest.length === 0) return { policy, max_retries: retries }
+  throw wrong(
+    `"${text}" is not a restart policy.`,
+    `Write no, on-failure, on-failure:N (N from 1 to ${restartsMax}) or unless-stopped.`,
   )
 }
 

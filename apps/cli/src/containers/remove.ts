@@ -1,9 +1,10 @@
-import { type Container, GpulabError } from '@gpulab/contract'
+import type { Container } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
-import { confirm } from '../output/confirm.ts'
+import { requireAsker, requireYes } from '../output/confirm.ts'
 import { escapeText } from '../output/escape.ts'
-import { resolveContainer } from '../resolve.ts'
+import { isMissing } from '../resolve.ts'
 import { shortId } from './describe.ts'
+import { containerKind, resolveContainer } from './kind.ts'
 
 /** Finds all of them before it deletes the first, so that a mistyped name leaves everything as it was. */
 export async function removeContainers(
@@ -11,22 +12,16 @@ export async function removeContainers(
   references: readonly string[],
   { force }: { force: boolean },
 ): Promise<void> {
-  const { api, output, signal } = context
-  if (!force && !output.isInteractive) {
-    throw new GpulabError('input_required', {
-      message: 'Deleting needs a confirmation, and there is no terminal to ask on.',
-      hint: 'Add --force to delete without being asked.',
-    })
-  }
+  const { output } = context
+  const deed = { what: 'Deleting', flag: '--force', isSure: force }
+  requireAsker(context, deed)
   const found = await Promise.all(references.map((reference) => resolveContainer(context, reference)))
   const containers = [...new Map(found.map((container) => [container.uuid, container])).values()]
-  if (!force && !(await confirm(question(containers), signal))) {
-    throw new GpulabError('interrupted', { message: 'Nothing was deleted.' })
-  }
+  await requireYes(context, deed, { question: question(containers), refused: 'Nothing was deleted.' })
   const removed: Container[] = []
   try {
     for (const container of containers) {
-      await api.containers.remove({ params: { uuid: container.uuid } }, { signal })
+      await remove(context, container)
       removed.push(container)
       if (output.mode === 'table') {
         output.line(
@@ -45,7 +40,14 @@ export async function removeContainers(
   }
 }
 
+/** One that was there a moment ago is gone now, which is what was asked for: an answer may have been lost. */
+async function remove({ api, signal }: ApiContext, { uuid }: Container): Promise<void> {
+  await api.containers.remove({ params: { uuid } }, { signal }).catch((error: unknown) => {
+    if (!isMissing(containerKind, error)) throw error
+  })
+}
+
 function question(containers: readonly Container[]): string {
   const names = containers.map(({ name, uuid }) => `${escapeText(name)} (${shortId(uuid)})`).join(', ')
-  return `Delete ${names} and everything in ${containers.length > 1 ? 'them' : 'it'}? [y/N] `
+  return `Delete ${names} and everything in ${containers.length > 1 ? 'them' : 'it'}?`
 }

@@ -1,6 +1,6 @@
 import { type ExecResult, GpulabError, outputMaxBytes } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
-import { resolveUuid } from '../resolve.ts'
+import { resolveContainerUuid } from '../containers/kind.ts'
 
 /** Of the command, in seconds, when none is given; the API's own default. */
 const timeoutSeconds = 30
@@ -20,7 +20,7 @@ export interface ExecInput {
 export async function runCommand(context: ApiContext, reference: string, input: ExecInput): Promise<number> {
   const { api, output, profile, signal } = context
   const timeout = input.timeoutMs === undefined ? timeoutSeconds : input.timeoutMs / 1000
-  const uuid = await resolveUuid(context, reference)
+  const uuid = await resolveContainerUuid(context, reference)
   const body = {
     command: input.command,
     timeout,

@@ -1,7 +1,7 @@
 import { commands } from '../commands.ts'
 
 const sections: Readonly<Record<string, readonly string[]>> = {
-  CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'rm'],
+  CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'redeploy', 'rm'],
   INSIDE: ['exec', 'logs'],
   RESOURCES: ['templates', 'templates:info', 'gpus'],
   ACCOUNT: ['auth:login', 'auth:logout', 'auth:whoami', 'auth:status'],

@@ -42,10 +42,13 @@ function describe(id: string, aliases: readonly string[], CommandClass: BaseComm
   }
 }
 
-const usageOf = (id: string, args: readonly [string, { multiple?: boolean }][]): string =>
+const usageOf = (id: string, args: readonly [string, { multiple?: boolean; required?: boolean }][]): string =>
   [
     id.replaceAll(':', ' '),
-    ...args.map(([name, { multiple }]) => name.toUpperCase() + (multiple ? '...' : '')),
+    ...args.map(([name, { multiple, required }]) => {
+      const word = name.toUpperCase() + (multiple ? '...' : '')
+      return required ? word : `[${word}]`
+    }),
     '[FLAGS]',
   ].join(' ')
 

@@ -1,7 +1,8 @@
 import { type api, type CallInput, GpulabError, type LogLine } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
 import { parseDuration } from '../output/duration.ts'
-import { resolveUuid } from '../resolve.ts'
+import { write } from '../output/write.ts'
+import { resolveContainerUuid } from '../containers/kind.ts'
 import { resumeStream } from '../resume-stream.ts'
 
 export interface LogsInput {
@@ -18,7 +19,7 @@ type Query = NonNullable<CallInput<typeof api.logs.read>['query']>
 /** The container's own log, each stream to its own descriptor, until the container ends or what is there is read. */
 export async function readLogs(context: ApiContext, reference: string, input: LogsInput): Promise<void> {
   const { api, signal } = context
-  const uuid = await resolveUuid(context, reference)
+  const uuid = await resolveContainerUuid(context, reference)
   const { follow, tail, stream, since, until } = input
   const query: Query = {
     follow: follow ? 'true' : 'false',
@@ -45,7 +46,7 @@ export async function readDeployLog(
   { follow, timestamps }: Pick<LogsInput, 'follow' | 'timestamps'>,
 ): Promise<void> {
   const { api, output, signal } = context
-  const uuid = await resolveUuid(context, reference)
+  const uuid = await resolveContainerUuid(context, reference)
   const lines = resumeStream(
     (cursor) =>
       api.logs.deploy(
@@ -58,25 +59,18 @@ export async function readDeployLog(
     { signal },
   )
   for await (const record of lines) {
-    if (output.mode === 'json') output.json(record)
-    else await write(process.stdout, `${timestamps ? `${record.ts} ` : ''}${record.line}\n`)
+    const text =
+      output.mode === 'json' ? JSON.stringify(record) : `${timestamps ? `${record.ts} ` : ''}${record.line}`
+    await write(process.stdout, `${text}\n`)
   }
 }
 
 async function print({ output }: ApiContext, record: LogLine, timestamps: boolean): Promise<void> {
-  if (output.mode === 'json') return output.json(record)
+  if (output.mode === 'json') return write(process.stdout, `${JSON.stringify(record)}\n`)
   const text = `${timestamps ? `${record.ts} ` : ''}${record.line}${record.partial ? '' : '\n'}`
   await (record.stream === 'stdout'
     ? write(process.stdout, text)
     : write(process.stderr, process.stderr.isTTY ? output.styleError('red', text) : text))
-}
-
-/** A reader that is slower than the log must not fill our memory. */
-async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
-  if (stream.write(text)) return
-  const { promise, resolve } = Promise.withResolvers<void>()
-  stream.once('drain', resolve)
-  await promise
 }
 
 /** RFC 3339, or a duration back from now. */

@@ -22,8 +22,6 @@ export interface Output {
   readonly mode: Mode
   /** A line of data on standard output. */
   line(text: string): void
-  /** One JSON document, or one line of NDJSON, on standard output. */
-  json(value: unknown): void
   /** A hint or progress: for people at a terminal only. */
   note(text: string): void
   /** Always shown, but never beside JSON. */
@@ -45,11 +43,9 @@ export function createOutput({ mode, noColor }: OutputOptions): Output {
     isOn ? styleText(format, text, { validateStream: false }) : text
 
   const line = (text: string): void => void stdout.write(`${text}\n`)
-  const json = (value: unknown): void => line(JSON.stringify(value))
   return {
     mode,
     line,
-    json,
     note: (text) => {
       if (mode === 'table' && stderr.isTTY) stderr.write(`${text}\n`)
     },

@@ -1,0 +1,18 @@
+import type { Container } from '@gpulab/contract'
+import { type Kind, type Lookup, resolve, resolveUuid } from '../resolve.ts'
+
+export const containerKind: Kind<Container> = {
+  noun: 'container',
+  notFound: 'container_not_found',
+  listCommand: 'gpulab ls',
+  namePattern: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/,
+  get: ({ api, signal }, uuid) => api.containers.get({ params: { uuid } }, { signal }),
+  list: ({ api, signal }, query) => api.containers.list({ query }, { signal }),
+  isLeaving: ({ status }) => status === 'deleting',
+}
+
+export const resolveContainer = (lookup: Lookup, reference: string): Promise<Container> =>
+  resolve(containerKind, lookup, reference)
+
+export const resolveContainerUuid = (lookup: Lookup, reference: string): Promise<string> =>
+  resolveUuid(containerKind, lookup, reference)
