@@ -73,6 +73,39 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['gpus:available', 'gpus:types'],
     load: () => import('./commands/gpus/index.ts'),
   },
+  hosts: {
+    summary: 'List GPU hosts',
+    aliases: ['hosts:ls', 'hosts:list'],
+    load: () => import('./commands/hosts/index.ts'),
+  },
+  'hosts:inspect': {
+    summary: 'Show a GPU host, its checks, GPUs and containers',
+    load: () => import('./commands/hosts/inspect.ts'),
+  },
+  'hosts:add': {
+    summary: 'Make a token with which a machine joins as a host',
+    load: () => import('./commands/hosts/add.ts'),
+  },
+  'hosts:cordon': {
+    summary: 'Place no more containers on a host',
+    load: () => import('./commands/hosts/cordon.ts'),
+  },
+  'hosts:uncordon': {
+    summary: 'Place containers on a host again',
+    load: () => import('./commands/hosts/uncordon.ts'),
+  },
+  'hosts:drain': {
+    summary: 'Place no more containers on a host, and stop those that run',
+    load: () => import('./commands/hosts/drain.ts'),
+  },
+  'hosts:fence': {
+    summary: 'Declare a silent host dead',
+    load: () => import('./commands/hosts/fence.ts'),
+  },
+  'hosts:rm': {
+    summary: 'Forget a host without containers',
+    load: () => import('./commands/hosts/rm.ts'),
+  },
   'auth:login': {
     summary: 'Store an API key',
     load: () => import('./commands/auth/login.ts'),

@@ -4,6 +4,16 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'redeploy', 'rm'],
   INSIDE: ['exec', 'logs'],
   RESOURCES: ['templates', 'templates:info', 'gpus'],
+  'HOSTS (FOR ADMINISTRATORS)': [
+    'hosts',
+    'hosts:inspect',
+    'hosts:add',
+    'hosts:cordon',
+    'hosts:uncordon',
+    'hosts:drain',
+    'hosts:fence',
+    'hosts:rm',
+  ],
   ACCOUNT: ['auth:login', 'auth:logout', 'auth:whoami', 'auth:status'],
   OTHER: ['version'],
 }

@@ -1,0 +1,45 @@
+import type { Host } from '@gpulab/contract'
+import type { ApiContext } from '../base-command.ts'
+import { requireAsker, requireYes } from '../output/confirm.ts'
+import { escapeText } from '../output/escape.ts'
+import { resolveHost, resolveHostUuid } from './kind.ts'
+import { stateLabel } from './describe.ts'
+
+export async function cordonHost(
+  context: ApiContext,
+  reference: string,
+  action: 'cordon' | 'uncordon',
+): Promise<void> {
+  const uuid = await resolveHostUuid(context, reference)
+  printHost(context, await context.api.hosts[action]({ params: { uuid } }, { signal: context.signal }))
+}
+
+/** Stops what runs there, so it asks first. */
+export async function drainHost(
+  context: ApiContext,
+  reference: string,
+  { force }: { force: boolean },
+): Promise<void> {
+  const { api, output, signal } = context
+  const deed = { what: 'Draining a host', flag: '--force', isSure: force }
+  requireAsker(context, deed)
+  const { uuid, name } = await resolveHost(context, reference)
+  await requireYes(context, deed, {
+    question: `Stop all containers on ${escapeText(name)}, and place no more there?`,
+    refused: 'Nothing was changed.',
+  })
+  const host = await api.hosts.drain({ params: { uuid } }, { signal })
+  printHost(context, host)
+  output.note(`  Use 'gpulab hosts inspect ${escapeText(host.name)}' to see which containers are left`)
+}
+
+export function printHost({ output }: ApiContext, host: Host): void {
+  output.render({
+    table: () =>
+      output.line(
+        `${output.style('green', '✓')} ${escapeText(host.name)} is ${stateLabel(output, host.state)}`,
+      ),
+    json: host,
+    quiet: [host.uuid],
+  })
+}
