@@ -59,6 +59,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['containers:logs'],
     load: () => import('./commands/logs.ts'),
   },
+  events: {
+    summary: 'Show or follow what happens to containers',
+    aliases: ['containers:events'],
+    load: () => import('./commands/events.ts'),
+  },
   templates: {
     summary: 'List templates',
     aliases: ['templates:ls', 'templates:list'],

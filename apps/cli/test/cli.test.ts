@@ -237,6 +237,8 @@ tensorflow-2.15   GPU    tensorflow/tensorflow:2.15   8888,6006   32 GB
     expect(help.stdout).toContain('--gpu-type=TYPE')
     expect((await runCli(['deploy', '--help'])).stdout).toBe(help.stdout)
     expect((await runCli(['containers'])).stdout).toContain('containers inspect')
+    expect((await runCli(['events', '--help'])).stdout).toContain('gpulab events [CONTAINER] [FLAGS]')
+    expect((await runCli(['help', 'hosts'])).stdout).toContain('hosts fence')
   })
 
   it('colors only when told to', async () => {
