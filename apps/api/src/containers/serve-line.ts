@@ -1,10 +1,18 @@
 import type { Deps } from '../deps.ts'
-import { announceStatuses } from '../events/store.ts'
+import { announceStatuses, insertEvents } from '../events/store.ts'
 import { toAnnouncement } from './announce.ts'
+import type { Shortage } from './explain-shortage.ts'
 import { placeContainer, toRequest } from './place-container.ts'
 import { serveLine } from './queue.ts'
 import { statusOf } from './status.ts'
-import { findAnyContainer, listWaiting, lockWaiting, updateContainer, type WaitingRow } from './store.ts'
+import {
+  type ContainerRow,
+  findAnyContainer,
+  listWaiting,
+  lockWaiting,
+  updateContainer,
+  type WaitingRow,
+} from './store.ts'
 
 /** Places whom it can of those that wait in line. Replicas may do so at the same time. */
 export async function placeWaiting(deps: Pick<Deps, 'db' | 'clock'>): Promise<void> {
@@ -38,12 +46,24 @@ async function tryToPlace(deps: Pick<Deps, 'db' | 'clock'>, waiting: WaitingRow)
         )
       },
     )
-    if (shortage && shortage.message !== waiting.queueReason) {
-      await deps.db.transaction((tx) => updateContainer(tx, uuid, { queueReason: shortage.message }))
-    }
+    if (shortage && shortage.message !== waiting.queueReason) await tellReason(deps, record.row, shortage)
     return shortage === undefined
   } catch (error) {
     if (error instanceof NoLongerWaiting) return true
     throw error
   }
+}
+
+/** What is missing now, for those who follow its events. */
+async function tellReason(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  { uuid, teamUuid }: ContainerRow,
+  { message }: Shortage,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    if (!(await lockWaiting(tx, uuid))) return
+    await updateContainer(tx, uuid, { queueReason: message })
+    const status = { type: 'status', status: 'queued', at: clock.now() } as const
+    await insertEvents(tx, [{ containerUuid: uuid, teamUuid, message, ...status }])
+  })
 }

@@ -92,7 +92,9 @@ export const Container = z
     memory_bytes: Bytes,
     cpus: z.number().nullable().describe('null: no limit but the host.'),
     disk_bytes: Bytes.describe('Room that is set aside for it when hosts are chosen; not enforced.'),
-    restart: RestartPolicy,
+    restart: z
+      .object({ policy: z.string(), max_retries: z.int().nullable() })
+      .describe('When it runs again by itself.'),
     restarts: z.int().describe('Automatic restarts since it was last started by a user.'),
     host: z.string().nullable(),
     generation: z.int().describe('Grows each time the container is made anew.'),
