@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises'
+import type { Timing } from './clock.ts'
 
 export interface Backoff {
   /** Waits longer each time; throws when the signal aborts. */
@@ -8,13 +8,13 @@ export interface Backoff {
 }
 
 /** Doubling waits with full jitter, so that many agents do not come back at once. */
-export function createBackoff(firstMs = 200, maxMs = 10_000): Backoff {
+export function createBackoff({ clock, random }: Timing, firstMs = 200, maxMs = 10_000): Backoff {
   let nextMs = firstMs
   return {
     wait: async (signal) => {
-      const ms = nextMs * (0.5 + Math.random() / 2)
+      const ms = nextMs * (0.5 + random() / 2)
       nextMs = Math.min(nextMs * 2, maxMs)
-      await wait(ms, undefined, { signal })
+      await clock.wait(ms, signal)
     },
     reset: () => {
       nextMs = firstMs

@@ -1,3 +1,4 @@
+import { systemClock } from './clock.ts'
 import { readConfig } from './config.ts'
 import { connectEngine } from './docker/connect.ts'
 import { EngineError } from './docker/errors.ts'
@@ -14,10 +15,10 @@ export async function cleanUp(args: readonly string[]): Promise<number> {
   const log = createLog(config)
   const layout = { chain: config.firewallChain, prefix: config.bridgePrefix }
   const firewall = createFirewall(layout, log)
-  const networks = createTeamNetworks(connectEngine(config.engineSocket), firewall, {
-    prefix: config.bridgePrefix,
-    addressPool: config.addressPool,
-  })
+  const networks = createTeamNetworks(
+    { engine: connectEngine(config.engineSocket), firewall, clock: systemClock },
+    { prefix: config.bridgePrefix, addressPool: config.addressPool },
+  )
   try {
     await networks.collect(() => false, 0)
   } catch (error) {

@@ -3,6 +3,14 @@ import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
+const sizePattern = /^(\d+(?:\.\d+)?)([KMGT]iB)?$/
+const powerOf = { KiB: 1, MiB: 2, GiB: 3, TiB: 4 }
+
+function toBytes(text: string): number {
+  const [, digits, unit] = sizePattern.exec(text) ?? []
+  return Math.floor(Number(digits) * 1024 ** (unit === undefined ? 0 : powerOf[unit as keyof typeof powerOf]))
+}
+
 /** Each setting is an environment variable `GPULAB_<NAME>` and a flag `--<name>`; the flag wins. */
 const settings = {
   GPULAB_API_URL: {
@@ -66,6 +74,26 @@ const settings = {
     help: 'seconds until an attempt to run a container is given up, its pull included (default 900)',
     schema: z.coerce.number().min(1).max(86_400).default(900),
   },
+  GPULAB_MEMORY: {
+    help: "memory that may be promised to containers, as 64GiB or in bytes (default: the machine's, less 1/32 of it and at least 1 GiB)",
+    schema: z
+      .string()
+      .regex(sizePattern, 'must be bytes or a number with KiB, MiB, GiB or TiB')
+      .transform(toBytes)
+      .optional(),
+  },
+  GPULAB_OVERCOMMIT: {
+    help: 'promise so many times the memory and the CPUs: for trials with simulated GPUs (default 1)',
+    schema: z.coerce.number().min(0.1).max(1000).default(1),
+  },
+  GPULAB_ORPHANS: {
+    help: 'remove or report what the control plane has forgotten (default remove)',
+    schema: z.enum(['remove', 'report']).default('remove'),
+  },
+  GPULAB_ORPHAN_GRACE: {
+    help: 'seconds for which it has to be forgotten before it is removed (default 600)',
+    schema: z.coerce.number().min(1).max(31_536_000).default(600),
+  },
   GPULAB_LOG_LEVEL: {
     help: 'trace, debug, info, warn, error or silent (default info)',
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -95,6 +123,10 @@ export interface Config {
   readonly firewallChain: string
   readonly gpuInjection: 'nvidia' | 'cdi'
   readonly deployTimeoutMs: number
+  readonly memoryBytes: number | undefined
+  readonly overcommit: number
+  readonly orphans: 'remove' | 'report'
+  readonly orphanGraceMs: number
   readonly logLevel: string
 }
 
@@ -129,6 +161,10 @@ const toConfig = (values: Values): Config => ({
   firewallChain: values.GPULAB_FIREWALL_CHAIN,
   gpuInjection: values.GPULAB_GPU_INJECTION,
   deployTimeoutMs: values.GPULAB_DEPLOY_TIMEOUT * 1000,
+  memoryBytes: values.GPULAB_MEMORY,
+  overcommit: values.GPULAB_OVERCOMMIT,
+  orphans: values.GPULAB_ORPHANS,
+  orphanGraceMs: values.GPULAB_ORPHAN_GRACE * 1000,
   logLevel: values.GPULAB_LOG_LEVEL,
 })
 

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { createLimiter } from './bounded.ts'
+import { systemTiming, type Timing } from './clock.ts'
 import { type Config, ConfigError } from './config.ts'
 import { createExitFailures } from './containers/exit-failures.ts'
 import { createImagePuller } from './containers/image-puller.ts'
@@ -25,7 +26,7 @@ import { createReporter, type Reporter } from './target/report.ts'
 const captureMaxBytes = 64 << 20
 
 /** Everything that the agent's parts share, made once. */
-export interface Deps {
+export interface Deps extends Timing {
   readonly config: Config
   readonly log: FastifyBaseLogger
   readonly bootId: string
@@ -40,6 +41,8 @@ export interface Deps {
   readonly deployLog: DeployLogWriter
   /** Raised when the engine may look different from the last look. */
   readonly changed: SignalBox
+  /** Raised when the host may have something else to offer than its last hello said. */
+  readonly inventory: SignalBox
   /** Raised when the control plane says that it does not know this host. */
   readonly unknown: SignalBox
   onHelloMissing(): void
@@ -59,20 +62,23 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
   const firewall = config.firewall
     ? createFirewall({ chain: config.firewallChain, prefix: config.bridgePrefix }, log)
     : noFirewall
-  const networks = createTeamNetworks(engine, firewall, {
-    prefix: config.bridgePrefix,
-    addressPool: config.addressPool,
-  })
-  const changed = createSignalBox()
-  const unknown = createSignalBox()
+  const { clock } = systemTiming
+  const networks = createTeamNetworks(
+    { engine, firewall, clock },
+    { prefix: config.bridgePrefix, addressPool: config.addressPool },
+  )
+  const changed = createSignalBox(clock)
+  const inventory = createSignalBox(clock)
+  const unknown = createSignalBox(clock)
   const onHelloMissing = unknown.raise
-  const deployLog = createDeployLog({ control: client, bootId, log, onHelloMissing })
+  const deployLog = createDeployLog({ ...systemTiming, control: client, bootId, log, onHelloMissing })
   const reconciler = createReconciler({
+    ...systemTiming,
     engine,
-    images: createImagePuller(engine),
-    exits: createExitFailures(engine),
+    images: createImagePuller({ engine, clock, onPulled: inventory.raise }),
+    exits: createExitFailures({ engine, clock }),
     networks,
-    claims: createGpuClaims(engine),
+    claims: createGpuClaims({ engine, clock }),
     ulimits: await createUlimits(),
     injection: config.gpuInjection,
     deployTimeoutMs: config.deployTimeoutMs,
@@ -82,6 +88,7 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     onChange: changed.raise,
   })
   return {
+    ...systemTiming,
     config,
     log,
     bootId,
@@ -92,9 +99,10 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     networks,
     firewall,
     reconciler,
-    reporter: createReporter({ control: client, bootId, log, onHelloMissing }),
+    reporter: createReporter({ ...systemTiming, control: client, bootId, log, onHelloMissing }),
     deployLog,
     changed,
+    inventory,
     unknown,
     onHelloMissing,
     turns: createExecTurns(Math.max(availableParallelism() * 2, 4)),

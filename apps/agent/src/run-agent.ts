@@ -1,22 +1,15 @@
-import { type Hello, heartbeatSeconds } from '@gpulab/contract'
 import { createUplinkServer, type Server } from '@gpulab/http'
-import { cpus, totalmem } from 'node:os'
-import { setTimeout as wait } from 'node:timers/promises'
 import { serveAgent } from './app.ts'
 import { createBackoff } from './backoff.ts'
 import { type Config, ConfigError } from './config.ts'
 import { createDeps, type Deps } from './deps.ts'
-import { readEngineVersion } from './docker/connect.ts'
-import { EngineError } from './docker/errors.ts'
 import { followEvents } from './docker/events.ts'
-import { readInventory } from './gpus/inventory.ts'
+import { createHello, toInventoryText } from './hello/create-hello.ts'
 import { listenOnSocket } from './listen.ts'
-import { toPlainText } from './plain-text.ts'
+import { keepLooking, look } from './target/keep-looking.ts'
 import { pullTargets } from './target/pull.ts'
 import { isReplaced } from './target/refusal.ts'
-import type { Snapshot } from './target/report.ts'
 import { keepUplink } from './uplink/keep-uplink.ts'
-import { version } from './version.ts'
 
 export interface RunningAgent {
   /** Rejects when the agent can not go on; resolves after `stop`. */
@@ -25,9 +18,6 @@ export interface RunningAgent {
   stop(): Promise<void>
 }
 
-/** Looks that follow changes closer than this are one. */
-const debounceMs = 10
-const lookAgainMs = { up: heartbeatSeconds * 1000, down: 1000 }
 const maintenanceMs = 60_000
 const helloMs = 15_000
 
@@ -83,43 +73,10 @@ async function requireFirewall({ firewall }: Deps): Promise<void> {
   })
 }
 
-/** Looks at each change and at each heartbeat, and offers what it saw for the next report. */
-async function keepLooking(deps: Deps, first: Snapshot, signal: AbortSignal): Promise<void> {
-  let snapshot = first
-  for (;;) {
-    deps.reporter.offer(snapshot)
-    const lookedAt = performance.now()
-    await deps.changed.wait(signal, snapshot.engine.available ? lookAgainMs.up : lookAgainMs.down)
-    const restMs = lookedAt + debounceMs - performance.now()
-    if (restMs > 0) await wait(restMs, undefined, { signal })
-    snapshot = await look(deps, snapshot.containers, signal)
-  }
-}
-
-async function look(deps: Deps, last: Snapshot['containers'], signal: AbortSignal): Promise<Snapshot> {
-  const { health, reconciler, engine, log } = deps
-  try {
-    if (!health.state().available) health.up(await readEngineVersion(engine))
-    const { targetVersion, containers } = await reconciler.look()
-    return { target_version: targetVersion, engine: health.state(), containers }
-  } catch (error) {
-    signal.throwIfAborted()
-    const wasUp = health.state().available
-    const reason = error instanceof Error ? error.message : String(error)
-    health.down(toPlainText(`The Docker Engine does not answer: ${reason}`))
-    if (wasUp || !(error instanceof EngineError)) log.error({ err: error }, 'the engine does not answer')
-    // Nothing is known now, so nothing of this may count as proof.
-    const containers = last.map((container) => ({ ...container, busy: true }))
-    return { target_version: -1, engine: health.state(), containers }
-  }
-}
-
 /** The engine's events say when to look; what they say else is not relied on. */
-async function keepListening(
-  { engine, changed, firewall, log, reconciler }: Deps,
-  signal: AbortSignal,
-): Promise<void> {
-  const backoff = createBackoff(100, 2000)
+async function keepListening(deps: Deps, signal: AbortSignal): Promise<void> {
+  const { engine, changed, firewall, log, reconciler } = deps
+  const backoff = createBackoff(deps, 100, 2000)
   for (;;) {
     try {
       const events = followEvents(engine, signal)
@@ -154,7 +111,7 @@ async function keepKnown(deps: Deps, signal: AbortSignal): Promise<void> {
 
 /** Says hello until it is heard; gives the inventory that it told. */
 async function announce(deps: Deps, signal: AbortSignal): Promise<string> {
-  const backoff = createBackoff()
+  const backoff = createBackoff(deps)
   for (;;) {
     const hello = await createHello(deps)
     try {
@@ -163,7 +120,7 @@ async function announce(deps: Deps, signal: AbortSignal): Promise<string> {
         { host: host_uuid, gpus: hello.gpus.length, boot: deps.bootId },
         'the control plane knows us',
       )
-      return JSON.stringify(hello.gpus)
+      return toInventoryText(hello)
     } catch (error) {
       if (signal.aborted || isReplaced(error)) throw error
       deps.log.warn({ err: error }, 'the control plane could not be greeted')
@@ -172,26 +129,13 @@ async function announce(deps: Deps, signal: AbortSignal): Promise<string> {
   }
 }
 
-async function createHello({ bootId, config, health, log }: Deps): Promise<Hello> {
-  return {
-    boot_id: bootId,
-    agent_version: version,
-    cpus: cpus().length,
-    memory_bytes: totalmem(),
-    gpus: await readInventory(config.nvidiaSmi, log),
-    engine: health.state(),
-  }
-}
-
+/** Says hello again when there is something else to offer, looked at now and then and after each pull. */
 async function keepMaintaining(deps: Deps, announced: string, signal: AbortSignal): Promise<void> {
-  const { log, networks, firewall, reconciler, config } = deps
-  const warn = (what: string) => (err: unknown) => log.warn({ err }, what)
+  const { log, firewall, inventory } = deps
   let known = announced
   for (;;) {
-    await wait(maintenanceMs, undefined, { signal })
-    await firewall.ensure().catch(warn('the firewall could not be set'))
-    await networks.collect(reconciler.isTeamWanted).catch(warn('unused networks could not be removed'))
-    const gpus = JSON.stringify(await readInventory(config.nvidiaSmi, log))
-    if (gpus !== known) known = await announce(deps, signal)
+    await inventory.wait(signal, maintenanceMs)
+    await firewall.ensure().catch((err: unknown) => log.warn({ err }, 'the firewall could not be set'))
+    if (toInventoryText(await createHello(deps)) !== known) known = await announce(deps, signal)
   }
 }

@@ -1,4 +1,5 @@
 import { orAbort } from './backoff.ts'
+import type { Clock } from './clock.ts'
 
 /** A flag that one loop waits for. Raising it twice before the loop comes round counts once. */
 export interface SignalBox {
@@ -7,16 +8,17 @@ export interface SignalBox {
   wait(signal: AbortSignal, timeoutMs?: number): Promise<void>
 }
 
-export function createSignalBox(): SignalBox {
+export function createSignalBox(clock: Clock): SignalBox {
   let raised = Promise.withResolvers<void>()
   return {
     raise: () => raised.resolve(),
     wait: async (signal, timeoutMs) => {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(raised.resolve, timeoutMs)
+      const done = new AbortController()
+      if (timeoutMs !== undefined) clock.wait(timeoutMs, done.signal).then(raised.resolve, () => {})
       try {
         await orAbort(raised.promise, signal)
       } finally {
-        clearTimeout(timer)
+        done.abort()
       }
       raised = Promise.withResolvers<void>()
     },

@@ -6,6 +6,7 @@ import {
   createClient,
   type DeployLog,
   GpulabError,
+  type Heartbeat,
   type Hello,
   type Report,
   type TargetContainer,
@@ -25,6 +26,7 @@ export interface FakeControl extends AsyncDisposable {
   readonly url: string
   readonly hellos: Hello[]
   readonly reports: Report[]
+  readonly heartbeats: Heartbeat[]
   readonly lines: DeployLog['lines']
   /** Adds or replaces wishes and raises the version; gives it. */
   want(...containers: TargetContainer[]): number
@@ -47,6 +49,7 @@ export async function startFakeControl(): Promise<FakeControl> {
   const app = createServer({ logger: false })
   const hellos: Hello[] = []
   const reports: Report[] = []
+  const heartbeats: Heartbeat[] = []
   const lines: DeployLog['lines'] = []
   const wishes = new Map<string, TargetContainer>()
   let version = 0
@@ -71,6 +74,12 @@ export async function startFakeControl(): Promise<FakeControl> {
     requireBoot(body.boot_id)
     reports.push(body)
   })
+  serve(control.report.heartbeat, async ({ body }) => {
+    requireBoot(body.boot_id)
+    const last = reports.at(-1)
+    if (last?.boot_id !== body.boot_id || last.seq !== body.report_seq) throw new GpulabError('report_needed')
+    heartbeats.push(body)
+  })
   serve(control.report.deployLog, async ({ body }) => {
     requireBoot(body.boot_id)
     lines.push(...body.lines)
@@ -94,6 +103,7 @@ export async function startFakeControl(): Promise<FakeControl> {
     url: await app.listen({ host: '127.0.0.1', port: 0 }),
     hellos,
     reports,
+    heartbeats,
     lines,
     want: (...containers) => {
       for (const container of containers) wishes.set(container.uuid, container)

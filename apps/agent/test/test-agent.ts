@@ -96,9 +96,12 @@ export function toWish(image: string, fields: Partial<TargetContainer> = {}): Ta
   return {
     uuid: randomUUID(),
     generation: 1,
+    base_generation: null,
     desired: 'running',
     start_after: null,
     attempt: 1,
+    restart: { policy: 'no', max_retries: null },
+    restarts: 0,
     name: 'test',
     team_uuid: randomUUID(),
     image,

@@ -78,6 +78,7 @@ export {
   toControlFrame,
 } from './frames.ts'
 export type { RestartPolicy } from './fields.ts'
+export { type EndedRun, willRestart } from './restart-policy.ts'
 export { readLines } from './lines.ts'
 export { toExitSignal } from './exit-signal.ts'
 export { type EndedRun, willRestart } from './restart-policy.ts'

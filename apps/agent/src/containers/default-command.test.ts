@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { chooseCommand } from './default-command.ts'
 
 const choose = (command: string[], entrypoint: string[] = [], given: string[] | null = null) =>
-  chooseCommand(given, { id: 'i', env: [], command, entrypoint })
+  chooseCommand(given, { command, entrypoint })
 const keepAlive = expect.arrayContaining(['/bin/sh', '-c', expect.stringContaining('sleep')])
 
 describe('the command', () => {

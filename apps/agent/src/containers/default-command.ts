@@ -20,7 +20,10 @@ export interface Command {
  * What the container runs. A given command runs as it was typed, without the image's entrypoint. An image that
  * would only open a shell is kept alive instead: a GPU container is there to be entered.
  */
-export function chooseCommand(given: readonly string[] | null, image: EngineImage): Command {
+export function chooseCommand(
+  given: readonly string[] | null,
+  image: Pick<EngineImage, 'entrypoint' | 'command'>,
+): Command {
   if (given) return { entrypoint: [], command: given }
   const { entrypoint, command } = image
   const whole = entrypoint.length > 0 && command.length > 0 ? command : [...entrypoint, ...command]

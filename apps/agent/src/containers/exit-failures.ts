@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError } from '../docker/errors.ts'
 import { readLogFrames } from '../docker/logs.ts'
@@ -13,6 +14,13 @@ export interface ExitFailure {
 export interface ExitFailures {
   /** Why containers ended without having run their command, by id. */
   explain(containers: readonly ObservedContainer[]): Promise<ReadonlyMap<string, ExitFailure>>
+  /** Forgets what is known of all others. */
+  keep(containers: readonly ObservedContainer[]): void
+}
+
+interface ExitFailuresDeps {
+  readonly engine: Engine
+  readonly clock: Clock
 }
 
 const readMs = 5000
@@ -21,30 +29,39 @@ const tailRecords = 3
 const initFailure = /^\S+ \[FATAL tini \(\d+\)\] exec (.*) failed: (.*)$/m
 
 /** Each exit is looked into once: exit codes 126 and 127 may be the command's own. */
-export function createExitFailures(engine: Engine): ExitFailures {
-  let known = new Map<string, ExitFailure | undefined>()
+export function createExitFailures({ engine, clock }: ExitFailuresDeps): ExitFailures {
+  const known = new Map<string, ExitFailure | undefined>()
+  const toExit = ({ id, finishedAt }: ObservedContainer): string => `${id} ${finishedAt}`
   return {
     explain: async (containers) => {
-      const next = new Map<string, ExitFailure | undefined>()
       const found = new Map<string, ExitFailure>()
       for (const container of containers) {
         if (container.exitCode !== 126 && container.exitCode !== 127) continue
-        const exit = `${container.id} ${container.finishedAt}`
-        const failure = known.has(exit) ? known.get(exit) : await readFailure(engine, container)
-        next.set(exit, failure)
+        const exit = toExit(container)
+        const failure = known.has(exit)
+          ? known.get(exit)
+          : await readFailure(engine, container, clock.timeout(readMs))
+        known.set(exit, failure)
         if (failure) found.set(container.id, failure)
       }
-      known = next
       return found
+    },
+    keep: (containers) => {
+      const exits = new Set(containers.map(toExit))
+      for (const exit of known.keys()) if (!exits.has(exit)) known.delete(exit)
     },
   }
 }
 
-async function readFailure(engine: Engine, { id }: ObservedContainer): Promise<ExitFailure | undefined> {
+async function readFailure(
+  engine: Engine,
+  { id }: ObservedContainer,
+  signal: AbortSignal,
+): Promise<ExitFailure | undefined> {
   const options = { follow: false, tail: tailRecords }
   let text = ''
   try {
-    for await (const { payload } of readLogFrames(engine, id, options, AbortSignal.timeout(readMs))) {
+    for await (const { payload } of readLogFrames(engine, id, options, signal)) {
       text += payload.toString('utf8')
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { EngineError } from '../docker/errors.ts'
+import { EngineError, hasStatus } from '../docker/errors.ts'
 
 export type FailureCode =
   | 'image_not_found'
@@ -9,6 +9,8 @@ export type FailureCode =
   | 'command_not_startable'
   | 'container_create_failed'
   | 'container_start_failed'
+  | 'commit_failed'
+  | 'container_lost'
   | 'deploy_timeout'
 
 /** Why a generation can not be made to run: a fact for the control plane, not an error of a request. */
@@ -31,6 +33,14 @@ const limitTrouble = /error setting rlimit/i
 export const isLimitTrouble = (error: unknown): boolean =>
   error instanceof EngineError && limitTrouble.test(error.message)
 
+/** 404 and 409 are about something that went away or comes meanwhile. */
+export const isPermanent = (error: unknown): error is EngineError =>
+  error instanceof EngineError && !error.transient && !hasStatus(error, 404, 409)
+
+/** Whether the host's disk is full, as far as the engine says so. */
+export const isDiskFull = (message: string): boolean =>
+  /no space left on device|disk quota exceeded/i.test(message)
+
 /** The engine's long chains of "failed to …" end with what matters. */
 const lastClause = (message: string): string =>
   message
@@ -43,6 +53,15 @@ export function toCreateFailure(error: EngineError): StepFailure {
   return new StepFailure(
     'container_create_failed',
     `The engine refused to create the container: ${error.message}`,
+    error,
+  )
+}
+
+export function toCommitFailure(error: EngineError): StepFailure {
+  const reason = isDiskFull(error.message) ? 'the host has no room for a copy of them' : error.message
+  return new StepFailure(
+    'commit_failed',
+    `The container's files could not be saved, to go on with other GPUs: ${reason}. Nothing of them is lost.`,
     error,
   )
 }

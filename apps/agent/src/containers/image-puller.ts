@@ -1,13 +1,22 @@
 import { orAbort } from '../backoff.ts'
+import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError, isEngineTrouble } from '../docker/errors.ts'
 import { type EngineImage, findImage, pullImage } from '../docker/images.ts'
-import { StepFailure } from './failure.ts'
+import { holdsFiles, isCommittedReference } from './committed-images.ts'
+import { isDiskFull, StepFailure } from './failure.ts'
 import { addPullEvent, describeProgress, noProgress } from './pull-progress.ts'
 
 export interface ImagePuller {
   /** The image, pulled if the engine does not have it. `onLine` gets the deployment log's lines. */
   ensure(reference: string, onLine: (line: string) => void, signal: AbortSignal): Promise<EngineImage>
+}
+
+export interface PullerDeps {
+  readonly engine: Engine
+  readonly clock: Clock
+  /** The engine has an image more than before. */
+  onPulled(): void
 }
 
 interface Pull {
@@ -22,7 +31,8 @@ const progressMs = 500
 const stallMs = 300_000
 
 /** Deployments that want the same image share one pull; it is given up when nobody waits for it any more. */
-export function createImagePuller(engine: Engine): ImagePuller {
+export function createImagePuller(deps: PullerDeps): ImagePuller {
+  const { engine } = deps
   const pulls = new Map<string, Pull>()
 
   const forget = (reference: string, entry: Pull): void => {
@@ -32,7 +42,7 @@ export function createImagePuller(engine: Engine): ImagePuller {
     const listeners = new Set<(line: string) => void>()
     const controller = new AbortController()
     const tell = (line: string): void => listeners.forEach((listener) => listener(line))
-    const done = pull(engine, reference, tell, controller)
+    const done = pull(deps, reference, tell, controller)
     const entry = { listeners, controller, done }
     pulls.set(reference, entry)
     // Those who wait get the failure; there may be none left.
@@ -42,7 +52,12 @@ export function createImagePuller(engine: Engine): ImagePuller {
 
   return {
     ensure: async (name, onLine, signal) => {
+      if (isCommittedReference(name)) throw toNotFound(name)
       const present = await findImage(engine, name)
+      // The engine takes the beginning of an id for a name, so that a guess could give somebody's files.
+      if (present && holdsFiles(present.labels) && !present.references.includes(toPullReference(name))) {
+        throw toNotFound(name)
+      }
       if (present) return present
       const reference = toPullReference(name)
       onLine(`Pulling ${reference}`)
@@ -68,32 +83,40 @@ export function createImagePuller(engine: Engine): ImagePuller {
 }
 
 async function pull(
-  engine: Engine,
+  { engine, clock, onPulled }: PullerDeps,
   reference: string,
   tell: (line: string) => void,
   controller: AbortController,
 ): Promise<void> {
   let progress = noProgress
   let toldAt = 0
-  let stall = setTimeout(() => controller.abort(), stallMs)
+  let heardAt = clock.now()
+  const done = new AbortController()
+  const giveUpWhenStalled = async (): Promise<void> => {
+    for (let restMs = stallMs; restMs > 0; restMs = heardAt + stallMs - clock.now()) {
+      await clock.wait(restMs, done.signal)
+    }
+    controller.abort()
+  }
   const onEvent = (event: Parameters<typeof addPullEvent>[1]): void => {
-    clearTimeout(stall)
-    stall = setTimeout(() => controller.abort(), stallMs)
+    heardAt = clock.now()
     progress = addPullEvent(progress, event)
     const line = describeProgress(progress)
-    if (line === undefined || Date.now() - toldAt < progressMs) return
-    toldAt = Date.now()
+    if (line === undefined || heardAt - toldAt < progressMs) return
+    toldAt = heardAt
     tell(`Pulling ${reference}: ${line}`)
   }
+  giveUpWhenStalled().catch(() => {})
   try {
     await pullImage(engine, reference, onEvent, controller.signal)
+    onPulled()
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
     // A registry's own 503 comes through as the engine's.
     if (isEngineTrouble(error.status, error.message) && !controller.signal.aborted) throw error
     throw toPullFailure(reference, error)
   } finally {
-    clearTimeout(stall)
+    done.abort()
   }
 }
 
@@ -101,19 +124,14 @@ const missing =
   /manifest.*(?:unknown|not found)|not found: manifest|repository does not exist|pull access denied|no such image|invalid reference|unauthorized|authentication required|name unknown/i
 const unreachable =
   /no such host|server misbehaving|connection (?:refused|reset)|unreachable|no route to host|time(?:d )?out|deadline exceeded|awaiting headers|EOF$/i
-const full = /no space left on device/i
 
 /** What a registry answers is for the operator's log only: it may be anything. */
 export function toPullFailure(reference: string, error: EngineError): StepFailure {
   const { status, message } = error
   if (missing.test(message) || status === 404 || status === 400) {
-    return new StepFailure(
-      'image_not_found',
-      `The image ${reference} does not exist or needs a login.`,
-      error,
-    )
+    return toNotFound(reference, error)
   }
-  const reason = full.test(message)
+  const reason = isDiskFull(message)
     ? 'the host has no room for it'
     : status === undefined || unreachable.test(message)
       ? 'its registry may not be reachable from there'
@@ -124,6 +142,9 @@ export function toPullFailure(reference: string, error: EngineError): StepFailur
     error,
   )
 }
+
+const toNotFound = (reference: string, cause?: unknown): StepFailure =>
+  new StepFailure('image_not_found', `The image ${reference} does not exist or needs a login.`, cause)
 
 /** Without a tag the engine would pull all of them. */
 export const toPullReference = (name: string): string =>

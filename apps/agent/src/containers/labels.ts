@@ -24,6 +24,14 @@ export const toLabels = ({ uuid, generation, team_uuid, gpu_uuids }: Labelled): 
   [gpusLabel]: gpu_uuids.join(','),
 })
 
+/** For what must not be taken for one of ours although it was made from one. */
+export const blankLabels: Readonly<Record<string, string>> = {
+  [containerLabel]: '',
+  [generationLabel]: '',
+  [teamLabel]: '',
+  [gpusLabel]: '',
+}
+
 /** The same name for the same container of the same generation makes creating it idempotent. */
 export const containerName = ({ uuid, generation }: Pick<TargetContainer, 'uuid' | 'generation'>): string =>
   `gpulab-${uuid}-g${generation}`

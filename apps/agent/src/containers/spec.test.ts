@@ -7,9 +7,12 @@ const uuid = '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a10'
 const container: TargetContainer = {
   uuid,
   generation: 3,
+  base_generation: null,
   desired: 'running',
   start_after: null,
   attempt: 1,
+  restart: { policy: 'no', max_retries: null },
+  restarts: 0,
   name: 'My.Trainer_1',
   team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
   image: 'ubuntu:22.04',
@@ -20,7 +23,7 @@ const container: TargetContainer = {
   cpus: 1.5,
 }
 const options: SpecOptions = {
-  image: { id: 'sha256:1', env: [], command: ['bash'], entrypoint: [] },
+  image: { env: [], command: ['bash'], entrypoint: [] },
   network: 'gl-team',
   injection: 'nvidia',
   ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
@@ -37,6 +40,16 @@ describe('a container', () => {
       'ai.gpulab.team': container.team_uuid,
       'ai.gpulab.gpus': 'GPU-1,GPU-2',
     })
+  })
+
+  it('goes on with saved files where there are some', () => {
+    const saved = { reference: 'gpulab.local/c:g3', volumes: [{ name: 'v', path: '/data: "x"' }] }
+    const again = toContainerSpec(container, { ...options, saved })
+    expect(again.Image).toBe('gpulab.local/c:g3')
+    expect(again.HostConfig?.Mounts).toEqual([
+      { Type: 'volume', Source: 'v', Target: '/data: "x"', VolumeOptions: { NoCopy: true } },
+    ])
+    expect(again.Labels).toEqual(spec.Labels)
   })
 
   it('gets its limits', () => {

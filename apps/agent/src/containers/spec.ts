@@ -1,5 +1,5 @@
 import type { TargetContainer } from '@gpulab/contract'
-import type { ContainerSpec, HostConfig } from '../docker/containers.ts'
+import type { ContainerSpec, HostConfig, VolumeMount } from '../docker/containers.ts'
 import type { EngineImage } from '../docker/images.ts'
 import { chooseCommand } from './default-command.ts'
 import { type GpuInjection, toEnvironment } from './environment.ts'
@@ -11,8 +11,17 @@ export interface Ulimit {
   readonly Hard: number
 }
 
+/** What a container is made of that goes on with the files of an older generation. */
+export interface SavedFiles {
+  readonly reference: string
+  readonly volumes: readonly VolumeMount[]
+}
+
+type VolumeOptions = NonNullable<NonNullable<HostConfig['Mounts']>[number]['VolumeOptions']>
+
 export interface SpecOptions {
-  readonly image: EngineImage
+  readonly image: Pick<EngineImage, 'env' | 'command' | 'entrypoint'>
+  readonly saved?: SavedFiles | undefined
   readonly network: string
   readonly injection: GpuInjection
   readonly ulimits: readonly Ulimit[]
@@ -46,7 +55,7 @@ export function toContainerSpec(container: TargetContainer, options: SpecOptions
   return {
     name: containerName(container),
     Hostname: toHostname(container.name),
-    Image: container.image,
+    Image: options.saved?.reference ?? container.image,
     ...(entrypoint && { Entrypoint: [...entrypoint] }),
     ...(command && { Cmd: [...command] }),
     Env: toEnvironment(container, options.image, options.injection),
@@ -55,7 +64,10 @@ export function toContainerSpec(container: TargetContainer, options: SpecOptions
   }
 }
 
-function toHostConfig(container: TargetContainer, { network, injection, ulimits }: SpecOptions): HostConfig {
+function toHostConfig(
+  container: TargetContainer,
+  { network, injection, ulimits, saved }: SpecOptions,
+): HostConfig {
   const { memory_bytes: memory, cpus, gpu_uuids: gpus } = container
   return {
     Privileged: false,
@@ -77,9 +89,18 @@ function toHostConfig(container: TargetContainer, { network, injection, ulimits 
     PublishAllPorts: false,
     RestartPolicy: { Name: 'no' },
     LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } },
+    ...(saved && saved.volumes.length > 0 && { Mounts: saved.volumes.map(toMount) }),
     DeviceRequests: gpus.length > 0 ? [toDeviceRequest(gpus, injection)] : [],
   } as HostConfig
 }
+
+/** What its user has emptied is not filled from the image again. */
+const toMount = ({ name, path }: VolumeMount) => ({
+  Type: 'volume' as const,
+  Source: name,
+  Target: path,
+  VolumeOptions: { NoCopy: true } as VolumeOptions,
+})
 
 const toDeviceRequest = (gpus: readonly string[], injection: GpuInjection) =>
   injection === 'cdi'

@@ -19,6 +19,24 @@ export interface EngineContainer {
   readonly finishedAt: string | null
   readonly exitCode: number | null
   readonly oomKilled: boolean
+  readonly createdAt: string
+  /** The name of its network. */
+  readonly network: string
+  readonly volumes: readonly VolumeMount[]
+}
+
+/** A volume of the engine and where a container sees it. */
+export interface VolumeMount {
+  readonly name: string
+  readonly path: string
+}
+
+/** An image made of a container's files. */
+export interface Commit {
+  readonly repository: string
+  readonly tag: string
+  /** Put over those that the container has. */
+  readonly labels: Readonly<Record<string, string>>
 }
 
 const listMs = 20_000
@@ -28,6 +46,8 @@ const startMs = 120_000
 const stopGraceSeconds = 10
 const stopMs = 60_000
 const removeMs = 60_000
+/** Some hundred gigabytes. */
+const commitMs = 3600_000
 const inspectsAtOnce = 16
 
 const within = (ms: number): AbortSignal => AbortSignal.timeout(ms)
@@ -56,8 +76,9 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
   await callEngine(() => engine.createContainer({ ...spec, abortSignal: within(createMs) }))
 }
 
+/** Done as well when it runs already. */
 export async function startContainer(engine: Engine, ref: string): Promise<void> {
-  await callEngine(() => engine.getContainer(ref).start({ abortSignal: within(startMs) }))
+  await ignoring([304], () => engine.getContainer(ref).start({ abortSignal: within(startMs) }))
 }
 
 /** Done as well when it had stopped or was gone. */
@@ -67,10 +88,30 @@ export async function stopContainer(engine: Engine, ref: string): Promise<void> 
   )
 }
 
-/** With its processes and anonymous volumes; done as well when it was gone or is being removed. */
-export async function removeContainer(engine: Engine, ref: string): Promise<void> {
-  const options = { force: true, v: true, abortSignal: within(removeMs) }
+/** With its processes; done as well when it was gone or is being removed. */
+export async function removeContainer(
+  engine: Engine,
+  ref: string,
+  { volumes }: { readonly volumes: boolean },
+): Promise<void> {
+  // The engine takes anonymous volumes only, and those that another container has been given stay.
+  const options = { force: true, v: volumes, abortSignal: within(removeMs) }
   await ignoring([404], () => engine.getContainer(ref).remove(options))
+}
+
+/** Makes an image of a container's files; what is in its volumes is not among them. */
+export async function commitContainer(
+  engine: Engine,
+  ref: string,
+  { repository, tag, labels }: Commit,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = {
+    _query: { container: ref, repo: repository, tag, pause: false },
+    _body: { Labels: { ...labels } },
+    abortSignal: AbortSignal.any([signal, within(commitMs)]),
+  }
+  await callEngine(() => engine.getContainer(ref).commit(options))
 }
 
 async function ignoring(statuses: number[], call: () => Promise<unknown>): Promise<void> {
@@ -89,7 +130,8 @@ const states: Record<string, EngineContainer['state']> = {
   restarting: 'running',
 }
 
-function toContainer({ Id, Name, Config, State }: Docker.ContainerInspectInfo): EngineContainer {
+function toContainer(info: Docker.ContainerInspectInfo): EngineContainer {
+  const { Id, Name, Config, State, HostConfig, Mounts } = info
   const state = states[State.Status] ?? 'exited'
   return {
     id: Id,
@@ -101,6 +143,11 @@ function toContainer({ Id, Name, Config, State }: Docker.ContainerInspectInfo): 
     finishedAt: state === 'running' ? null : toTime(State.FinishedAt),
     exitCode: state === 'exited' ? State.ExitCode : null,
     oomKilled: State.OOMKilled,
+    createdAt: info.Created,
+    network: HostConfig.NetworkMode ?? '',
+    volumes: Mounts.flatMap(({ Type, Name, Destination }) =>
+      Type === 'volume' && Name !== undefined ? [{ name: Name, path: Destination }] : [],
+    ),
   }
 }
 

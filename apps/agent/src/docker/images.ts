@@ -6,9 +6,19 @@ import { callEngine, EngineError, hasStatus, toEngineError } from './errors.ts'
 /** What an image says about how it wants to be run. */
 export interface EngineImage {
   readonly id: string
+  /** Its names, with tag or digest. */
+  readonly references: readonly string[]
   readonly env: readonly string[]
   readonly command: readonly string[]
   readonly entrypoint: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** A row of the engine's list. */
+export interface ListedImage {
+  readonly references: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly createdAt: string
 }
 
 /** One line of the engine's report of a pull. */
@@ -19,21 +29,51 @@ export interface PullEvent {
 }
 
 const inspectMs = 20_000
+const listMs = 60_000
+const removeMs = 120_000
 
 export async function findImage(engine: Engine, reference: string): Promise<EngineImage | undefined> {
   try {
-    const { Id, Config } = await callEngine(() =>
+    const { Id, Config, RepoTags, RepoDigests } = await callEngine(() =>
       orAbort(engine.getImage(reference).inspect(), AbortSignal.timeout(inspectMs)),
     )
     return {
       id: Id,
+      references: [...(RepoTags ?? []), ...(RepoDigests ?? [])],
       env: Config.Env ?? [],
       command: Config.Cmd ?? [],
       entrypoint: [Config.Entrypoint ?? []].flat(),
+      labels: Config.Labels ?? {},
     }
   } catch (error) {
     if (hasStatus(error, 404)) return undefined
     throw error
+  }
+}
+
+/** Those with a name, or with one that matches, as `registry/*`. */
+export async function listImages(engine: Engine, pattern?: string): Promise<ListedImage[]> {
+  const options = {
+    abortSignal: AbortSignal.timeout(listMs),
+    ...(pattern !== undefined && { filters: JSON.stringify({ reference: [pattern] }) }),
+  }
+  const rows = await callEngine(() => engine.listImages(options))
+  return rows.flatMap(({ RepoTags, Labels, Created }) => {
+    // The engine writes `<none>:<none>` for an image without a name.
+    const references = (RepoTags ?? []).filter((tag) => !tag.includes('<none>'))
+    const createdAt = new Date(Created * 1000).toISOString()
+    return references.length > 0 ? [{ references, labels: Labels ?? {}, createdAt }] : []
+  })
+}
+
+/** Takes a name from an image, and removes what nothing else needs; done as well when it was gone. */
+export async function removeImage(engine: Engine, reference: string): Promise<void> {
+  // Forced, it goes even where somebody's container was made from it.
+  const options = { force: true, abortSignal: AbortSignal.timeout(removeMs) }
+  try {
+    await callEngine(() => engine.getImage(reference).remove(options))
+  } catch (error) {
+    if (!hasStatus(error, 404)) throw error
   }
 }
 

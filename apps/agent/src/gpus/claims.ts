@@ -1,6 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { type ObservedContainer, toObserved } from '../containers/labels.ts'
 import { StepFailure } from '../containers/failure.ts'
+import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import { listContainers } from '../docker/containers.ts'
 
@@ -18,7 +18,13 @@ const intervalMs = 200
  * whatever the control plane says. Invariant: between the look at the engine and the end of `start`, no other
  * start of this agent holds one of the same GPUs.
  */
-export function createGpuClaims(engine: Engine): GpuClaims {
+export function createGpuClaims({
+  engine,
+  clock,
+}: {
+  readonly engine: Engine
+  readonly clock: Clock
+}): GpuClaims {
   const held = new Map<string, string>()
 
   const findHolder = async (uuid: string, gpuUuids: readonly string[]): Promise<string | undefined> => {
@@ -37,16 +43,16 @@ export function createGpuClaims(engine: Engine): GpuClaims {
   return {
     hold: async (uuid, gpuUuids, start) => {
       if (gpuUuids.length === 0) return start()
-      const deadline = Date.now() + retryMs
+      const deadline = clock.now() + retryMs
       try {
         for (;;) {
           const holder = await findHolder(uuid, gpuUuids)
           if (holder === undefined) return await start()
           release(uuid)
-          if (Date.now() > deadline) {
+          if (clock.now() > deadline) {
             throw new StepFailure('gpu_busy', `A GPU of this container is still held by container ${holder}.`)
           }
-          await wait(intervalMs)
+          await clock.wait(intervalMs)
         }
       } finally {
         release(uuid)

@@ -1,6 +1,7 @@
 import type { LogLine, LogQuery } from '@gpulab/contract'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBackoff } from '../backoff.ts'
+import type { Timing } from '../clock.ts'
 import { containerNotFound, findByUuid } from '../containers/find.ts'
 import type { ObservedContainer } from '../containers/labels.ts'
 import type { Engine } from '../docker/connect.ts'
@@ -10,7 +11,7 @@ import { createAssembler } from './assembler.ts'
 import { type Cursor, parseCursor, resumeFrom, toEngineTime, toNanoseconds } from './cursor.ts'
 import { readTail } from './tail.ts'
 
-export interface LogDeps {
+export interface LogDeps extends Timing {
   readonly engine: Engine
   readonly reconciler: { isBusy(uuid: string): boolean }
 }
@@ -85,7 +86,7 @@ async function* follow(
   from: Cursor,
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
-  const backoff = createBackoff()
+  const backoff = createBackoff(deps)
   const until = query.until === undefined ? undefined : Date.parse(query.until)
   let position = { cursor: from, follow: true }
   let container = first

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto'
 import { teamLabel } from '../containers/labels.ts'
+import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError } from '../docker/errors.ts'
 import { createNetwork, type EngineNetwork, listNetworks, removeNetwork } from '../docker/networks.ts'
 import type { Firewall } from './firewall.ts'
 import { freeSubnets } from './subnets.ts'
+
+export interface TeamNetworksDeps {
+  readonly engine: Engine
+  readonly firewall: Firewall
+  readonly clock: Clock
+}
 
 export interface TeamNetworksOptions {
   readonly prefix: string
@@ -24,8 +31,7 @@ const subnetTries = 64
 
 /** One bridge network a team, made on demand. Making and removing take turns. */
 export function createTeamNetworks(
-  engine: Engine,
-  firewall: Firewall,
+  { engine, firewall, clock }: TeamNetworksDeps,
   { prefix, addressPool }: TeamNetworksOptions,
 ): TeamNetworks {
   let last: Promise<unknown> = Promise.resolve()
@@ -60,7 +66,7 @@ export function createTeamNetworks(
     collect: (isWanted, graceMs = defaultGraceMs) =>
       inTurn(async () => {
         for (const network of own(await listNetworks(engine))) {
-          const old = Date.now() - Date.parse(network.createdAt) > graceMs
+          const old = clock.now() - Date.parse(network.createdAt) > graceMs
           if (old && !isWanted(network.labels[teamLabel] ?? '')) await removeNetwork(engine, network.id)
         }
       }),

@@ -2,6 +2,7 @@ import { type Client, type control, type DeployLog, GpulabError } from '@gpulab/
 import { eventually } from '@gpulab/testing'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
+import { systemTiming } from '../clock.ts'
 import { createDeployLog } from './deploy-log.ts'
 
 const uuid = '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a10'
@@ -17,6 +18,7 @@ const start = (answer: (batch: DeployLog) => void) => {
   }
   let missing = 0
   const log = createDeployLog({
+    ...systemTiming,
     control: { report: { deployLog } } as unknown as Client<typeof control>,
     bootId: uuid,
     log: pino({ enabled: false }),

@@ -1,6 +1,7 @@
 import type { Client, control, DeployLog } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
+import type { Timing } from '../clock.ts'
 import { toPlainText } from '../plain-text.ts'
 import { createSignalBox } from '../signal-box.ts'
 import { isHelloMissing, isRefused, isReplaced } from './refusal.ts'
@@ -11,7 +12,7 @@ export interface DeployLogWriter {
   run(signal: AbortSignal): Promise<void>
 }
 
-interface WriterDeps {
+interface WriterDeps extends Timing {
   readonly control: Client<typeof control>
   readonly bootId: string
   readonly log: FastifyBaseLogger
@@ -26,9 +27,9 @@ const sendMs = 15_000
 
 /** Lines are numbered once, so that sending a batch again stores none twice. */
 export function createDeployLog(deps: WriterDeps): DeployLogWriter {
-  const { control, bootId, log } = deps
-  const box = createSignalBox()
-  const backoff = createBackoff()
+  const { control, clock, bootId, log } = deps
+  const box = createSignalBox(clock)
+  const backoff = createBackoff(deps)
   const pending: DeployLog['lines'] = []
   let seq = 0
   const send = async (signal: AbortSignal): Promise<void> => {
@@ -50,7 +51,7 @@ export function createDeployLog(deps: WriterDeps): DeployLogWriter {
   return {
     tell: (uuid, text) => {
       const line = toPlainText(text)
-      pending.push({ seq: ++seq, container_uuid: uuid, ts: new Date().toISOString(), line })
+      pending.push({ seq: ++seq, container_uuid: uuid, ts: new Date(clock.now()).toISOString(), line })
       if (pending.length > pendingMax) pending.shift()
       box.raise()
     },

@@ -4,6 +4,7 @@ import { StepFailure } from '../containers/failure.ts'
 import type { ObservedContainer } from '../containers/labels.ts'
 import { toFacts } from './facts.ts'
 import { createFailures } from './failures.ts'
+import { createRestarts } from './restarts.ts'
 
 const wish = {
   uuid: 'a',
@@ -11,6 +12,7 @@ const wish = {
   desired: 'running',
   start_after: null,
   attempt: 1,
+  restarts: 0,
   gpu_uuids: ['GPU-1'],
 } as unknown as TargetContainer
 const observed: ObservedContainer = {
@@ -26,12 +28,16 @@ const observed: ObservedContainer = {
   finishedAt: 'f',
   exitCode: 1,
   oomKilled: true,
+  createdAt: 'c',
+  network: 'n',
+  volumes: [],
 }
 const none = {
   wanted: [wish],
   observed: [],
   isBusy: () => false,
   failures: createFailures(),
+  restarts: createRestarts(),
   exitFailures: new Map(),
 }
 
@@ -47,6 +53,7 @@ describe('facts', () => {
         finished_at: 'f',
         exit_code: 1,
         oom_killed: true,
+        restarts: 0,
         gpu_uuids: ['GPU-1'],
         failure: null,
       },
@@ -60,6 +67,28 @@ describe('facts', () => {
     ])
     const leaving = { ...wish, desired: 'absent' as const }
     expect(toFacts({ ...none, isBusy, wanted: [leaving] })).toMatchObject([{ state: 'exited', busy: true }])
+  })
+
+  it('call a generation absent in whose place an older one is, unless this target is an old one', () => {
+    const older = { ...observed, generation: 1 }
+    expect(toFacts({ ...none, observed: [older] })).toMatchObject([
+      { generation: 1, state: 'exited' },
+      { generation: 2, state: 'absent', busy: false },
+    ])
+    expect(toFacts({ ...none, observed: [{ ...observed, generation: 3 }] })).toHaveLength(1)
+    expect(toFacts({ ...none, observed: [observed] })).toHaveLength(1)
+  })
+
+  it('count the restarts of their attempt', () => {
+    const restarts = createRestarts()
+    const ofOne = (container: Partial<ObservedContainer>, wanted: TargetContainer = wish) =>
+      toFacts({ ...none, restarts, wanted: [wanted], observed: [{ ...observed, ...container }] })[0]?.restarts
+    expect(ofOne({}, { ...wish, restarts: 3 })).toBe(3)
+    restarts.set(wish, { count: 2, after: 's' })
+    expect(ofOne({ state: 'running' })).toBe(2)
+    expect(ofOne({ startedAt: 'later' })).toBe(2)
+    expect(ofOne({})).toBe(1)
+    expect(ofOne({ startedAt: 'later' }, { ...wish, attempt: 2 })).toBe(0)
   })
 
   it('leave out what is not there', () => {

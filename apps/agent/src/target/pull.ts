@@ -1,10 +1,10 @@
 import { type Client, type control, type Target, targetWaitSeconds } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
-import { setTimeout as wait } from 'node:timers/promises'
 import { createBackoff } from '../backoff.ts'
+import type { Timing } from '../clock.ts'
 import { isHelloMissing } from './refusal.ts'
 
-interface PullDeps {
+interface PullDeps extends Timing {
   readonly control: Client<typeof control>
   readonly log: FastifyBaseLogger
   onHelloMissing(): void
@@ -17,23 +17,24 @@ const intervalMinMs = 500
 
 /** Asks for each newer target until the signal aborts. */
 export async function pullTargets(
-  { control, log, onHelloMissing }: PullDeps,
+  deps: PullDeps,
   held: () => number,
   onTarget: (target: Target) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const backoff = createBackoff()
+  const { control, clock, log } = deps
+  const backoff = createBackoff(deps)
   for (;;) {
     const after = held()
-    const askedAt = Date.now()
+    const askedAt = clock.now()
     try {
       const target = await control.target.get({ query: { after } }, { signal, timeoutMs: pullMs })
       backoff.reset()
       if (target.version !== after) onTarget(target)
-      else if (Date.now() - askedAt < intervalMinMs) await wait(intervalMinMs, undefined, { signal })
+      else if (clock.now() - askedAt < intervalMinMs) await clock.wait(intervalMinMs, signal)
     } catch (error) {
       signal.throwIfAborted()
-      if (isHelloMissing(error)) onHelloMissing()
+      if (isHelloMissing(error)) deps.onHelloMissing()
       log.warn({ err: error }, 'the target could not be read')
       await backoff.wait(signal)
     }

@@ -3,12 +3,12 @@ import type { FastifyBaseLogger } from 'fastify'
 import { type Backoff, createBackoff } from '../backoff.ts'
 import type { ExitFailures } from '../containers/exit-failures.ts'
 import { StepFailure } from '../containers/failure.ts'
-import { type ObservedContainer, toObserved } from '../containers/labels.ts'
-import { listContainers } from '../docker/containers.ts'
 import { isEngineDown } from '../docker/errors.ts'
 import { toFacts } from './facts.ts'
 import { createFailures } from './failures.ts'
+import { observe, type Sight } from './observe.ts'
 import { plan, type Step } from './plan.ts'
+import { createRestarts } from './restarts.ts'
 import { runStep, type StepDeps } from './steps.ts'
 
 /*
@@ -22,14 +22,15 @@ import { runStep, type StepDeps } from './steps.ts'
  *    and so is whoever has steps to do: its task is begun before the facts are made.
  * 4. So for one that is not busy no step of v or older is under way or still to come; any later one comes of a newer
  *    target.
- * A task that waits for the engine to come back, or for another try, is still a task.
+ * A task that waits for the engine to come back, for another try, or to start a run again that has ended, is still a
+ * task.
  */
 
 export interface ReconcilerDeps extends StepDeps {
-  readonly log: FastifyBaseLogger
   readonly exits: ExitFailures
   /** How long one attempt may be tried while the engine answers. */
   readonly deployTimeoutMs: number
+  readonly log: FastifyBaseLogger
   /** A line for the deployment log of a container. */
   tell(uuid: string, line: string): void
   /** Something is other than the last look said. */
@@ -46,10 +47,13 @@ export interface Reconciler {
   targetVersion(): number
   /** Whatever comes next is the first target: the control plane knows nothing of earlier ones. */
   forgetTarget(): void
+  isWanted(uuid: string): boolean
   isTeamWanted(team: string): boolean
   isBusy(uuid: string): boolean
   /** Looks at the engine and begins whatever is to do. One at a time; rejects when the engine does not answer. */
   look(): Promise<Look>
+  /** Does `work` as that container's one task, unless the target has it or a task is under way: then false. */
+  runUnwanted(uuid: string, work: () => Promise<void>): Promise<boolean>
   /** Lets steps that are under way finish and begins no others. */
   stop(): Promise<void>
 }
@@ -64,42 +68,58 @@ interface Task {
 /** Beginning or end of a container's task. */
 interface Mark {
   readonly at: number
-  readonly wish: TargetContainer
+  /** None for a container that the target does not have. */
+  readonly wish: TargetContainer | undefined
 }
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
+  const { clock, log } = deps
   let target: Target | undefined
   let wanted = new Map<string, TargetContainer>()
   const tasks = new Map<string, Task>()
   const failures = createFailures()
+  const restarts = createRestarts()
+  // Images that the engine would not let go: left to whoever holds them.
+  const stuck = new Set<string>()
   const unknown = new Set<string>()
-  // The generation of each container that this agent has seen running or ended.
+  // The newest generation of each container that this agent has seen running or ended.
   const ran = new Map<string, number>()
   const stopping = new AbortController()
   // Counts beginnings and ends of tasks, to tell which of them fell into a look.
   let moment = 0
   const marks = new Map<string, Mark>()
 
-  const planFor = (uuid: string, observed: readonly ObservedContainer[]): Step[] => {
+  const planFor = (uuid: string, sight: Sight): Step[] => {
     const wish = wanted.get(uuid)
     // What has failed may still be stopped or removed.
     if (!wish || (wish.desired === 'running' && failures.find(wish))) return []
-    for (const { generation, startedAt } of observed) if (startedAt !== null) ran.set(uuid, generation)
-    const steps = plan(wish, observed)
+    const containers = sight.containers.filter((container) => container.uuid === uuid)
+    const images = sight.images.filter((image) => image.uuid === uuid && !stuck.has(image.reference))
+    for (const { generation, startedAt } of containers) {
+      if (startedAt !== null) ran.set(uuid, Math.max(generation, ran.get(uuid) ?? 0))
+    }
+    // A command that does not exist will not exist the next time.
+    const isUnstartable = containers.some(
+      ({ id, generation }) => generation === wish.generation && sight.exitFailures.has(id),
+    )
+    const steps = plan(wish, { containers, images, restarts: isUnstartable ? null : restarts.find(wish) })
     // Someone else has removed it, and its files with it: the control plane is to hear that, not to get an empty one.
     const isLost = ran.get(uuid) === wish.generation
     return isLost && steps.some((step) => step.do === 'create') ? [] : steps
   }
 
-  const begin = (wish: TargetContainer, steps: Step[]): void => {
-    const { uuid } = wish
+  const occupy = (
+    uuid: string,
+    wish: TargetContainer | undefined,
+    work: (task: Task) => Promise<void>,
+  ): void => {
     marks.set(uuid, { at: ++moment, wish })
     const { promise, resolve } = Promise.withResolvers<void>()
-    const deadline = Date.now() + deps.deployTimeoutMs
-    const task: Task = { controller: new AbortController(), deadline, done: promise }
+    const task: Task = { controller: new AbortController(), deadline: 0, done: promise }
+    renew(task)
     tasks.set(uuid, task)
-    void work(uuid, task, steps)
-      .catch((error: unknown) => deps.log.error({ err: error, container: uuid }, 'a task failed'))
+    void work(task)
+      .catch((error: unknown) => log.error({ err: error, container: uuid }, 'a task failed'))
       .finally(() => {
         tasks.delete(uuid)
         marks.set(uuid, { at: ++moment, wish })
@@ -109,25 +129,30 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   const renew = (task: Task): void => {
-    task.deadline = Date.now() + deps.deployTimeoutMs
+    task.deadline = clock.now() + deps.deployTimeoutMs
   }
 
   const work = async (uuid: string, task: Task, first: Step[]): Promise<void> => {
-    const backoff = createBackoff()
+    const backoff = createBackoff(deps)
     let steps = first
     while (steps.length > 0 && !stopping.signal.aborted) {
-      if (await runAll(uuid, task, steps)) return
-      const observed = await observeAgain(uuid, task, backoff)
-      steps = observed ? planFor(uuid, observed) : []
+      if ((await restBefore(task, steps)) && (await runAll(uuid, task, steps))) return
+      const sight = await observeAgain(uuid, task, backoff)
+      steps = sight ? planFor(uuid, sight) : []
     }
   }
 
+  /** A run that follows one which ended by itself does so after a while. False when the wish has changed by then. */
+  const restBefore = async (task: Task, [step]: readonly Step[]): Promise<boolean> => {
+    if (step?.do !== 'rerun') return true
+    const signal = AbortSignal.any([task.controller.signal, stopping.signal])
+    await clock.wait(step.afterMs, signal).catch(() => {})
+    renew(task)
+    return !signal.aborted
+  }
+
   /** After a pause, which a new wish ends: it is not to wait for the old one's trouble. Undefined at the stop. */
-  const observeAgain = async (
-    uuid: string,
-    task: Task,
-    backoff: Backoff,
-  ): Promise<ObservedContainer[] | undefined> => {
+  const observeAgain = async (uuid: string, task: Task, backoff: Backoff): Promise<Sight | undefined> => {
     while (!stopping.signal.aborted) {
       await backoff.wait(AbortSignal.any([task.controller.signal, stopping.signal])).catch(() => {})
       if (task.controller.signal.aborted) {
@@ -135,9 +160,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         renew(task)
       }
       try {
-        return await observeOne(uuid)
+        return await observe(deps, { uuid, images: mayHaveImages(wanted.get(uuid)) })
       } catch (error) {
-        deps.log.debug({ err: error, container: uuid }, 'a container could not be looked at')
+        log.debug({ err: error, container: uuid }, 'a container could not be looked at')
         renew(task)
       }
     }
@@ -147,28 +172,29 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   /** True when there is nothing more to try. */
   const runAll = async (uuid: string, task: Task, steps: readonly Step[]): Promise<boolean> => {
     const signal = AbortSignal.any([task.controller.signal, stopping.signal])
-    const late = AbortSignal.timeout(Math.max(task.deadline - Date.now(), 0))
+    const late = clock.timeout(Math.max(task.deadline - clock.now(), 0))
     const context = {
       signal: AbortSignal.any([signal, late]),
       tell: (line: string) => deps.tell(uuid, line),
+      giveUp: (reference: string) => void stuck.add(reference),
     }
     for (const step of steps) {
       if (signal.aborted) return false
       try {
-        deps.log.info({ container: uuid, step: step.do }, 'step')
+        log.info({ container: uuid, step: step.do }, 'step')
+        if (step.do === 'rerun') restarts.set(step.container, step.record)
         await runStep(deps, step, context)
       } catch (error) {
         const failure = late.aborted && !signal.aborted ? toTimeout(error) : error
         if (failure instanceof StepFailure && 'container' in step) {
-          deps.log.warn({ err: failure, container: uuid, code: failure.code }, 'an attempt has failed')
+          log.warn({ err: failure, container: uuid, code: failure.code }, 'an attempt has failed')
           deps.tell(uuid, `Failed: ${failure.message}`)
           failures.add(step.container, failure)
           return true
         }
         // Its absence is nobody's attempt.
         if (isEngineDown(error)) renew(task)
-        if (!signal.aborted)
-          deps.log.warn({ err: error, container: uuid, step: step.do }, 'step to be retried')
+        if (!signal.aborted) log.warn({ err: error, container: uuid, step: step.do }, 'step to be retried')
         return false
       }
     }
@@ -184,25 +210,23 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
           error,
         )
 
-  const observeOne = async (uuid: string): Promise<ObservedContainer[]> =>
-    (await listContainers(deps.engine, uuid)).map(toObserved).filter((container) => container !== undefined)
-
   const noteUnknown = (uuid: string): void => {
     if (unknown.has(uuid) || !target) return
     unknown.add(uuid)
-    deps.log.warn({ container: uuid }, 'a container is not in the target: it is left alone')
+    log.warn({ container: uuid }, 'a container is not in the target: it is left alone for now')
   }
 
   return {
     setTarget: (next) => {
       if (target && next.version < target.version) {
-        deps.log.warn({ version: next.version, held: target.version }, 'an older target is ignored')
+        log.warn({ version: next.version, held: target.version }, 'an older target is ignored')
         return
       }
       const before = wanted
       target = next
       wanted = new Map(next.containers.map((container) => [container.uuid, container]))
       failures.keep(next.containers)
+      restarts.keep(next.containers)
       for (const uuid of ran.keys()) if (!wanted.has(uuid)) ran.delete(uuid)
       for (const [uuid, task] of tasks) {
         if (!isSameWish(before.get(uuid), wanted.get(uuid))) task.controller.abort()
@@ -216,38 +240,46 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       for (const task of tasks.values()) task.controller.abort()
       deps.onChange()
     },
+    isWanted: (uuid) => !target || wanted.has(uuid),
     isTeamWanted: (team) => !target || target.containers.some(({ team_uuid }) => team_uuid === team),
     isBusy: (uuid) => tasks.has(uuid),
     look: async () => {
       const targetVersion = target?.version ?? -1
       const start = moment
-      const listed = await listContainers(deps.engine)
-      const observed = listed.map(toObserved).filter((container) => container !== undefined)
-      const exitFailures = await deps.exits.explain(observed)
+      const sight = await observe(deps, { images: [...wanted.values()].some(mayHaveImages) })
+      deps.exits.keep(sight.containers)
       // What is still to do would not be begun, and so not be seen as busy.
       stopping.signal.throwIfAborted()
-      const byUuid = Map.groupBy(observed, ({ uuid }) => uuid)
       const wasBusy = (uuid: string): boolean => tasks.has(uuid) || (marks.get(uuid)?.at ?? 0) > start
       // Their tasks ended while the engine was asked: only another look can tell.
       if ([...marks.keys()].some((uuid) => wasBusy(uuid) && !tasks.has(uuid))) deps.onChange()
       for (const [uuid, wish] of wanted) {
-        const steps = wasBusy(uuid) ? [] : planFor(uuid, byUuid.get(uuid) ?? [])
-        if (steps.length > 0) begin(wish, steps)
+        const steps = wasBusy(uuid) ? [] : planFor(uuid, sight)
+        if (steps.length > 0) occupy(uuid, wish, (task) => work(uuid, task, steps))
       }
-      for (const uuid of byUuid.keys()) if (!wanted.has(uuid)) noteUnknown(uuid)
-      const dropped = [...marks.values()].map(({ wish }) => wish).filter(({ uuid }) => !wanted.has(uuid))
+      for (const { uuid } of sight.containers) if (!wanted.has(uuid)) noteUnknown(uuid)
+      const dropped = [...marks.values()].flatMap(({ wish }) =>
+        wish && !wanted.has(wish.uuid) ? [wish] : [],
+      )
       const busy = new Set([...marks.keys()].filter(wasBusy))
       for (const uuid of marks.keys()) if (!busy.has(uuid)) marks.delete(uuid)
       const containers = toFacts({
-        observed,
+        observed: sight.containers,
         wanted: [...wanted.values(), ...dropped],
         isBusy: (uuid) => busy.has(uuid),
         failures,
-        exitFailures,
+        restarts,
+        exitFailures: sight.exitFailures,
       })
       // Forgotten meanwhile, it may be the number of another target by now.
       const isKnown = target !== undefined && target.version >= targetVersion
       return { targetVersion: isKnown ? targetVersion : -1, containers }
+    },
+    runUnwanted: async (uuid, run) => {
+      if (!target || wanted.has(uuid) || tasks.has(uuid) || stopping.signal.aborted) return false
+      const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+      occupy(uuid, undefined, () => run().then(() => resolve(true), reject))
+      return promise
     },
     stop: async () => {
       stopping.abort()
@@ -256,9 +288,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 }
 
+/** Only what was made anew once has been committed. */
+const mayHaveImages = (wish: TargetContainer | undefined): boolean => (wish?.generation ?? 0) > 1
+
 const isSameWish = (a: TargetContainer | undefined, b: TargetContainer | undefined): boolean =>
   a?.desired === b?.desired &&
   a?.generation === b?.generation &&
+  a?.base_generation === b?.base_generation &&
   a?.start_after === b?.start_after &&
   a?.attempt === b?.attempt &&
+  a?.restart.policy === b?.restart.policy &&
+  a?.restart.max_retries === b?.restart.max_retries &&
   a?.gpu_uuids.join() === b?.gpu_uuids.join()

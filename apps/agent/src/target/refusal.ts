@@ -9,6 +9,9 @@ export const isReplaced = (error: unknown): boolean => hasCode(error, 'boot_repl
 /** The control plane does not know this host any more: its database is another one. */
 export const isHelloMissing = (error: unknown): boolean => hasCode(error, 'hello_missing')
 
+/** It does not have the report that a heartbeat was about. */
+export const isReportNeeded = (error: unknown): boolean => hasCode(error, 'report_needed')
+
 /** It will refuse the very same again. A token may be put right meanwhile, so that is no such refusal. */
 export const isRefused = (error: unknown): boolean =>
   error instanceof GpulabError &&

@@ -1,12 +1,20 @@
 import type { TargetContainer } from '@gpulab/contract'
+import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
 import { chooseCommand } from '../containers/default-command.ts'
 import type { GpuInjection } from '../containers/environment.ts'
-import { isLimitTrouble, StepFailure, toCreateFailure, toStartFailure } from '../containers/failure.ts'
+import {
+  isLimitTrouble,
+  isPermanent,
+  StepFailure,
+  toCreateFailure,
+  toStartFailure,
+} from '../containers/failure.ts'
 import type { ImagePuller } from '../containers/image-puller.ts'
 import { containerName, toObserved } from '../containers/labels.ts'
 import { toContainerSpec } from '../containers/spec.ts'
 import type { Ulimits } from '../containers/ulimits.ts'
+import type { Timing } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import {
   createContainer,
@@ -19,8 +27,10 @@ import { EngineError, hasStatus } from '../docker/errors.ts'
 import type { GpuClaims } from '../gpus/claims.ts'
 import type { TeamNetworks } from '../network/team-networks.ts'
 import type { Step } from './plan.ts'
+import { forgetFiles, getSaved, saveFiles, toLoss } from './saved-files.ts'
 
-export interface StepDeps {
+export interface StepDeps extends Timing {
+  readonly log: FastifyBaseLogger
   readonly engine: Engine
   readonly images: ImagePuller
   readonly networks: TeamNetworks
@@ -34,6 +44,8 @@ export interface StepDeps {
 export interface StepContext {
   /** A line for the deployment log. */
   tell(line: string): void
+  /** An image that the engine does not let go, by name: it is left. */
+  giveUp(reference: string): void
   /** The wish has changed or the agent stops: nothing that can wait should go on. */
   readonly signal: AbortSignal
 }
@@ -57,19 +69,25 @@ export function runStep(deps: StepDeps, step: Step, context: StepContext): Promi
 }
 
 const executors: Executors = {
-  remove: ({ engine }, { name }) => removeContainer(engine, name),
+  remove: ({ engine }, { name, volumes }) => removeContainer(engine, name, { volumes }),
   stop: async ({ engine }, { name }, { tell }) => {
     await stopContainer(engine, name)
     tell('Stopped')
   },
-  create: async (deps, { container }, { tell, signal }) => {
-    const [image, network] = await Promise.all([
-      deps.images.ensure(container.image, tell, signal),
+  commit: ({ engine }, step, context) => saveFiles(engine, step, context),
+  forget: (deps, step, context) => forgetFiles(deps, step, context),
+  lose: () => Promise.reject(toLoss()),
+  create: async (deps, { container, from }, { tell, signal }) => {
+    const [{ image, saved }, network] = await Promise.all([
+      from === null
+        ? deps.images.ensure(container.image, tell, signal).then((image) => ({ image, saved: undefined }))
+        : getSaved(deps.engine, container, from),
       deps.networks.ensure(container.team_uuid),
     ])
     signal.throwIfAborted()
-    const { injection, ulimits } = deps
-    const spec = toContainerSpec(container, { image, network, injection, ulimits: ulimits.current() })
+    const { injection } = deps
+    const ulimits = deps.ulimits.current()
+    const spec = toContainerSpec(container, { image, saved, network, injection, ulimits })
     const { note } = chooseCommand(container.command, image)
     if (note !== undefined) tell(note)
     try {
@@ -81,6 +99,10 @@ const executors: Executors = {
     tell('Created')
   },
   start: (deps, { container }, context) => start(deps, container, context),
+  rerun: async (deps, { container, record }, context) => {
+    context.tell(`It has ended: starting it again (${record.count} in a row)`)
+    await start(deps, container, context)
+  },
   restart: async (deps, { container }, context) => {
     await stopContainer(deps.engine, containerName(container))
     await start(deps, container, context)
@@ -107,7 +129,7 @@ async function start(
     if (!failure) throw error
     // What has run before holds the user's files: it stays as it was.
     const neverRan = (await findContainer(deps.engine, name))?.state === 'created'
-    if (neverRan) await removeForCertain(deps.engine, name, signal)
+    if (neverRan) await removeForCertain(deps, container, signal)
     if (neverRan && isLimitTrouble(error) && deps.ulimits.fallBack()) {
       tell('The host can not raise resource limits: trying again with its own')
       throw error
@@ -130,10 +152,6 @@ async function readLeased(engine: Engine, wanted: TargetContainer): Promise<read
   return gpuUuids
 }
 
-/** 404 and 409 are about something that went away or comes meanwhile. */
-const isPermanent = (error: unknown): error is EngineError =>
-  error instanceof EngineError && !error.transient && !hasStatus(error, 404, 409)
-
 /** The name is taken: by ourselves, if an earlier answer of the engine was lost. */
 async function requireOurs(engine: Engine, wanted: TargetContainer): Promise<void> {
   const name = containerName(wanted)
@@ -147,11 +165,17 @@ async function requireOurs(engine: Engine, wanted: TargetContainer): Promise<voi
   }
 }
 
-async function removeForCertain(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
-  const backoff = createBackoff()
+async function removeForCertain(
+  deps: StepDeps,
+  container: TargetContainer,
+  signal: AbortSignal,
+): Promise<void> {
+  const backoff = createBackoff(deps)
+  // Its volumes may be those of an older generation, and are all that is left of them.
+  const volumes = container.base_generation === null
   for (;;) {
     try {
-      return await removeContainer(engine, name)
+      return await removeContainer(deps.engine, containerName(container), { volumes })
     } catch (error) {
       if (!(error instanceof EngineError)) throw error
       await backoff.wait(signal)

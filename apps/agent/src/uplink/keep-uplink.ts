@@ -1,8 +1,9 @@
 import { dialUplink, type UplinkServer } from '@gpulab/http'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
+import type { Timing } from '../clock.ts'
 
-export interface UplinkOptions {
+export interface UplinkOptions extends Timing {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly insecure: boolean
@@ -15,10 +16,10 @@ const goodMs = 30_000
 
 /** Dials the control plane and serves on the connection, again and again until the signal aborts. */
 export async function keepUplink(options: UplinkOptions, signal: AbortSignal): Promise<void> {
-  const { url, headers, insecure, server, log } = options
-  const backoff = createBackoff()
+  const { url, headers, insecure, server, clock, log } = options
+  const backoff = createBackoff(options)
   for (;;) {
-    const dialledAt = Date.now()
+    const dialledAt = clock.now()
     try {
       const socket = await dialUplink({ url, headers, insecure, signal })
       log.info({ url }, 'uplink is up')
@@ -28,7 +29,7 @@ export async function keepUplink(options: UplinkOptions, signal: AbortSignal): P
       signal.throwIfAborted()
       log.warn({ err: error, url }, 'uplink could not be made')
     }
-    if (Date.now() - dialledAt > goodMs) backoff.reset()
+    if (clock.now() - dialledAt > goodMs) backoff.reset()
     await backoff.wait(signal)
   }
 }
