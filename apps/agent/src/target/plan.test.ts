@@ -62,7 +62,9 @@ function toBrief(step: Step): string {
       return `forget ${step.images.map(({ reference }) => reference).join(' ')}${step.volumes ? '' : ' only'}`
     case 'rerun':
       return `rerun after ${step.afterMs} ms`
-    default:
+    case 'lose':
+    case 'restart':
+    case 'start':
       return step.do
   }
 }
