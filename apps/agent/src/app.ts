@@ -3,6 +3,7 @@ import { createServe, type Server } from '@gpulab/http'
 import type { Deps } from './deps.ts'
 import { runCommand } from './exec/run-command.ts'
 import { readLogs } from './logs/read-logs.ts'
+import type { Orphan } from './orphans/find-orphans.ts'
 import { version } from './version.ts'
 
 /**
@@ -15,8 +16,20 @@ export function serveAgent(app: Server, deps: Deps): void {
     const { available, message } = deps.health.state()
     return Promise.resolve({ version, engine: { available, message } })
   })
+  serve(agent.orphans, async () => {
+    const { orphans, blocked } = await deps.orphans.look()
+    return { removes: deps.config.orphans === 'remove', blocked, orphans: orphans.map(toRow) }
+  })
   serve(agent.exec, ({ body }, { signal }) => runCommand(deps, body, signal))
   serve(agent.logs, ({ params, query }, { signal }) =>
     Promise.resolve(readLogs(deps, params.uuid, query, signal)),
   )
 }
+
+const toRow = ({ kind, name, owner, firstSeenMs, dueMs }: Orphan) => ({
+  kind,
+  name,
+  owner,
+  first_seen_at: new Date(firstSeenMs).toISOString(),
+  removable_at: new Date(dueMs).toISOString(),
+})

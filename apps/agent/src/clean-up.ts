@@ -1,4 +1,3 @@
-import { systemClock } from './clock.ts'
 import { readConfig } from './config.ts'
 import { connectEngine } from './docker/connect.ts'
 import { EngineError } from './docker/errors.ts'
@@ -16,11 +15,11 @@ export async function cleanUp(args: readonly string[]): Promise<number> {
   const layout = { chain: config.firewallChain, prefix: config.bridgePrefix }
   const firewall = createFirewall(layout, log)
   const networks = createTeamNetworks(
-    { engine: connectEngine(config.engineSocket), firewall, clock: systemClock },
+    { engine: connectEngine(config.engineSocket), firewall },
     { prefix: config.bridgePrefix, addressPool: config.addressPool },
   )
   try {
-    await networks.collect(() => false, 0)
+    for (const { id } of await networks.list()) await networks.remove(id, () => false)
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
     log.warn({ err: error }, 'networks stay: the engine does not answer')

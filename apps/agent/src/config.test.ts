@@ -63,6 +63,32 @@ describe('the configuration', () => {
     }
   })
 
+  it.each([
+    ['1073741824', 1024 ** 3],
+    ['64GiB', 64 * 1024 ** 3],
+    ['1.5TiB', 1.5 * 1024 ** 4],
+    ['512MiB', 512 * 1024 ** 2],
+  ])('takes %s of memory', (text, bytes) => {
+    expect(readConfig(['--memory', text], least).memoryBytes).toBe(bytes)
+  })
+
+  it.each(['64GB', '64 GiB', '-1', 'all', '1.5'])('does not take %s of memory', (text) => {
+    expect(() => readConfig([], { ...least, GPULAB_MEMORY: text })).toThrow(
+      'GPULAB_MEMORY (--memory): must be',
+    )
+  })
+
+  it('promises what there is, and removes what is forgotten after ten minutes, unless told otherwise', () => {
+    expect(readConfig([], least)).toMatchObject({
+      memoryBytes: undefined,
+      overcommit: 1,
+      orphans: 'remove',
+      orphanGraceMs: 600_000,
+    })
+    expect(() => readConfig(['--overcommit', '0'], least)).toThrow('--overcommit')
+    expect(() => readConfig(['--orphans', 'maybe'], least)).toThrow('--orphans')
+  })
+
   it('is listed in the help', () => {
     expect(settingsHelp()).toContain('--api-url')
   })

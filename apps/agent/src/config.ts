@@ -3,12 +3,12 @@ import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
-const sizePattern = /^(\d+(?:\.\d+)?)([KMGT]iB)?$/
+const sizePattern = /^(?:(\d+)|(\d+(?:\.\d+)?)([KMGT]iB))$/
 const powerOf = { KiB: 1, MiB: 2, GiB: 3, TiB: 4 }
 
 function toBytes(text: string): number {
-  const [, digits, unit] = sizePattern.exec(text) ?? []
-  return Math.floor(Number(digits) * 1024 ** (unit === undefined ? 0 : powerOf[unit as keyof typeof powerOf]))
+  const [, bytes, digits, unit] = sizePattern.exec(text) ?? []
+  return Number(bytes ?? Math.floor(Number(digits) * 1024 ** powerOf[unit as keyof typeof powerOf]))
 }
 
 /** Each setting is an environment variable `GPULAB_<NAME>` and a flag `--<name>`; the flag wins. */

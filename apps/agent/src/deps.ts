@@ -17,6 +17,7 @@ import { createByteBudget, type ByteBudget } from './exec/capture.ts'
 import { createExecTurns, type ExecTurns } from './exec/turns.ts'
 import { createFirewall, type Firewall, noFirewall } from './network/firewall.ts'
 import { createTeamNetworks, type TeamNetworks } from './network/team-networks.ts'
+import { createOrphanSweep, type OrphanSweep } from './orphans/sweep.ts'
 import { createSignalBox, type SignalBox } from './signal-box.ts'
 import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
 import { createReconciler, type Reconciler } from './target/reconciler.ts'
@@ -39,6 +40,7 @@ export interface Deps extends Timing {
   readonly reconciler: Reconciler
   readonly reporter: Reporter
   readonly deployLog: DeployLogWriter
+  readonly orphans: OrphanSweep
   /** Raised when the engine may look different from the last look. */
   readonly changed: SignalBox
   /** Raised when the host may have something else to offer than its last hello said. */
@@ -64,9 +66,10 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     : noFirewall
   const { clock } = systemTiming
   const networks = createTeamNetworks(
-    { engine, firewall, clock },
+    { engine, firewall },
     { prefix: config.bridgePrefix, addressPool: config.addressPool },
   )
+  const health = createEngineHealth()
   const changed = createSignalBox(clock)
   const inventory = createSignalBox(clock)
   const unknown = createSignalBox(clock)
@@ -94,13 +97,21 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     bootId,
     headers,
     engine,
-    health: createEngineHealth(),
+    health,
     control: client,
     networks,
     firewall,
     reconciler,
     reporter: createReporter({ ...systemTiming, control: client, bootId, log, onHelloMissing }),
     deployLog,
+    orphans: createOrphanSweep(
+      { engine, networks, reconciler, health, clock, log },
+      {
+        bridgePrefix: config.bridgePrefix,
+        graceMs: config.orphanGraceMs,
+        removes: config.orphans === 'remove',
+      },
+    ),
     changed,
     inventory,
     unknown,

@@ -3,12 +3,14 @@ import { cleanUp } from './clean-up.ts'
 import { createLog } from './log.ts'
 import { ConfigError, readConfig, settingsHelp } from './config.ts'
 import { isReplaced } from './target/refusal.ts'
+import { showOrphans } from './orphans/show-orphans.ts'
 import { startAgent } from './run-agent.ts'
 import { version } from './version.ts'
 
 const help = `gpulab-agent ${version}: serves this GPU host to a GPULab control plane.
 
   gpulab-agent [flags]           run until SIGTERM; containers go on running
+  gpulab-agent sweep --dry-run   show what the running agent would remove, as the control plane has forgotten it
   gpulab-agent cleanup [flags]   remove the firewall rules and unused networks of a stopped agent
 
 Flags, or environment variables in their place:
@@ -27,6 +29,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
     process.stdout.write(`${version}\n`)
     return 0
   }
+  if (command === 'sweep') return showOrphans(rest, (text) => process.stdout.write(text))
   if (command === 'cleanup') return cleanUp(rest)
   return run(command === undefined ? [] : [command, ...rest])
 }

@@ -40,6 +40,7 @@ export async function startAgent(config: Config, app: Server): Promise<RunningAg
         keepKnown(deps, signal),
         pullTargets(deps, deps.reconciler.targetVersion, deps.reconciler.setTarget, signal),
         keepMaintaining(deps, inventory, signal),
+        deps.orphans.run(signal),
         keepUplink({ url: config.apiUrl, insecure: config.insecure, server: uplinks, ...deps }, signal),
       ]),
     ),
@@ -105,6 +106,7 @@ async function keepKnown(deps: Deps, signal: AbortSignal): Promise<void> {
     await deps.unknown.wait(signal)
     deps.reconciler.forgetTarget()
     deps.reporter.forget()
+    deps.orphans.forget()
     await announce(deps, signal)
   }
 }

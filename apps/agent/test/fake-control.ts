@@ -32,6 +32,8 @@ export interface FakeControl extends AsyncDisposable {
   want(...containers: TargetContainer[]): number
   /** The target without these containers. */
   forget(...uuids: string[]): void
+  /** Whether it says nothing of what it wants. */
+  holdTargets(held: boolean): void
   /** Refuses whatever the present boot sends from now on. */
   replaceBoot(): void
   /** Knows of no host and no container any more, and counts anew. */
@@ -53,6 +55,7 @@ export async function startFakeControl(): Promise<FakeControl> {
   const lines: DeployLog['lines'] = []
   const wishes = new Map<string, TargetContainer>()
   let version = 0
+  let isHeld = false
   let hostUuid = randomUUID()
   let changed = Promise.withResolvers<void>()
   let bootId: string | undefined
@@ -86,7 +89,8 @@ export async function startFakeControl(): Promise<FakeControl> {
   })
   serve(control.target.get, async ({ query }, { signal }) => {
     const gone = once(signal, 'abort')
-    while (version <= query.after && !signal.aborted) await Promise.race([changed.promise, gone])
+    const isReady = (): boolean => !isHeld && version > query.after
+    while (!isReady() && !signal.aborted) await Promise.race([changed.promise, gone])
     return { version, containers: [...wishes.values()] }
   })
   acceptUplinks(app, (next) => {
@@ -111,6 +115,10 @@ export async function startFakeControl(): Promise<FakeControl> {
     },
     forget: (...uuids) => {
       for (const uuid of uuids) wishes.delete(uuid)
+      bump()
+    },
+    holdTargets: (held) => {
+      isHeld = held
       bump()
     },
     replaceBoot: () => {

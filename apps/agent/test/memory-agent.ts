@@ -9,6 +9,7 @@ import { createEngineHealth } from '../src/engine-health.ts'
 import { createGpuClaims } from '../src/gpus/claims.ts'
 import { noFirewall } from '../src/network/firewall.ts'
 import { createTeamNetworks } from '../src/network/team-networks.ts'
+import { createOrphanSweep, type OrphanSweep, type SweepOptions } from '../src/orphans/sweep.ts'
 import { createSignalBox } from '../src/signal-box.ts'
 import { keepLooking, look } from '../src/target/keep-looking.ts'
 import { createReconciler, type Reconciler } from '../src/target/reconciler.ts'
@@ -21,6 +22,7 @@ export interface MemoryAgent {
   /** What it would have reported, the newest last. */
   readonly snapshots: readonly Snapshot[]
   readonly lines: readonly string[]
+  readonly orphans: OrphanSweep
   /** A whole target, under the next version. */
   want(...containers: TargetContainer[]): void
   /** The newest facts of a container, once nothing is under way and the newest target is known. */
@@ -33,12 +35,15 @@ export interface MemoryAgent {
   kill(): void
 }
 
-const listenAgainMs = 100
+const bridgePrefix = 'gl'
+const listenAgainMs = 1000
 
 interface Options extends CallHooks {
   readonly memory: MemoryEngine
   readonly clock: VirtualClock
   readonly deployTimeoutMs?: number
+  /** Nothing is swept without it. */
+  readonly sweep?: Omit<SweepOptions, 'bridgePrefix'>
 }
 
 /** The agent's own reconciler and its loop, on an engine in memory and a clock that the test moves. */
@@ -46,6 +51,7 @@ export function startMemoryAgent({
   memory,
   clock,
   deployTimeoutMs = 900_000,
+  sweep,
   before,
   after,
 }: Options): MemoryAgent {
@@ -68,6 +74,11 @@ export function startMemoryAgent({
   const timing = { clock, random: () => 0.5 }
   const log = pino({ enabled: false })
   const changed = createSignalBox(clock)
+  const health = createEngineHealth()
+  const networks = createTeamNetworks(
+    { engine, firewall: noFirewall },
+    { prefix: bridgePrefix, addressPool: undefined },
+  )
   const lines: string[] = []
   const snapshots: Snapshot[] = []
   const stopping = new AbortController()
@@ -76,10 +87,7 @@ export function startMemoryAgent({
     engine,
     images: createImagePuller({ engine, clock, onPulled: () => {} }),
     exits: createExitFailures({ engine, clock }),
-    networks: createTeamNetworks(
-      { engine, firewall: noFirewall, clock },
-      { prefix: 'gl', addressPool: undefined },
-    ),
+    networks,
     claims: createGpuClaims({ engine, clock }),
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',
@@ -94,7 +102,7 @@ export function startMemoryAgent({
     forget: () => {},
     run: () => Promise.resolve(),
   }
-  const deps = { engine, health: createEngineHealth(), reconciler, reporter, changed, clock, log }
+  const deps = { engine, health, reconciler, reporter, changed, clock, log }
   const listen = async (): Promise<void> => {
     for (;;) {
       const events = followEvents(engine, stopping.signal)
@@ -108,6 +116,9 @@ export function startMemoryAgent({
     }
   }
   listen().catch(() => {})
+  const options = { bridgePrefix, graceMs: 600_000, removes: true, ...sweep }
+  const orphans = createOrphanSweep({ engine, networks, reconciler, health, clock, log }, options)
+  if (sweep) orphans.run(stopping.signal).catch(() => {})
   void look(deps, [], stopping.signal)
     .then((first) => keepLooking(deps, first, stopping.signal))
     .catch(() => {})
@@ -127,6 +138,7 @@ export function startMemoryAgent({
     reconciler,
     snapshots,
     lines,
+    orphans,
     want: (...containers) => reconciler.setTarget({ version: reconciler.targetVersion() + 1, containers }),
     facts: factsOf,
     settled: (uuid, limitMs) => settled(uuid, limitMs),

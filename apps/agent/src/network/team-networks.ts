@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { teamLabel } from '../containers/labels.ts'
-import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError } from '../docker/errors.ts'
 import { createNetwork, type EngineNetwork, listNetworks, removeNetwork } from '../docker/networks.ts'
@@ -10,7 +9,6 @@ import { freeSubnets } from './subnets.ts'
 export interface TeamNetworksDeps {
   readonly engine: Engine
   readonly firewall: Firewall
-  readonly clock: Clock
 }
 
 export interface TeamNetworksOptions {
@@ -22,16 +20,23 @@ export interface TeamNetworksOptions {
 export interface TeamNetworks {
   /** The team's network by name, made and fenced in if it is not there. */
   ensure(team: string): Promise<string>
-  /** Removes networks that are older than the grace time, wanted by nobody and connected to nothing. */
-  collect(isWanted: (team: string) => boolean, graceMs?: number): Promise<void>
+  list(): Promise<TeamNetwork[]>
+  /** Unless it is wanted by then, or something is connected to it. */
+  remove(id: string, isWanted: () => boolean): Promise<void>
 }
 
-const defaultGraceMs = 60_000
+export interface TeamNetwork {
+  readonly id: string
+  readonly name: string
+  readonly team: string
+  readonly createdAt: string
+}
+
 const subnetTries = 64
 
 /** One bridge network a team, made on demand. Making and removing take turns. */
 export function createTeamNetworks(
-  { engine, firewall, clock }: TeamNetworksDeps,
+  { engine, firewall }: TeamNetworksDeps,
   { prefix, addressPool }: TeamNetworksOptions,
 ): TeamNetworks {
   let last: Promise<unknown> = Promise.resolve()
@@ -63,12 +68,16 @@ export function createTeamNetworks(
         )
         return spec.name
       }),
-    collect: (isWanted, graceMs = defaultGraceMs) =>
+    list: async () =>
+      own(await listNetworks(engine)).map(({ id, name, labels, createdAt }) => ({
+        id,
+        name,
+        team: labels[teamLabel] ?? '',
+        createdAt,
+      })),
+    remove: (id, isWanted) =>
       inTurn(async () => {
-        for (const network of own(await listNetworks(engine))) {
-          const old = clock.now() - Date.parse(network.createdAt) > graceMs
-          if (old && !isWanted(network.labels[teamLabel] ?? '')) await removeNetwork(engine, network.id)
-        }
+        if (!isWanted()) await removeNetwork(engine, id)
       }),
   }
 }

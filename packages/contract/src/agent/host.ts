@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ExecOptions, ExecResult } from '../api/exec.ts'
 import { LogLine, LogQuery } from '../api/logs.ts'
 import { endpoint, events, json } from '../endpoint.ts'
-import { Uuid } from '../fields.ts'
+import { Timestamp, Uuid } from '../fields.ts'
 
 /** What the agent serves, over its uplink and on the host's Unix socket. */
 export const host = {
@@ -15,6 +15,28 @@ export const host = {
       z.object({
         version: z.string(),
         engine: z.object({ available: z.boolean(), message: z.string().nullable() }),
+      }),
+    ),
+    errors: [],
+  }),
+  orphans: endpoint({
+    method: 'GET',
+    path: '/orphans',
+    summary: 'What the host has of GPULab that the control plane does not know, and when it goes',
+    scope: 'host',
+    result: json(
+      z.object({
+        removes: z.boolean().describe('Whether orphans are removed at all, or only told of.'),
+        blocked: z.string().nullable().describe('Why nothing can be said or removed now.'),
+        orphans: z.array(
+          z.object({
+            kind: z.enum(['container', 'image', 'network']),
+            name: z.string().describe("The engine's."),
+            owner: z.string().describe('The uuid of the container, or of the team of a network.'),
+            first_seen_at: Timestamp,
+            removable_at: Timestamp,
+          }),
+        ),
       }),
     ),
     errors: [],
