@@ -10,6 +10,7 @@ import type { Deps } from './deps.ts'
 import { eventRoutes } from './events/routes.ts'
 import { execRoutes } from './exec/routes.ts'
 import { gpuRoutes } from './gpus/routes.ts'
+import { inviteRoutes, joinRoutes } from './hosts/identity/routes.ts'
 import { operatorRoutes } from './hosts/operator-routes.ts'
 import { hostRoutes } from './hosts/routes.ts'
 import { logRoutes } from './logs/routes.ts'
@@ -38,6 +39,8 @@ export function createApp(deps: Deps): Server {
   operatorRoutes(serve, deps)
   templateRoutes(serve, deps)
   hostRoutes(serveHosts, deps)
+  inviteRoutes(serve, deps)
+  joinRoutes(app, deps)
   uplinkRoutes(app, deps)
   referenceRoutes(app)
   app.get('/healthz', async () => {

@@ -16,7 +16,6 @@ function file(name: string, content: string): string {
 const complete = {
   GPULAB_PEPPER_FILE: file('pepper', `${'p'.repeat(32)}\n`),
   GPULAB_ENCRYPTION_KEY_FILE: file('key', 'ab'.repeat(32)),
-  GPULAB_HOST_TOKEN_FILE: file('token', 't'.repeat(32)),
 }
 
 describe('the settings', () => {
@@ -48,7 +47,7 @@ describe('the settings', () => {
       GPULAB_PROXY_URL: 'x',
     }
     expect(() => readConfig(broken)).toThrow(
-      /PEPPER_FILE: holds fewer[^]*ENCRYPTION_KEY_FILE: ENOENT[^]*HOST_TOKEN_FILE: is missing[^]*PROXY_URL/,
+      /PEPPER_FILE: holds fewer[^]*ENCRYPTION_KEY_FILE: ENOENT[^]*PROXY_URL/,
     )
     expect(() => readConfig(broken)).not.toThrow(/hunter2/)
   })

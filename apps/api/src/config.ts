@@ -40,12 +40,11 @@ const Environment = z.object({
     .default('/var/lib/gpulab/postgres')
     .describe('Where the embedded server keeps its data.'),
   GPULAB_PEPPER_FILE: SecretFile.describe(
-    'A file with at least 16 random characters, that API keys are hashed with.',
+    'A file with at least 16 random characters, that API keys and host sessions are made with.',
   ),
   GPULAB_ENCRYPTION_KEY_FILE: SecretFile.refine((text) => /^[0-9a-f]{64}$/i.test(text), {
     error: 'must hold 64 hexadecimal digits (openssl rand -hex 32)',
   }).describe('A file with 64 hexadecimal digits, that secrets are encrypted with.'),
-  GPULAB_HOST_TOKEN_FILE: SecretFile.describe('A file with the token that GPU hosts show.'),
   GPULAB_PROXY_URL: z.url().optional().describe("The gateway's domain, as in https://proxy.example.com."),
   GPULAB_STAND_INS_FILE: JsonFile.optional().describe(
     'JSON: image to the stand-in used for it where no registry is reachable.',
@@ -73,7 +72,6 @@ export interface Config {
   readonly dataDir: string
   readonly pepper: string
   readonly encryptionKey: Buffer
-  readonly hostToken: string
   readonly proxyUrl: URL | undefined
   readonly standIns: Readonly<Record<string, string>>
   /** Registries that are allowed although they are addresses or local names. */
@@ -131,7 +129,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     dataDir: env.GPULAB_DATA_DIR,
     pepper: env.GPULAB_PEPPER_FILE,
     encryptionKey: Buffer.from(env.GPULAB_ENCRYPTION_KEY_FILE, 'hex'),
-    hostToken: env.GPULAB_HOST_TOKEN_FILE,
     proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
     standIns: env.GPULAB_STAND_INS_FILE ?? {},
     registries: env.GPULAB_REGISTRIES,

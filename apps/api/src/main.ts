@@ -9,6 +9,8 @@ import { connect } from './db/connect.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { createSignals } from './db/signals.ts'
 import { seedGpuTypes } from './gpus/seed.ts'
+import { inviteHost } from './hosts/identity/invite.ts'
+import { readInvitation } from './hosts/identity/read-invitation.ts'
 import { listen } from './listen.ts'
 import { runSweep } from './sweep/run-sweep.ts'
 import { seedTemplates } from './templates/seed.ts'
@@ -19,6 +21,8 @@ const usage = `gpulab-api: the control plane of GPULab
 
   gpulab-api [serve]                            serve until SIGTERM
   gpulab-api bootstrap --email E [--team NAME]  make the first administrator and print its API key
+  gpulab-api invite [--host-name N] [--uses N] [--ttl S]
+                                                print a token with which a machine may join as a host
   gpulab-api --version | --help
 
 Flags, or environment variables in their place:
@@ -103,6 +107,18 @@ async function makeAdministrator(config: Config, email: string | undefined, team
   console.log(apiKey)
 }
 
+async function makeJoinToken(config: Config, flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const invitation = readInvitation(flags)
+  await using stack = new AsyncDisposableStack()
+  const { db } = await openDatabase(config, stack)
+  const deps = { db, config, clock: { now: () => new Date() } }
+  const { token, host_name: name, uses, expires_at: expiresAt } = await inviteHost(deps, invitation)
+  const machines = uses === 1 ? 'one machine' : `${uses} machines`
+  const who = name === null ? machines : `host ${name}`
+  console.error(`A join token for ${who}, until ${expiresAt}; it is shown only now:`)
+  console.log(token)
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -112,6 +128,9 @@ async function main(): Promise<void> {
       ),
       email: { type: 'string' },
       team: { type: 'string', default: 'default' },
+      'host-name': { type: 'string' },
+      uses: { type: 'string' },
+      ttl: { type: 'string' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -121,6 +140,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(usage)
   const config = (): Config => readConfig(withFlags(process.env, values))
   if (command === 'bootstrap') return makeAdministrator(config(), values.email, values.team)
+  if (command === 'invite') return makeJoinToken(config(), values)
   if (command === 'serve') return serve(config())
   throw new GpulabError('invalid_request', {
     message: `Unknown command "${command}".`,

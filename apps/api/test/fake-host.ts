@@ -11,14 +11,15 @@ import {
   type TargetContainer,
 } from '@gpulab/contract'
 import { createServe, createServer, createUplinkServer, dialUplink } from '@gpulab/http'
-import { createHttpTransport } from '@gpulab/transport'
+import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transport'
 import { randomUUID } from 'node:crypto'
+import { connectAs, type TestIdentity } from './host-identity.ts'
 
 type Facts = Omit<ContainerFacts, 'uuid'>
 
 interface FakeHostOptions {
   readonly url: string
-  readonly token: string
+  readonly identity: TestIdentity
   readonly name: string
   /** Names of its cards. */
   readonly gpus: readonly string[]
@@ -47,6 +48,8 @@ export class FakeHost {
   logLines: LogLine[] = []
   target: { version: number; containers: TargetContainer[] } = { version: -1, containers: [] }
   readonly bootId = randomUUID()
+  /** Of the newest dial. */
+  uplinkEnded: Promise<void> = Promise.resolve()
   #seq = 0
   #reportSeq = 0
   #runs = 0
@@ -56,8 +59,13 @@ export class FakeHost {
   private constructor(options: FakeHostOptions) {
     this.#options = options
     this.name = options.name
-    const headers = { authorization: `Bearer ${options.token}`, 'gpulab-host': options.name }
-    this.control = createClient(control, createHttpTransport({ url: options.url }), { headers })
+    const transport = createHttpTransport({ url: options.url })
+    let session: Promise<string> | undefined
+    const credential = {
+      token: () => (session ??= this.connect()),
+      refuse: () => (session = undefined),
+    }
+    this.control = createClient(control, createAuthorizedTransport(transport, credential))
   }
 
   static async start(options: FakeHostOptions): Promise<FakeHost> {
@@ -91,18 +99,23 @@ export class FakeHost {
     })
   }
 
-  async dial(): Promise<void> {
+  /** Proves its key and gives a session. */
+  connect(): Promise<string> {
+    return connectAs(createHttpTransport({ url: this.#options.url }), this.#options.identity)
+  }
+
+  async dial(session?: string): Promise<void> {
     const app = createServer({ logger: false })
     const serve = createServe(app, async () => null)
     serve(agent.exec, async ({ body }) => ({ ...emptyResult(), ...(await this.onExec(body)) }))
     serve(agent.logs, async () => toAsync(this.logLines))
     serve(agent.health, async () => ({ version: 'test', engine: { available: true, message: null } }))
     const uplinks = createUplinkServer(app)
-    const { url, token, name } = this.#options
+    const { url } = this.#options
     const controller = new AbortController()
-    const headers = { authorization: `Bearer ${token}`, 'gpulab-host': name }
+    const headers = { authorization: `Bearer ${session ?? (await this.connect())}` }
     const socket = await dialUplink({ url, headers, signal: controller.signal })
-    void uplinks.serve(socket)
+    this.uplinkEnded = uplinks.serve(socket)
     this.#closers.push(
       () => uplinks.close(),
       () => socket.destroy(),

@@ -3,7 +3,7 @@ import { createFakeClock, createTestDatabase, type FakeClock } from '@gpulab/tes
 import { createHttpTransport } from '@gpulab/transport'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join as joinPath } from 'node:path'
 import pino from 'pino'
 import { createApp } from '../src/app.ts'
 import { bootstrap } from '../src/auth/bootstrap.ts'
@@ -15,8 +15,10 @@ import { seedGpuTypes } from '../src/gpus/seed.ts'
 import { listen } from '../src/listen.ts'
 import { sweep } from '../src/sweep/run-sweep.ts'
 import { seedTemplates } from '../src/templates/seed.ts'
-import { createUplinks } from '../src/uplinks/uplinks.ts'
+import { createUplinks, type Uplinks } from '../src/uplinks/uplinks.ts'
+import { inviteHost } from '../src/hosts/identity/invite.ts'
 import { FakeHost } from './fake-host.ts'
+import { joinAs, type TestIdentity } from './host-identity.ts'
 
 export type ApiClient = Client<typeof api>
 
@@ -25,6 +27,7 @@ export interface TestApi extends AsyncDisposable {
   readonly clock: FakeClock
   readonly database: Connection
   readonly config: Config
+  readonly uplinks: Uplinks
   /** Of a first team, with all scopes. */
   readonly client: ApiClient
   readonly apiKey: string
@@ -33,7 +36,7 @@ export interface TestApi extends AsyncDisposable {
   clientWith(apiKey: string, headers?: Readonly<Record<string, string>>): ApiClient
   /** What time alone brings about, once. */
   sweep(): Promise<void>
-  /** A host that has said hello and dialled in. */
+  /** A host that has joined, said hello and dialled in. The same name again is another run of its agent. */
   startHost(name: string, gpus?: readonly string[]): Promise<FakeHost>
 }
 
@@ -51,7 +54,6 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     dataDir: '',
     pepper: 'a pepper for the tests',
     encryptionKey: randomBytes(32),
-    hostToken: 'token-of-the-test-hosts',
     proxyUrl: undefined,
     standIns: { 'ubuntu:22.04': 'gpulab.invalid/standin/ubuntu:22.04' },
     registries: [],
@@ -67,7 +69,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   const deps = { config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }) }
   const app = createApp(deps)
   stack.defer(() => app.close())
-  const socketPath = join(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)
+  const socketPath = joinPath(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)
   const close = await listen(app, [`unix:${socketPath}`])
   stack.defer(() => {
     signals.close()
@@ -78,6 +80,12 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   const url = `unix:${socketPath}`
   const clientWith: TestApi['clientWith'] = (apiKey, headers = {}) =>
     createClient(api, createHttpTransport({ url }), { headers: { 'api-key': apiKey, ...headers } })
+  const identities = new Map<string, Promise<TestIdentity>>()
+  const join = async (name: string): Promise<TestIdentity> => {
+    const invitation = { hostName: name, ttlSeconds: 60, uses: 1, createdBy: null }
+    const { token } = await inviteHost({ db, config, clock }, invitation)
+    return joinAs(createHttpTransport({ url }), { name, token })
+  }
   const { apiKey } = await bootstrap({ db, config }, { email: 'ann@example.com', team: 'red' })
   const other = await bootstrap({ db, config }, { email: 'bob@example.com', team: 'blue' })
   return {
@@ -85,13 +93,16 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     clock,
     database,
     config,
+    uplinks,
     apiKey,
     client: clientWith(apiKey),
     stranger: clientWith(other.apiKey),
     clientWith,
     sweep: () => sweep(deps),
-    startHost: async (name, gpus = []) =>
-      stack.use(await FakeHost.start({ url, token: config.hostToken, name, gpus })),
+    startHost: async (name, gpus = []) => {
+      const identity = await identities.getOrInsertComputed(name, join)
+      return stack.use(await FakeHost.start({ url, identity, name, gpus }))
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

@@ -37,6 +37,9 @@ export type Handler<E extends Endpoint, P> = E['result'] extends { kind: 'duplex
   ? DuplexHandler<E, P>
   : PlainHandler<E, P>
 
+/** What is taken from callers of whom nothing is known. */
+const publicBodyMaxBytes = 16 << 10
+
 /** Registers a contract endpoint as a real Fastify route. */
 export type Serve<P> = <E extends Endpoint>(endpoint: E, handle: Handler<E, P>) => void
 
@@ -54,6 +57,7 @@ export function createServe<P>(
     const route: RouteOptions = {
       method,
       url: path,
+      ...(endpoint.scope === 'public' && { bodyLimit: publicBodyMaxBytes }),
       schema: {
         ...(params && { params }),
         ...(query && { querystring: query }),

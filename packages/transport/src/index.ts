@@ -1,3 +1,4 @@
+export { createAuthorizedTransport, type Credential } from './authorized-transport.ts'
 export {
   createHttpTransport,
   type HttpTransportOptions,

@@ -2,6 +2,7 @@ import { api as contract, listEndpoints } from '@gpulab/contract'
 import { createHttpTransport } from '@gpulab/transport'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectAs, joinAs } from '../../test/host-identity.ts'
 import { startTestApi, type TestApi } from '../../test/start-test-api.ts'
 import { createKey, hashKey } from './api-keys.ts'
 
@@ -134,12 +135,22 @@ describe('a key', () => {
   })
 
   it('of a host opens nothing of the users, nor a user key anything of the hosts', async () => {
-    const token = { authorization: `Bearer ${api.config.hostToken}`, 'gpulab-host': 'one' }
-    expect((await call({ method: 'GET', path: '/v1/account' }, token)).status).toBe(401)
+    const { token } = await api.client.hosts.invite({ body: {} })
+    const transport = createHttpTransport({ url: api.url })
+    const session = await connectAs(transport, await joinAs(transport, { name: 'two', token }))
+    const account = { method: 'GET', path: '/v1/account' }
     const target = { method: 'GET', path: '/agent/v1/target' }
-    expect((await call(target, { authorization: `Bearer ${api.apiKey}`, 'gpulab-host': 'one' })).status).toBe(
-      401,
-    )
-    expect((await call(target, { ...token, 'gpulab-host': '../x' })).status).toBe(400)
+    for (const wrong of [token, session]) {
+      expect(await call(account, { authorization: `Bearer ${wrong}` })).toMatchObject({
+        status: 401,
+        body: { error: { code: 'api_key_invalid' } },
+      })
+    }
+    for (const wrong of [token, api.apiKey]) {
+      expect(await call(target, { authorization: `Bearer ${wrong}` })).toMatchObject({
+        status: 401,
+        body: { error: { code: 'host_session_invalid' } },
+      })
+    }
   })
 })

@@ -11,6 +11,14 @@ describe('API keys', () => {
     expect(isSameHash(hashKey('pepper', key), hashKey('pepper', createKey().key))).toBe(false)
   })
 
+  it('of one kind are none of the other', () => {
+    const { id, key } = createKey('gpulabjoin')
+    expect(key).toMatch(/^gpulabjoin_[0-9A-Za-z]{8}_[0-9A-Za-z]{32}$/)
+    expect(findKeyId(key, 'gpulabjoin')).toBe(id)
+    expect(findKeyId(key)).toBeUndefined()
+    expect(findKeyId(createKey().key, 'gpulabjoin')).toBeUndefined()
+  })
+
   it.each([
     '',
     'gpulab_',

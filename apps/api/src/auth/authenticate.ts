@@ -1,9 +1,10 @@
 import { GpulabError, type Scope } from '@gpulab/contract'
 import type { FastifyRequest } from 'fastify'
-import { createHash } from 'node:crypto'
 import type { Deps } from '../deps.ts'
+import { isSessionOf, readSession, sessionSeconds } from '../hosts/identity/session.ts'
+import { findHostIdentity } from '../hosts/identity/store.ts'
 import { findKeyId, hashKey, isSameHash } from './api-keys.ts'
-import { type ApiKeyRow, ensureHost, findApiKey } from './store.ts'
+import { type ApiKeyRow, findApiKey } from './store.ts'
 
 /** Who a request of a user is made by. */
 export type Principal = Pick<
@@ -14,10 +15,12 @@ export type Principal = Pick<
   readonly keyName: string
 }
 
-/** A host's agent. */
+/** A host's agent, as it has proven itself. */
 export interface HostPrincipal {
   readonly hostUuid: string
   readonly hostName: string
+  /** The key that it proved. Whoever reads the host later than this sees whether it still is that one. */
+  readonly publicKey: Buffer
 }
 
 const keyHint = 'Log in with gpulab auth login, or set GPULAB_API_KEY.'
@@ -52,20 +55,24 @@ export async function authenticate(
   return { keyId, keyName, userUuid, email, teamUuid, teamName, scopes, expiresAt }
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+export const sessionInvalid = (): GpulabError =>
+  new GpulabError('host_session_invalid', { hint: 'The agent has to prove its key again.' })
 
-/** For now: the token that all hosts share; the host says its name. */
+/**
+ * Finds which host made the request. A session ends with its time, and at once when its host is removed or has
+ * another key. `maxAgeMs` asks for a session no older than that, for what outlives it.
+ */
 export async function authenticateHost(
-  { config, db, clock }: Pick<Deps, 'config' | 'db' | 'clock'>,
+  { db, config, clock }: Pick<Deps, 'db' | 'config' | 'clock'>,
   request: FastifyRequest,
+  { maxAgeMs = sessionSeconds * 1000 }: { maxAgeMs?: number } = {},
 ): Promise<HostPrincipal> {
-  const token = bearer(request)
-  const hostName = header(request, 'gpulab-host')
-  if (token === undefined || !isSameHash(digest(token), digest(config.hostToken))) {
-    throw new GpulabError('host_token_invalid')
-  }
-  if (hostName === undefined) throw new GpulabError('invalid_request')
-  return { hostName, hostUuid: await ensureHost(db, hostName, clock.now()) }
+  const session = readSession(config.pepper, bearer(request) ?? '')
+  const leftMs = (session?.expiresAt.getTime() ?? 0) - clock.now().getTime()
+  if (!session || leftMs <= sessionSeconds * 1000 - maxAgeMs) throw sessionInvalid()
+  const host = await findHostIdentity(db, session.hostUuid)
+  if (!host || !isSessionOf(session, host.publicKey)) throw sessionInvalid()
+  return { hostUuid: host.uuid, hostName: host.name, publicKey: host.publicKey }
 }
 
 function header({ headers }: FastifyRequest, name: string): string | undefined {

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { Queries } from '../db/connect.ts'
-import { apiKeys, hosts, teams, users } from '../db/schema/index.ts'
+import { apiKeys, teams, users } from '../db/schema/index.ts'
 
 const columns = {
   id: apiKeys.id,
@@ -40,12 +40,4 @@ export async function ensureUser(db: Queries, email: string, teamName: string): 
 
 export async function insertApiKey(db: Queries, row: typeof apiKeys.$inferInsert): Promise<void> {
   await db.insert(apiKeys).values(row)
-}
-
-export async function ensureHost(db: Queries, name: string, now: Date): Promise<string> {
-  const [existing] = await db.select({ uuid: hosts.uuid }).from(hosts).where(eq(hosts.name, name))
-  if (existing) return existing.uuid
-  const values = { name, publicKey: Buffer.alloc(0), joinedAt: now, stateSince: now }
-  const [row] = await db.insert(hosts).values(values).returning({ uuid: hosts.uuid })
-  return row?.uuid ?? ''
 }

@@ -1,10 +1,11 @@
 import type { Sql } from './connect.ts'
 
 /**
- * What replicas tell each other: a host's target changed, a container or a team has a new event; the payload is a uuid.
+ * What replicas tell each other: a host's target changed, a container or a team has a new event, a host was removed or
+ * has another key; the payload is a uuid.
  * That there may be room for those who wait in line has none.
  */
-export type Topic = 'gpulab_target' | 'gpulab_event' | 'gpulab_capacity'
+export type Topic = 'gpulab_target' | 'gpulab_event' | 'gpulab_capacity' | 'gpulab_host'
 
 /** Remembers signals from its creation on, so that looking at the database and then waiting misses none. */
 export interface Listener extends Disposable {
@@ -23,7 +24,7 @@ export async function createSignals(sql: Sql): Promise<Signals> {
   const listeners = new Map<string, Set<() => void>>()
   const wake = (key: string): void => listeners.get(key)?.forEach((notify) => notify())
   const wakeAll = (): void => [...listeners.keys()].forEach(wake)
-  const topics: Topic[] = ['gpulab_target', 'gpulab_event', 'gpulab_capacity']
+  const topics: Topic[] = ['gpulab_target', 'gpulab_event', 'gpulab_capacity', 'gpulab_host']
   await Promise.all(topics.map((topic) => sql.listen(topic, (uuid) => wake(`${topic}:${uuid}`), wakeAll)))
 
   return {

@@ -7,6 +7,7 @@ import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
+import { announceIdentity } from './identity/store.ts'
 import { getHost, showHost } from './show-hosts.ts'
 import {
   bumpTarget,
@@ -122,6 +123,7 @@ export async function removeHost({ db, clock }: Parts, uuid: string): Promise<vo
       })
     }
     await updateHost(tx, uuid, { removedAt: clock.now() })
+    await announceIdentity(tx, uuid)
     await markGpusAbsent(tx, uuid)
     await recount(tx, uuid)
   })

@@ -1,5 +1,5 @@
 import { type DeployLog, GpulabError, type Hello, type Target, targetWaitSeconds } from '@gpulab/contract'
-import type { HostPrincipal } from '../auth/authenticate.ts'
+import { type HostPrincipal, sessionInvalid } from '../auth/authenticate.ts'
 import { wishOf } from '../containers/status.ts'
 import { type ContainerRecord, listContainersOfHost, readEnvironments } from '../containers/store.ts'
 import type { Deps } from '../deps.ts'
@@ -11,11 +11,13 @@ import { findTargetVersion, lockHost, signalCapacity, storeGpus, storeHello } fr
 /** Makes this run of the agent the one that speaks for its host, and takes its inventory. */
 export async function welcomeHost(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  { hostUuid }: HostPrincipal,
+  { hostUuid, publicKey }: HostPrincipal,
   hello: Hello,
 ): Promise<{ host_uuid: string }> {
   await db.transaction(async (tx) => {
-    await lockHost(tx, hostUuid)
+    const host = await lockHost(tx, hostUuid)
+    // It may have been removed, or given to another machine, since the session was looked at.
+    if (!host?.publicKey.equals(publicKey) || host.removedAt !== null) throw sessionInvalid()
     await storeHello(tx, hostUuid, hello, clock.now())
     await storeGpus(tx, hostUuid, hello.gpus)
     await recount(tx, hostUuid)
@@ -27,25 +29,28 @@ export async function welcomeHost(
 /** The host's target as soon as it is newer than `after`, or the present one when the wait is over. */
 export async function waitForTarget(
   deps: Pick<Deps, 'db' | 'signals' | 'config'>,
-  { hostUuid }: HostPrincipal,
+  principal: HostPrincipal,
   after: number,
   signal: AbortSignal,
 ): Promise<Target> {
-  using listener = deps.signals.listen('gpulab_target', hostUuid)
-  const version = await findTargetVersion(deps.db, hostUuid)
+  using listener = deps.signals.listen('gpulab_target', principal.hostUuid)
+  const version = await findTargetVersion(deps.db, principal)
   if (version !== undefined && version <= after) await listener.wait(targetWaitSeconds * 1000, signal)
-  return readTarget(deps, hostUuid)
+  return readTarget(deps, principal)
 }
 
-async function readTarget({ db, config }: Pick<Deps, 'db' | 'config'>, hostUuid: string): Promise<Target> {
+async function readTarget(
+  { db, config }: Pick<Deps, 'db' | 'config'>,
+  principal: HostPrincipal,
+): Promise<Target> {
   // One snapshot, or a version could be paired with containers of another.
   return db.transaction(
     async (tx) => {
       const [version, records] = await Promise.all([
-        findTargetVersion(tx, hostUuid),
-        listContainersOfHost(tx, hostUuid),
+        findTargetVersion(tx, principal),
+        listContainersOfHost(tx, principal.hostUuid),
       ])
-      if (version === undefined) throw new GpulabError('host_session_invalid')
+      if (version === undefined) throw sessionInvalid()
       const running = records.filter(mayRun).map(({ row }) => row.uuid)
       const environments = await readEnvironments(tx, running)
       const containers = records.map((record) => toTarget(config, record, environments.get(record.row.uuid)))

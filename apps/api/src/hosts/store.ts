@@ -13,12 +13,15 @@ export async function findHost(db: Queries, uuid: string): Promise<HostRow | und
   return row
 }
 
-/** The version of the target that the host shall have; undefined for a host that is none any more. */
-export async function findTargetVersion(db: Queries, uuid: string): Promise<number | undefined> {
+/** The version of the target that the host shall have; undefined once it is removed or has another key. */
+export async function findTargetVersion(
+  db: Queries,
+  { hostUuid, publicKey }: { hostUuid: string; publicKey: Buffer },
+): Promise<number | undefined> {
   const [row] = await db
     .select({ version: hosts.targetVersion })
     .from(hosts)
-    .where(and(eq(hosts.uuid, uuid), isNull(hosts.removedAt)))
+    .where(and(eq(hosts.uuid, hostUuid), eq(hosts.publicKey, publicKey), isNull(hosts.removedAt)))
   return row?.version
 }
 

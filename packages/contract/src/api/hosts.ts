@@ -117,7 +117,7 @@ export const hosts = {
       uses: z.int().min(1).max(1000).default(1).describe('How many machines may join with it.'),
     }),
     result: json(JoinToken, 201),
-    errors: ['host_name_taken'],
+    errors: [],
   }),
   cordon: action(`${base}/:uuid/cordon`, 'Place no more containers on a host'),
   uncordon: action(`${base}/:uuid/uncordon`, 'Place containers on a host again'),

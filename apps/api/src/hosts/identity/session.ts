@@ -1,0 +1,95 @@
+import { challengeSeconds } from '@gpulab/contract'
+import { createHash, createHmac, createPublicKey, randomBytes, timingSafeEqual, verify } from 'node:crypto'
+
+/** How long a session is good for. */
+export const sessionSeconds = 15 * 60
+
+const macBytes = 32
+const nonceBytes = 16
+const timeBytes = 8
+const uuidBytes = 16
+const fingerprintBytes = 32
+export const publicKeyBytes = 32
+const signatureBytes = 64
+
+/** Says whose a token is when it turns up in a log or in the wrong place. */
+const sessionPrefix = 'gpulabhost_'
+
+/** What a challenge or a session is sealed for: one can never be taken for the other. */
+type Purpose = 'challenge' | 'session'
+
+const toMac = (pepper: string, purpose: Purpose, payload: Uint8Array): Buffer =>
+  createHmac('sha256', pepper).update(`gpulab-host-${purpose}\n`).update(payload).digest()
+
+const seal = (pepper: string, purpose: Purpose, payload: Uint8Array): string =>
+  Buffer.concat([payload, toMac(pepper, purpose, payload)]).toString('base64url')
+
+/** The payload of what `seal` gave, or undefined for whatever else. */
+function unseal(pepper: string, purpose: Purpose, text: string, payloadBytes: number): Buffer | undefined {
+  const sealed = Buffer.from(text, 'base64url')
+  // The decoder passes over what it does not know, so that one token could be written in many ways.
+  if (sealed.length !== payloadBytes + macBytes || sealed.toString('base64url') !== text) return undefined
+  const payload = sealed.subarray(0, payloadBytes)
+  return timingSafeEqual(sealed.subarray(payloadBytes), toMac(pepper, purpose, payload)) ? payload : undefined
+}
+
+function toTime(date: Date): Buffer {
+  const bytes = Buffer.alloc(timeBytes)
+  bytes.writeBigUInt64BE(BigInt(date.getTime()))
+  return bytes
+}
+
+/** A challenge that any replica can check without having kept it. */
+export const createChallenge = (pepper: string, now: Date): string =>
+  seal(pepper, 'challenge', Buffer.concat([toTime(now), randomBytes(nonceBytes)]))
+
+/** Whether the challenge is ours and young enough. Clocks of replicas may differ a little, either way. */
+export function isChallengeValid(pepper: string, challenge: string, now: Date): boolean {
+  const payload = unseal(pepper, 'challenge', challenge, timeBytes + nonceBytes)
+  if (!payload) return false
+  return Math.abs(now.getTime() - Number(payload.readBigUInt64BE())) <= challengeSeconds * 1000
+}
+
+export const toFingerprint = (publicKey: Uint8Array): Buffer =>
+  createHash('sha256').update(publicKey).digest()
+
+/** What a session says; who holds it proved `fingerprint`'s key as the host. */
+export interface Session {
+  readonly hostUuid: string
+  readonly fingerprint: Uint8Array
+  readonly expiresAt: Date
+}
+
+export const createSession = (pepper: string, { hostUuid, fingerprint, expiresAt }: Session): string =>
+  sessionPrefix + seal(pepper, 'session', Buffer.concat([toBytes(hostUuid), fingerprint, toTime(expiresAt)]))
+
+/** What a session token says, or undefined if it is none of ours. Whether it has expired is not looked at. */
+export function readSession(pepper: string, token: string): Session | undefined {
+  if (!token.startsWith(sessionPrefix)) return undefined
+  const text = token.slice(sessionPrefix.length)
+  const payload = unseal(pepper, 'session', text, uuidBytes + fingerprintBytes + timeBytes)
+  if (!payload) return undefined
+  return {
+    hostUuid: toUuid(payload.subarray(0, uuidBytes)),
+    fingerprint: payload.subarray(uuidBytes, uuidBytes + fingerprintBytes),
+    expiresAt: new Date(Number(payload.readBigUInt64BE(uuidBytes + fingerprintBytes))),
+  }
+}
+
+/** Whether the session was given for this key, in constant time. A host of before has no key, and so no session. */
+export const isSessionOf = ({ fingerprint }: Session, publicKey: Uint8Array): boolean =>
+  publicKey.length === publicKeyBytes && timingSafeEqual(fingerprint, toFingerprint(publicKey))
+
+/** Whether the signature (base64url) of the text was made with the private key of this raw Ed25519 key. */
+export function isProof(publicKey: Uint8Array, text: string, signature: string): boolean {
+  const bytes = Buffer.from(signature, 'base64url')
+  if (bytes.length !== signatureBytes || publicKey.length !== publicKeyBytes) return false
+  const x = Buffer.from(publicKey).toString('base64url')
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+  return verify(null, Buffer.from(text, 'utf8'), key, bytes)
+}
+
+const toBytes = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex')
+
+const toUuid = (bytes: Buffer): string =>
+  bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
