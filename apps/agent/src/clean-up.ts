@@ -5,12 +5,9 @@ import { createLog } from './log.ts'
 import { createFirewall } from './network/firewall.ts'
 import { createTeamNetworks } from './network/team-networks.ts'
 
-/** Settings that a clean-up has no use for. */
-const unused = { GPULAB_API_URL: 'unix:/unused', GPULAB_HOST_TOKEN_FILE: '/unused' }
-
 /** Takes back what the agent made on the host: firewall rules, and networks that no container is connected to. */
 export async function cleanUp(args: readonly string[]): Promise<number> {
-  const config = readConfig(args, { ...unused, ...process.env })
+  const config = readConfig(args, process.env)
   const log = createLog(config)
   const layout = { chain: config.firewallChain, prefix: config.bridgePrefix }
   const firewall = createFirewall(layout, log)

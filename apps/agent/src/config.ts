@@ -14,16 +14,26 @@ function toBytes(text: string): number {
 /** Each setting is an environment variable `GPULAB_<NAME>` and a flag `--<name>`; the flag wins. */
 const settings = {
   GPULAB_API_URL: {
-    help: 'the control plane: http(s)://… or unix:/path',
-    schema: z.string().regex(/^(https?:\/\/[^\s]+|unix:\/[^\s]+)$/, 'must be http(s)://… or unix:/path'),
+    help: 'the control plane: http(s)://… or unix:/path (default: the one that was joined)',
+    schema: z
+      .string()
+      .regex(/^(https?:\/\/[^\s]+|unix:\/[^\s]+)$/, 'must be http(s)://… or unix:/path')
+      .optional(),
   },
   GPULAB_HOST_NAME: {
-    help: "this host's name there (default: the machine's)",
+    help: "this host's name there when it joins (default: the machine's)",
     schema: z.string().min(1).max(255).default(hostname()),
   },
-  GPULAB_HOST_TOKEN_FILE: { help: 'file with the host token', schema: z.string().min(1) },
+  GPULAB_STATE_DIR: {
+    help: "folder of the host's key (default /var/lib/gpulab/agent)",
+    schema: z.string().startsWith('/').default('/var/lib/gpulab/agent'),
+  },
+  GPULAB_JOIN_TOKEN_FILE: {
+    help: 'file with a join token, for a first start that joins by itself',
+    schema: z.string().min(1).optional(),
+  },
   GPULAB_INSECURE: {
-    help: 'let the token go over plain http to other machines (true or false)',
+    help: 'let sessions go over plain http to other machines (true or false)',
     schema: z.stringbool().default(false),
   },
   DOCKER_HOST: {
@@ -110,9 +120,11 @@ const flagOf = (name: string): string =>
     .replaceAll('_', '-')
 
 export interface Config {
-  readonly apiUrl: string
+  /** Undefined: the one that was joined. */
+  readonly apiUrl: string | undefined
   readonly hostName: string
-  readonly hostTokenFile: string
+  readonly stateDir: string
+  readonly joinTokenFile: string | undefined
   readonly insecure: boolean
   readonly engineSocket: string
   readonly agentSocket: string
@@ -133,24 +145,37 @@ export interface Config {
 /** Its message names every problem, one a line. */
 export class ConfigError extends Error {}
 
+/** Flags that only one command has. */
+type OwnFlags = Readonly<Record<string, { readonly type: 'string' | 'boolean' }>>
+
 /** Reads flags and environment once. */
-export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Config {
+export const readConfig = (args: readonly string[], env: NodeJS.ProcessEnv): Config =>
+  readCommand(args, env, {}).config
+
+/** As `readConfig`, for a command that has flags of its own beside the settings. */
+export function readCommand(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  own: OwnFlags,
+): { config: Config; flags: Readonly<Record<string, string | boolean | undefined>> } {
+  const flags = readFlags(args, own)
   const schema = z.object(
     Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.schema])),
   )
-  const parsed = schema.safeParse({ ...pickSet(env), ...readFlags(args) })
+  const parsed = schema.safeParse({ ...pickSet(env), ...toSettings(flags) })
   if (!parsed.success) throw new ConfigError(describe(parsed.error))
   // The object schema was made from the very table that Values is made from.
   const values = parsed.data as Values
   const config = toConfig(values)
-  requireSecure(config)
-  return config
+  if (config.apiUrl !== undefined) requireSecure(config.apiUrl, config.insecure)
+  return { config, flags }
 }
 
 const toConfig = (values: Values): Config => ({
   apiUrl: values.GPULAB_API_URL,
   hostName: values.GPULAB_HOST_NAME,
-  hostTokenFile: values.GPULAB_HOST_TOKEN_FILE,
+  stateDir: values.GPULAB_STATE_DIR,
+  joinTokenFile: values.GPULAB_JOIN_TOKEN_FILE,
   insecure: values.GPULAB_INSECURE,
   engineSocket: values.DOCKER_HOST,
   agentSocket: values.GPULAB_AGENT_SOCKET,
@@ -172,22 +197,29 @@ const toConfig = (values: Values): Config => ({
 const pickSet = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(Object.keys(settings).flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
 
-function readFlags(args: readonly string[]): Record<string, string> {
+function readFlags(args: readonly string[], own: OwnFlags): Record<string, string | boolean | undefined> {
   const options = Object.fromEntries(
     Object.keys(settings).map((name) => [flagOf(name), { type: 'string' as const }]),
   )
   try {
-    const { values } = parseArgs({ args: [...args], options, allowPositionals: false })
-    return Object.fromEntries(
-      Object.keys(settings).flatMap((name) => {
-        const value = values[flagOf(name)]
-        return typeof value === 'string' ? [[name, value]] : []
-      }),
-    )
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...options, ...own },
+      allowPositionals: false,
+    })
+    return values
   } catch (cause) {
     throw new ConfigError((cause as Error).message, { cause })
   }
 }
+
+const toSettings = (flags: Readonly<Record<string, unknown>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.keys(settings).flatMap((name) => {
+      const value = flags[flagOf(name)]
+      return typeof value === 'string' ? [[name, value]] : []
+    }),
+  )
 
 const describe = (error: z.ZodError): string =>
   error.issues
@@ -198,11 +230,12 @@ const describe = (error: z.ZodError): string =>
     })
     .join('\n')
 
-function requireSecure({ apiUrl, insecure }: Config): void {
+/** Throws where sessions would go over plain http to another machine. */
+export function requireSecure(apiUrl: string, insecure: boolean): void {
   const parsed = URL.parse(apiUrl)
   if (parsed?.protocol === 'http:' && !insecure && !isLoopback(parsed.hostname)) {
     throw new ConfigError(
-      `GPULAB_API_URL (--api-url): the host token would go to ${parsed.host} over plain http; use https or GPULAB_INSECURE=true`,
+      `GPULAB_API_URL (--api-url): sessions would go to ${parsed.host} over plain http; use https or GPULAB_INSECURE=true`,
     )
   }
 }

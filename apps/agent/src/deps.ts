@@ -1,18 +1,19 @@
 import { type Client, control, createClient } from '@gpulab/contract'
-import { createHttpTransport } from '@gpulab/transport'
+import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transport'
 import type { FastifyBaseLogger } from 'fastify'
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { createLimiter } from './bounded.ts'
 import { systemTiming, type Timing } from './clock.ts'
-import { type Config, ConfigError } from './config.ts'
+import type { Config } from './config.ts'
 import { createExitFailures } from './containers/exit-failures.ts'
 import { createImagePuller } from './containers/image-puller.ts'
 import { createUlimits } from './containers/ulimits.ts'
 import { connectEngine, type Engine } from './docker/connect.ts'
 import { createEngineHealth, type EngineHealth } from './engine-health.ts'
 import { createGpuClaims } from './gpus/claims.ts'
+import { createHostSession, type HostSession } from './identity/host-session.ts'
+import type { Identity } from './identity/identity-file.ts'
 import { createByteBudget, type ByteBudget } from './exec/capture.ts'
 import { createExecTurns, type ExecTurns } from './exec/turns.ts'
 import { createFirewall, type Firewall, noFirewall } from './network/firewall.ts'
@@ -31,7 +32,8 @@ export interface Deps extends Timing {
   readonly config: Config
   readonly log: FastifyBaseLogger
   readonly bootId: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly identity: Identity
+  readonly session: HostSession
   readonly engine: Engine
   readonly health: EngineHealth
   readonly control: Client<typeof control>
@@ -52,15 +54,12 @@ export interface Deps extends Timing {
   readonly captureBudget: ByteBudget
 }
 
-export async function createDeps(config: Config, log: FastifyBaseLogger): Promise<Deps> {
+export async function createDeps(config: Config, identity: Identity, log: FastifyBaseLogger): Promise<Deps> {
   const bootId = randomUUID()
-  const headers = {
-    authorization: `Bearer ${await readToken(config.hostTokenFile)}`,
-    'gpulab-host': config.hostName,
-  }
   const engine = connectEngine(config.engineSocket)
-  const transport = createHttpTransport({ url: config.apiUrl, insecure: config.insecure })
-  const client = createClient(control, transport, { headers })
+  const transport = createHttpTransport({ url: identity.apiUrl, insecure: config.insecure })
+  const session = createHostSession({ join: createClient(control.join, transport), identity, log })
+  const client = createClient(control, createAuthorizedTransport(transport, session))
   const firewall = config.firewall
     ? createFirewall({ chain: config.firewallChain, prefix: config.bridgePrefix }, log)
     : noFirewall
@@ -92,10 +91,11 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
   })
   return {
     ...systemTiming,
-    config,
+    config: { ...config, apiUrl: identity.apiUrl },
     log,
     bootId,
-    headers,
+    identity,
+    session,
     engine,
     health,
     control: client,
@@ -119,12 +119,4 @@ export async function createDeps(config: Config, log: FastifyBaseLogger): Promis
     turns: createExecTurns(Math.max(availableParallelism() * 2, 4)),
     captureBudget: createByteBudget(captureMaxBytes),
   }
-}
-
-async function readToken(file: string): Promise<string> {
-  const token = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new ConfigError(`GPULAB_HOST_TOKEN_FILE: ${cause.message}`, { cause })
-  })
-  if (token.trim() === '') throw new ConfigError(`GPULAB_HOST_TOKEN_FILE: ${file} is empty`)
-  return token.trim()
 }

@@ -5,6 +5,7 @@ import { type Config, ConfigError } from './config.ts'
 import { createDeps, type Deps } from './deps.ts'
 import { followEvents } from './docker/events.ts'
 import { createHello, toInventoryText } from './hello/create-hello.ts'
+import type { Identity } from './identity/identity-file.ts'
 import { listenOnSocket } from './listen.ts'
 import { keepLooking, look } from './target/keep-looking.ts'
 import { pullTargets } from './target/pull.ts'
@@ -21,8 +22,8 @@ export interface RunningAgent {
 const maintenanceMs = 60_000
 const helloMs = 15_000
 
-export async function startAgent(config: Config, app: Server): Promise<RunningAgent> {
-  const deps = await createDeps(config, app.log)
+export async function startAgent(config: Config, identity: Identity, app: Server): Promise<RunningAgent> {
+  const deps = await createDeps(config, identity, app.log)
   await requireFirewall(deps)
   serveAgent(app, deps)
   await listenOnSocket(app, config.agentSocket)
@@ -41,7 +42,7 @@ export async function startAgent(config: Config, app: Server): Promise<RunningAg
         pullTargets(deps, deps.reconciler.targetVersion, deps.reconciler.setTarget, signal),
         keepMaintaining(deps, inventory, signal),
         deps.orphans.run(signal),
-        keepUplink({ url: config.apiUrl, insecure: config.insecure, server: uplinks, ...deps }, signal),
+        keepUplink({ url: identity.apiUrl, insecure: config.insecure, server: uplinks, ...deps }, signal),
       ]),
     ),
   ]

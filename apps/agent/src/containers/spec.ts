@@ -102,7 +102,8 @@ const toMount = ({ name, path }: VolumeMount) => ({
   VolumeOptions: { NoCopy: true } as VolumeOptions,
 })
 
-const toDeviceRequest = (gpus: readonly string[], injection: GpuInjection) =>
+/** Asks the engine for these cards and no others. */
+export const toDeviceRequest = (gpus: readonly string[], injection: GpuInjection) =>
   injection === 'cdi'
     ? { Driver: 'cdi', DeviceIDs: gpus.map((gpu) => `nvidia.com/gpu=${gpu}`) }
     : { Driver: 'nvidia', DeviceIDs: [...gpus], Capabilities: [['gpu', 'compute', 'utility']] }

@@ -1,7 +1,15 @@
 import type { HostCheck } from '@gpulab/contract'
-import type { Deps } from '../deps.ts'
+import { toPlainText } from '../plain-text.ts'
+import { judge } from './judge.ts'
+import { type DoctorDeps, type DoctorOptions, readFacts } from './read-facts.ts'
 
-/** What of this host has been looked at, and what was found. */
-export function readChecks(_deps: Deps): Promise<HostCheck[]> {
-  return Promise.resolve([])
+const messageMaxCharacters = 1000
+
+/** What is well with this machine and what is not. Never throws: what cannot be looked at is what is not well. */
+export async function readChecks(deps: DoctorDeps, options: DoctorOptions = {}): Promise<HostCheck[]> {
+  const checks = judge(await readFacts(deps, options))
+  return checks.map((check) => ({
+    ...check,
+    message: toPlainText(check.message).slice(0, messageMaxCharacters),
+  }))
 }

@@ -2,10 +2,11 @@ import { dialUplink, type UplinkServer } from '@gpulab/http'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
 import type { Timing } from '../clock.ts'
+import type { HostSession } from '../identity/host-session.ts'
 
 export interface UplinkOptions extends Timing {
   readonly url: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly session: Pick<HostSession, 'prove'>
   readonly insecure: boolean
   readonly server: UplinkServer
   readonly log: FastifyBaseLogger
@@ -16,11 +17,13 @@ const goodMs = 30_000
 
 /** Dials the control plane and serves on the connection, again and again until the signal aborts. */
 export async function keepUplink(options: UplinkOptions, signal: AbortSignal): Promise<void> {
-  const { url, headers, insecure, server, clock, log } = options
+  const { url, session, insecure, server, clock, log } = options
   const backoff = createBackoff(options)
   for (;;) {
     const dialledAt = clock.now()
     try {
+      // An uplink outlives its session, so the control plane takes no old ones.
+      const headers = { authorization: `Bearer ${await session.prove()}` }
       const socket = await dialUplink({ url, headers, insecure, signal })
       log.info({ url }, 'uplink is up')
       await server.serve(socket)
