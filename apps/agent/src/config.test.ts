@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { ConfigError, readConfig, settingsHelp } from './config.ts'
+import { ConfigError, readCommand, readConfig, settingsHelp } from './config.ts'
 
-const least = { GPULAB_API_URL: 'https://api.example.com', GPULAB_HOST_TOKEN_FILE: '/token' }
+const least = { GPULAB_API_URL: 'https://api.example.com' }
 
 describe('the configuration', () => {
-  it('needs an address and a token', () => {
+  it('has a default for everything', () => {
+    expect(readConfig([], {}).apiUrl).toBeUndefined()
     expect(readConfig([], least)).toMatchObject({
       apiUrl: 'https://api.example.com',
       engineSocket: '/var/run/docker.sock',
@@ -15,6 +16,8 @@ describe('the configuration', () => {
       insecure: false,
       gpuInjection: 'nvidia',
       addressPool: undefined,
+      stateDir: '/var/lib/gpulab/agent',
+      joinTokenFile: undefined,
     })
   })
 
@@ -39,12 +42,13 @@ describe('the configuration', () => {
       GPULAB_BRIDGE_PREFIX: 'too-long',
       DOCKER_HOST: 'tcp://x',
       GPULAB_ADDRESS_POOL: 'x',
+      GPULAB_STATE_DIR: 'relative',
     }
     const read = () => readConfig([], env)
     expect(read).toThrow(ConfigError)
     for (const part of [
       '--api-url',
-      'HOST_TOKEN_FILE (--host-token-file): is missing',
+      'STATE_DIR (--state-dir)',
       'BRIDGE_PREFIX',
       'DOCKER_HOST',
       'ADDRESS_POOL',
@@ -54,13 +58,21 @@ describe('the configuration', () => {
     expect(() => readConfig(['--nonsense'], least)).toThrow(/nonsense/)
   })
 
-  it('sends no token over plain http to other machines', () => {
+  it('sends no session over plain http to other machines', () => {
     const remote = { ...least, GPULAB_API_URL: 'http://api.example.com' }
     expect(() => readConfig([], remote)).toThrow(/plain http/)
     expect(readConfig([], { ...remote, GPULAB_INSECURE: 'true' }).insecure).toBe(true)
     for (const url of ['http://127.0.0.1:1', 'unix:/run/api.sock']) {
       expect(readConfig([], { ...least, GPULAB_API_URL: url }).apiUrl).toBe(url)
     }
+  })
+
+  it('may come with flags that only one command has', () => {
+    const own = { force: { type: 'boolean' }, 'token-file': { type: 'string' } } as const
+    const { config, flags } = readCommand(['--force', '--token-file', 't', '--host-name=x'], least, own)
+    expect(config.hostName).toBe('x')
+    expect(flags).toMatchObject({ force: true, 'token-file': 't' })
+    expect(() => readConfig(['--force'], least)).toThrow(/force/)
   })
 
   it.each([

@@ -16,11 +16,10 @@ import {
 import { acceptUplink, createServe, createServer, type Server, takeUpgrade } from '@gpulab/http'
 import { eventually } from '@gpulab/testing'
 import { createSessionTransport } from '@gpulab/transport'
+import { type Door, serveDoor } from './fake-door.ts'
 import { once } from 'node:events'
 import { randomUUID } from 'node:crypto'
 import type { ClientHttp2Session } from 'node:http2'
-
-export const hostToken = 'test-host-token'
 
 export interface FakeControl extends AsyncDisposable {
   readonly url: string
@@ -42,6 +41,10 @@ export interface FakeControl extends AsyncDisposable {
   host(): Promise<Client<typeof agent>>
   /** Cuts the uplink. */
   cut(): void
+  /** Takes none of the sessions that it has given any more, as if it had another pepper now. */
+  endSessions(): void
+  /** How often a host has proven its key. */
+  proofs(): number
   /** The newest facts of a container, from a report that knows the newest target and has nothing under way. */
   settled(uuid: string, timeoutMs?: number): Promise<ContainerFacts | undefined>
 }
@@ -61,9 +64,8 @@ export async function startFakeControl(): Promise<FakeControl> {
   let bootId: string | undefined
   let session: ClientHttp2Session | undefined
 
-  const serve = createServe(app, async ({ headers }) => {
-    if (headers.authorization !== `Bearer ${hostToken}`) throw new GpulabError('host_token_invalid')
-  })
+  const door = serveDoor(app)
+  const serve = createServe(app, async ({ headers }) => door.authenticate(headers.authorization))
   const requireBoot = (boot: string): void => {
     if (bootId === undefined) throw new GpulabError('hello_missing')
     if (boot !== bootId) throw new GpulabError('boot_replaced')
@@ -93,7 +95,7 @@ export async function startFakeControl(): Promise<FakeControl> {
     while (!isReady() && !signal.aborted) await Promise.race([changed.promise, gone])
     return { version, containers: [...wishes.values()] }
   })
-  acceptUplinks(app, (next) => {
+  acceptUplinks(app, door, (next) => {
     session = next
   })
 
@@ -137,6 +139,8 @@ export async function startFakeControl(): Promise<FakeControl> {
         return createClient(agent, createSessionTransport(session))
       }),
     cut: () => session?.destroy(),
+    endSessions: door.endSessions,
+    proofs: door.proofs,
     settled: (uuid, timeoutMs = 30_000) =>
       eventually(
         () => {
@@ -155,8 +159,9 @@ export async function startFakeControl(): Promise<FakeControl> {
   }
 }
 
-function acceptUplinks(app: Server, onSession: (session: ClientHttp2Session) => void): void {
+function acceptUplinks(app: Server, door: Door, onSession: (session: ClientHttp2Session) => void): void {
   app.get(uplinkPath, async (request, reply) => {
+    door.authenticate(request.headers.authorization)
     const upgrade = takeUpgrade(request, uplinkProtocol)
     if (!upgrade) throw new GpulabError('invalid_request')
     reply.hijack()

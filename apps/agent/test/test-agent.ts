@@ -7,7 +7,8 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type FakeControl, hostToken } from './fake-control.ts'
+import type { FakeControl } from './fake-control.ts'
+import { joinToken } from './fake-door.ts'
 import type { TestEngine } from './test-engine.ts'
 
 export const program = join(import.meta.dirname, '../src/main.ts')
@@ -38,7 +39,9 @@ export async function startTestAgent(
     ...process.env,
     GPULAB_API_URL: control.url,
     GPULAB_HOST_NAME: 'test-host',
-    GPULAB_HOST_TOKEN_FILE: join(folder, 'token'),
+    GPULAB_STATE_DIR: join(folder, 'state'),
+    // Read by the first run alone: later ones know who they are.
+    GPULAB_JOIN_TOKEN_FILE: join(folder, 'token'),
     GPULAB_AGENT_SOCKET: join(folder, 'agent.sock'),
     GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
     GPULAB_BRIDGE_PREFIX: `t${id}`,
@@ -47,7 +50,7 @@ export async function startTestAgent(
     DOCKER_HOST: engine.dockerHost,
     ...settings,
   }
-  await writeFile(environment.GPULAB_HOST_TOKEN_FILE, `${hostToken}\n`)
+  await writeFile(environment.GPULAB_JOIN_TOKEN_FILE, `${joinToken}\n`)
   let child: ChildProcess | undefined
   let log = ''
 

@@ -49,7 +49,7 @@ export async function writePrivateFile(path: string, content: string): Promise<v
     await using opened = await open(folder)
     await opened.sync()
   } catch (cause) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => {})
     throw new ConfigError(`${path} cannot be written: ${(cause as Error).message}`, { cause })
   }
 }

@@ -1,0 +1,101 @@
+import { GpulabError } from '@gpulab/contract'
+import { createServer, type Server } from '@gpulab/http'
+import { eventually } from '@gpulab/testing'
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pino from 'pino'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { joinToken, serveDoor } from '../../test/fake-door.ts'
+import { ConfigError } from '../config.ts'
+import { readIdentity } from './identity-file.ts'
+import { obtainIdentity } from './obtain-identity.ts'
+import { readTokenStream } from './read-token.ts'
+
+let folder: string
+let app: Server
+let url: string
+const log = pino({ level: 'silent' })
+const signal = new AbortController().signal
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gpulab-identity-'))
+  url = `unix:${join(folder, 'api.sock')}`
+  app = createServer({ logger: false })
+  serveDoor(app)
+  await writeFile(join(folder, 'token'), `${joinToken}\n`)
+})
+afterEach(async () => {
+  await app.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const listen = () => app.listen({ path: join(folder, 'api.sock') })
+const settings = () => ({
+  apiUrl: url as string | undefined,
+  hostName: 'gpu-01',
+  insecure: false,
+  stateDir: join(folder, 'state'),
+  joinTokenFile: join(folder, 'token') as string | undefined,
+})
+
+describe('the first start', () => {
+  it('joins with the token, and later ones know who they are', async () => {
+    await listen()
+    const first = await obtainIdentity(settings(), log, signal)
+    expect(first).toMatchObject({ apiUrl: url, hostName: 'gpu-01' })
+    await app.close()
+    await rm(join(folder, 'token'))
+    const later = await obtainIdentity({ ...settings(), apiUrl: undefined }, log, signal)
+    expect(later).toMatchObject({ apiUrl: url, hostUuid: first.hostUuid })
+  })
+
+  it('waits for a control plane that is away', async () => {
+    const joining = obtainIdentity(settings(), log, signal)
+    await eventually(() => access(join(folder, 'state/joining.json')))
+    await listen()
+    expect((await joining).hostUuid).toEqual(expect.any(String))
+  })
+
+  it('ends its wait when it is told to', async () => {
+    const stopping = new AbortController()
+    const joining = obtainIdentity(settings(), log, stopping.signal)
+    stopping.abort()
+    await expect(joining).rejects.toMatchObject({ name: 'AbortError' })
+  })
+
+  it('ends at once when the token is refused, and keeps nothing', async () => {
+    await listen()
+    await writeFile(join(folder, 'token'), 'another')
+    await expect(obtainIdentity(settings(), log, signal)).rejects.toBeInstanceOf(GpulabError)
+    expect(await readIdentity(settings().stateDir)).toBeUndefined()
+  })
+
+  it.each([
+    ['no token', { joinTokenFile: undefined }, /gpulab-agent join/],
+    ['no file', { joinTokenFile: '/nonexistent/token' }, /ENOENT/],
+    ['no address', { apiUrl: undefined }, /GPULAB_API_URL/],
+  ])('with %s says what to do', async (_, changes, message) => {
+    const attempt = obtainIdentity({ ...settings(), ...changes }, log, signal)
+    await expect(attempt).rejects.toThrow(ConfigError)
+    await expect(attempt).rejects.toThrow(message)
+  })
+})
+
+describe('a token on standard input', () => {
+  async function* chunks(...texts: string[]) {
+    for (const text of texts) yield Buffer.from(text)
+    if (texts.at(-1)?.endsWith('\n')) throw new Error('Read on after the line')
+  }
+
+  it.each([
+    [['gpulabjoin_a_b\n']],
+    [['gpulabjoin', '_a_b', '\n']],
+    [['\n\n  gpulabjoin_a_b  \n']],
+    [['gpulabjoin_a_b']],
+  ])('%j', async (texts) => expect(await readTokenStream(chunks(...texts))).toBe('gpulabjoin_a_b'))
+
+  it.each([[['']], [['  ']], [['two words']], [['x'.repeat(5000)]]])('%j is none', async (texts) => {
+    await expect(readTokenStream(chunks(...texts))).rejects.toThrow(ConfigError)
+  })
+})
