@@ -80,7 +80,7 @@ describe('two systems of one machine', () => {
     for (const file of [
       layout.pepperFile,
       layout.encryptionKeyFile,
-      layout.hostTokenFile,
+      layout.identityFile,
       layout.apiKeyFile,
     ]) {
       expect((await stat(file)).mode & 0o777).toBe(0o600)
@@ -103,6 +103,21 @@ describe('two systems of one machine', () => {
     process.kill(await readSupervisor(state('one')), 'SIGKILL')
     expect((await down('--state', state('one'))).code).toBe(0)
     expect(await findLeftovers(toStateLayout(state('one')))).toEqual([])
+  })
+
+  it('join again when the key of their host is lost, as that of an older version is', async () => {
+    const options = ['--detach', '--state', state('one'), '--port', '0', '--gpus', '2x NVIDIA H100:81559']
+    const { agentDir, identityFile } = toStateLayout(state('one'))
+    const before = await readFile(identityFile, 'utf8')
+    await rm(agentDir, { recursive: true })
+    const { stdout, stderr } = await up(...options)
+    expect(stderr).toContain('GPULab runs.')
+    const after = await readFile(identityFile, 'utf8')
+    const uuidOf = (text: string) => (JSON.parse(text) as { host_uuid: string }).host_uuid
+    expect(uuidOf(after)).toBe(uuidOf(before))
+    expect(after).not.toBe(before)
+    expect((await inShell(stdout, 'gpulab exec hello -- true')).code).toBe(0)
+    expect((await down('--state', state('one'))).code).toBe(0)
   })
 
   it('are stopped twice without complaint, and purged', async () => {

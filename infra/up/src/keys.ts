@@ -4,7 +4,7 @@ import type { StateLayout } from './state-layout.ts'
 
 /** Makes the key files that are missing. What is there stays: API keys and secrets hang on it. */
 export async function ensureKeyFiles(layout: StateLayout): Promise<void> {
-  for (const file of [layout.pepperFile, layout.encryptionKeyFile, layout.hostTokenFile]) {
+  for (const file of [layout.pepperFile, layout.encryptionKeyFile]) {
     if ((await findSecret(file)) === undefined) await writeSecret(file, randomBytes(32).toString('hex'))
   }
 }

@@ -20,7 +20,7 @@ export async function openState(folder: string): Promise<StateLayout> {
       layout.markerFile,
       'This folder belongs to GPULab; "npm run down -- --purge" empties it.\n',
     )
-    for (const part of [layout.keysDir, layout.logsDir, layout.runDir]) {
+    for (const part of [layout.keysDir, layout.logsDir, layout.runDir, layout.agentDir]) {
       await mkdir(part, { recursive: true, mode: 0o700 })
     }
     await checkRoom(layout.stateDir)

@@ -2,13 +2,16 @@ import { readdir, readFile } from 'node:fs/promises'
 import { endProcess, findProcess } from './processes.ts'
 import type { StateLayout } from './state-layout.ts'
 
-/** Ends the API and the agent of a supervisor that was killed. Every part of a system has its token file in its environment. */
+/** Ends the API and the agent of a supervisor that was killed. Each has a file of the state in its environment. */
 export async function endOrphans(layout: StateLayout): Promise<void> {
-  const mark = `GPULAB_HOST_TOKEN_FILE=${layout.hostTokenFile}`
+  const marks = new Set([
+    `GPULAB_PEPPER_FILE=${layout.pepperFile}`,
+    `GPULAB_AGENT_SOCKET=${layout.agentSocket}`,
+  ])
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))
   for (const pid of pids) {
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    if (!environment.split('\0').includes(mark) || Number(pid) === process.pid) continue
+    if (!environment.split('\0').some((entry) => marks.has(entry)) || Number(pid) === process.pid) continue
     const identity = await findProcess(Number(pid))
     if (identity) await endProcess(identity, 20_000)
   }

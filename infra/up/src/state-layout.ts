@@ -14,8 +14,11 @@ export interface StateLayout {
   keysDir: string
   pepperFile: string
   encryptionKeyFile: string
-  hostTokenFile: string
   apiKeyFile: string
+  /** The agent's own: its key, and the token that it joins with at its first start. */
+  agentDir: string
+  identityFile: string
+  joinTokenFile: string
   runDir: string
   apiSocket: string
   agentSocket: string
@@ -36,6 +39,7 @@ export function toStateLayout(stateDir: string): StateLayout {
   const id = createHash('sha256').update(stateDir).digest('hex').slice(0, 8)
   const keysDir = join(stateDir, 'keys')
   const runDir = join(stateDir, 'run')
+  const agentDir = join(stateDir, 'agent')
   return {
     stateDir,
     id,
@@ -47,8 +51,10 @@ export function toStateLayout(stateDir: string): StateLayout {
     keysDir,
     pepperFile: join(keysDir, 'pepper'),
     encryptionKeyFile: join(keysDir, 'encryption-key'),
-    hostTokenFile: join(keysDir, 'host-token'),
     apiKeyFile: join(keysDir, 'api-key'),
+    agentDir,
+    identityFile: join(agentDir, 'identity.json'),
+    joinTokenFile: join(agentDir, 'join-token'),
     runDir,
     apiSocket: join(runDir, 'api.sock'),
     agentSocket: join(runDir, 'agent.sock'),

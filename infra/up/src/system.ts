@@ -10,6 +10,7 @@ import { type EngineKind, openEngine } from './steps/engine.ts'
 import { runGpulab } from './steps/gpulab.ts'
 import { waitForHost } from './steps/host-ready.ts'
 import { prepareImages } from './steps/images.ts'
+import { ensureJoinToken } from './steps/join-token.ts'
 import type { SystemInfo } from './system-info.ts'
 
 /** A running system. Its end stops everything that it started. */
@@ -78,9 +79,10 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
       () => apiUrl,
     ),
   )
+  const api = connectApi(apiUrl, apiKey)
+  await untilAborted(ensureJoinToken(layout, api), signal)
   const ended = [engine.ended, apiPart.ended]
   if (nvidiaSmi !== undefined) ended.push(parts.use(await startAgent(layout, target)).ended)
-  const api = connectApi(apiUrl, apiKey)
   const types = await step(
     'host',
     () => waitForHost(api, { gpuCount: engine.gpuCount, ended: Promise.race(ended), signal }),

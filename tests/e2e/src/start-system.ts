@@ -67,7 +67,6 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
     GPULAB_LISTEN: `127.0.0.1:${port}`,
     GPULAB_PEPPER_FILE: await secret(dir, 'pepper'),
     GPULAB_ENCRYPTION_KEY_FILE: await secret(dir, 'encryption-key'),
-    GPULAB_HOST_TOKEN_FILE: await secret(dir, 'host-token'),
     GPULAB_STAND_INS_FILE: join(dir, 'stand-ins.json'),
     GPULAB_LOG_LEVEL: 'warn',
   }
@@ -85,7 +84,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
     DOCKER_HOST: engine.dockerHost,
     GPULAB_API_URL: apiUrl,
     GPULAB_HOST_NAME: 'host-one',
-    GPULAB_HOST_TOKEN_FILE: env.GPULAB_HOST_TOKEN_FILE,
+    GPULAB_STATE_DIR: join(dir, 'agent'),
+    GPULAB_JOIN_TOKEN_FILE: await inviteHost(dir, env),
     GPULAB_AGENT_SOCKET: join(dir, 'agent.sock'),
     GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
     GPULAB_BRIDGE_PREFIX: `e${id}`,
@@ -140,6 +140,15 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
   stack.defer(() => system.agent.stop())
   await startAgent()
   return system
+}
+
+/** Gives the file of a token that the agent joins with at its first start. */
+async function inviteHost(dir: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout, stderr, code } = await run(apiProgram, ['invite', '--host-name', 'host-one'], { env })
+  if (code !== 0) throw new Error(`invite failed: ${stderr}`)
+  const path = join(dir, 'join-token')
+  await writeFile(path, stdout, { mode: 0o600 })
+  return path
 }
 
 async function startDatabase(stack: AsyncDisposableStack): Promise<string> {

@@ -49,7 +49,8 @@ export function agentEnvironment(layout: StateLayout, target: AgentTarget): Reco
   return {
     GPULAB_API_URL: target.apiUrl,
     GPULAB_HOST_NAME: layout.hostName,
-    GPULAB_HOST_TOKEN_FILE: layout.hostTokenFile,
+    GPULAB_STATE_DIR: layout.agentDir,
+    GPULAB_JOIN_TOKEN_FILE: layout.joinTokenFile,
     GPULAB_AGENT_SOCKET: layout.agentSocket,
     GPULAB_NVIDIA_SMI: target.nvidiaSmi,
     GPULAB_BRIDGE_PREFIX: layout.bridgePrefix,

@@ -19,7 +19,6 @@ function apiEnvironment(layout: StateLayout, port: number): NodeJS.ProcessEnv {
     GPULAB_DATA_DIR: layout.postgresDir,
     GPULAB_PEPPER_FILE: layout.pepperFile,
     GPULAB_ENCRYPTION_KEY_FILE: layout.encryptionKeyFile,
-    GPULAB_HOST_TOKEN_FILE: layout.hostTokenFile,
     GPULAB_STAND_INS_FILE: layout.standInsFile,
   }
 }

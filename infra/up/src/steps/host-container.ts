@@ -9,8 +9,9 @@ import type { EngineOptions, RunningEngine } from './engine.ts'
 import type { MachineEngine } from './machine-engine.ts'
 
 /**
- * Starts a simulated GPU host in the machine's engine. The agent runs in it as soon as the API's socket is there;
- * it reaches the API through that socket, so nothing has to be open on a network.
+ * Starts a simulated GPU host in the machine's engine. The agent runs in it as soon as the API's socket is there, and
+ * a token to join with where it needs one; it reaches the API through that socket, so nothing has to be open on a
+ * network.
  */
 export async function startHostContainer(
   layout: StateLayout,
@@ -22,8 +23,10 @@ export async function startHostContainer(
     signal,
   )
   note('starting the simulated host')
-  await rm(layout.apiSocket, { force: true })
-  const waitForApi = 'until [ -S "$1" ]; do sleep 0.1; done; shift; exec "$@"'
+  for (const file of [layout.apiSocket, layout.joinTokenFile]) await rm(file, { force: true })
+  const waitForApi =
+    'until [ -S "$1" ] && { [ -e "$2" ] || [ -e "$3" ]; }; do sleep 0.1; done; shift 3; exec "$@"'
+  const awaited = [layout.apiSocket, layout.identityFile, layout.joinTokenFile]
   const host = await startSimulatedHost({
     docker,
     image: images['gpu-host'].reference,
@@ -33,9 +36,9 @@ export async function startHostContainer(
     mounts: [
       { source: checkout, target: checkout, readOnly: true },
       { source: layout.runDir, target: layout.runDir },
-      { source: layout.hostTokenFile, target: layout.hostTokenFile, readOnly: true },
+      { source: layout.agentDir, target: layout.agentDir },
     ],
-    command: ['sh', '-c', waitForApi, 'sh', layout.apiSocket, nodeBinary, agentProgram],
+    command: ['sh', '-c', waitForApi, 'sh', ...awaited, nodeBinary, agentProgram],
     env: agentEnvironment(layout, {
       apiUrl: `unix:${layout.apiSocket}`,
       dockerHost: 'unix:///var/run/docker.sock',
