@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { StateLayout } from './state-layout.ts'
 
 /** Makes the key files that are missing. What is there stays: API keys and secrets hang on it. */
@@ -7,6 +8,8 @@ export async function ensureKeyFiles(layout: StateLayout): Promise<void> {
   for (const file of [layout.pepperFile, layout.encryptionKeyFile]) {
     if ((await findSecret(file)) === undefined) await writeSecret(file, randomBytes(32).toString('hex'))
   }
+  // Before hosts had keys of their own, this was shared by all.
+  await rm(join(layout.keysDir, 'host-token'), { force: true })
 }
 
 /** Content of a secret file; undefined if there is none. */

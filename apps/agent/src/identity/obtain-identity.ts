@@ -26,7 +26,7 @@ export async function obtainIdentity(
   const { apiUrl, joinTokenFile } = config
   if (joinTokenFile === undefined) {
     throw new ConfigError(
-      'This machine has not joined a control plane. Get a token (gpulab hosts invite), then: gpulab-agent join --api URL',
+      'This machine has not joined a control plane. Get a token (gpulab hosts add), then: gpulab-agent join --api URL',
     )
   }
   if (apiUrl === undefined) throw new ConfigError('GPULAB_API_URL (--api-url): is missing')

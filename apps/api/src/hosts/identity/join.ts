@@ -34,7 +34,7 @@ type JoinBody = HandlerInput<typeof control.join.join>['body']
 type ConnectBody = HandlerInput<typeof control.join.connect>['body']
 
 const tokenHint =
-  'Ask an administrator for a new one: gpulab hosts invite, or gpulab-api invite where the API runs.'
+  'Ask an administrator for a new one: gpulab hosts add, or gpulab-api invite where the API runs.'
 
 /**
  * Makes a machine a host. A token that names a host gives an existing one of that name to this machine's key; any
@@ -90,7 +90,7 @@ async function takeName(
 const nameTaken = (name: string): GpulabError =>
   new GpulabError('host_name_taken', {
     message: `A host named ${name} exists already.`,
-    hint: `Choose another name with --host-name; or, if this machine is that host, join with a token for that name: gpulab hosts invite --host-name ${name}.`,
+    hint: `Choose another name with --host-name; or, if this machine is that host, join with a token for that name: gpulab hosts add ${name}.`,
   })
 
 /** The token's row, whether used up or not; throws if it is none or has expired. */
