@@ -78,7 +78,6 @@ export {
   toControlFrame,
 } from './frames.ts'
 export type { RestartPolicy } from './fields.ts'
-export { type EndedRun, willRestart } from './restart-policy.ts'
 export { readLines } from './lines.ts'
 export { toExitSignal } from './exit-signal.ts'
 export { type EndedRun, willRestart } from './restart-policy.ts'

@@ -1,6 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
+import { systemTiming } from '../clock.ts'
 import { type Config, ConfigError, requireSecure } from '../config.ts'
 import { type Identity, readIdentity } from './identity-file.ts'
 import { joinControlPlane } from './join.ts'
@@ -41,7 +42,7 @@ async function keepJoining(
   log: FastifyBaseLogger,
   signal: AbortSignal,
 ): Promise<Identity> {
-  const backoff = createBackoff()
+  const backoff = createBackoff(systemTiming)
   for (;;) {
     try {
       const identity = await joinControlPlane(settings, signal)

@@ -2,9 +2,6 @@ import { agent, createClient, GpulabError } from '@gpulab/contract'
 import { createHttpTransport } from '@gpulab/transport'
 import { ConfigError, readConfig } from '../config.ts'
 
-/** Settings that this has no use for. */
-const unused = { GPULAB_API_URL: 'unix:/unused', GPULAB_HOST_TOKEN_FILE: '/unused' }
-
 /** Prints what the running agent would remove, one a line. */
 export async function showOrphans(args: readonly string[], print: (text: string) => void): Promise<number> {
   if (!args.includes('--dry-run')) {
@@ -14,7 +11,7 @@ export async function showOrphans(args: readonly string[], print: (text: string)
   }
   const config = readConfig(
     args.filter((arg) => arg !== '--dry-run'),
-    { ...unused, ...process.env },
+    process.env,
   )
   const client = createClient(agent, createHttpTransport({ url: `unix:${config.agentSocket}` }))
   try {
