@@ -1,4 +1,5 @@
 import { eventually } from '@gpulab/testing'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestHost, type TestHost } from './test-host.ts'
 
@@ -8,6 +9,40 @@ beforeAll(async () => {
   host = await startTestHost()
 })
 afterAll(() => host[Symbol.asyncDispose]())
+
+const parentOf = async (pid: number): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1])
+}
+
+describe('a container that the engine can not stop', () => {
+  it('is busy until it can, and keeps no other from being made', async () => {
+    const wanted = await host.deploy()
+    const shim = await parentOf((await host.list(wanted.uuid))[0]?.pid ?? 0)
+    process.kill(shim, 'SIGSTOP')
+    try {
+      const version = host.control.want({ ...wanted, desired: 'stopped' })
+      const facts = await eventually(
+        () => {
+          const report = host.control.reports.findLast((each) => each.target_version >= version)
+          if (!report) throw new Error('It says nothing yet.')
+          return report.containers.find(({ uuid }) => uuid === wanted.uuid)
+        },
+        { timeoutMs: 30_000 },
+      )
+      expect(facts).toMatchObject({ state: 'running', busy: true, failure: null })
+      const other = await host.deploy()
+      host.control.want({ ...other, desired: 'absent' })
+      expect(await host.control.settled(other.uuid)).toBeUndefined()
+      const last = host.control.reports.at(-1)
+      expect(last?.engine.available).toBe(true)
+      expect(last?.containers).toMatchObject([{ uuid: wanted.uuid, state: 'running', busy: true }])
+    } finally {
+      process.kill(shim, 'SIGCONT')
+    }
+    expect(await host.control.settled(wanted.uuid, 90_000)).toMatchObject({ state: 'exited', busy: false })
+  })
+})
 
 describe('how a container ended', () => {
   it.each([

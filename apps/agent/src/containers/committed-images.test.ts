@@ -52,6 +52,7 @@ describe('a committed image', () => {
       exitCode: null,
       oomKilled: false,
       createdAt: 'c',
+      isStuck: false,
     }
     expect(toObserved(container)).toBeUndefined()
   })

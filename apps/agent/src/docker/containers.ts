@@ -2,7 +2,7 @@ import type Docker from 'dockerode'
 import { containerLabel } from '../containers/labels.ts'
 import { mapBounded } from '../bounded.ts'
 import type { Engine } from './connect.ts'
-import { callEngine, hasStatus } from './errors.ts'
+import { callEngine, hasStatus, isEngineDown } from './errors.ts'
 
 /** What the engine is asked to create. */
 export type ContainerSpec = Docker.ContainerCreateOptions & { readonly name: string }
@@ -23,6 +23,8 @@ export interface EngineContainer {
   /** The name of its network. */
   readonly network: string
   readonly volumes: readonly VolumeMount[]
+  /** The engine has it in its list and gives no answer about it: only what a list tells is known. */
+  readonly isStuck: boolean
 }
 
 /** A volume of the engine and where a container sees it. */
@@ -40,6 +42,8 @@ export interface Commit {
 }
 
 const listMs = 20_000
+/** One whose shim hangs must not keep the others from being seen. */
+const inspectMs = 5000
 const createMs = 60_000
 const startMs = 120_000
 /** Between the polite signal and the kill. */
@@ -57,14 +61,28 @@ export async function listContainers(engine: Engine, uuid?: string): Promise<Eng
   const label = uuid === undefined ? containerLabel : `${containerLabel}=${uuid}`
   const options = { all: true, filters: { label: [label] }, abortSignal: within(listMs) }
   const rows = await callEngine(() => engine.listContainers(options))
-  const found = await mapBounded(rows, inspectsAtOnce, ({ Id }) => findContainer(engine, Id))
+  const found = await mapBounded(rows, inspectsAtOnce, (row) => findListed(engine, row))
   return found.filter((container) => container !== undefined)
 }
 
-/** By id or name. */
-export async function findContainer(engine: Engine, ref: string): Promise<EngineContainer | undefined> {
+async function findListed(engine: Engine, row: Docker.ContainerInfo): Promise<EngineContainer | undefined> {
+  const late = within(inspectMs)
   try {
-    const info = await callEngine(() => engine.getContainer(ref).inspect({ abortSignal: within(listMs) }))
+    return await findContainer(engine, row.Id, late)
+  } catch (error) {
+    if (late.aborted && isEngineDown(error)) return toStuck(row)
+    throw error
+  }
+}
+
+/** By id or name. */
+export async function findContainer(
+  engine: Engine,
+  ref: string,
+  abortSignal = within(listMs),
+): Promise<EngineContainer | undefined> {
+  try {
+    const info = await callEngine(() => engine.getContainer(ref).inspect({ abortSignal }))
     return toContainer(info)
   } catch (error) {
     if (hasStatus(error, 404)) return undefined
@@ -144,12 +162,36 @@ function toContainer(info: Docker.ContainerInspectInfo): EngineContainer {
     exitCode: state === 'exited' ? State.ExitCode : null,
     oomKilled: State.OOMKilled,
     createdAt: info.Created,
+    isStuck: false,
     network: HostConfig.NetworkMode ?? '',
     volumes: Mounts.flatMap(({ Type, Name, Destination }) =>
       Type === 'volume' && Name !== undefined ? [{ name: Name, path: Destination }] : [],
     ),
   }
 }
+
+const toStuck = ({
+  Id,
+  Names,
+  Labels,
+  State,
+  Created,
+  HostConfig,
+}: Docker.ContainerInfo): EngineContainer => ({
+  id: Id,
+  name: (Names[0] ?? '').replace(/^\//, ''),
+  labels: Labels,
+  state: states[State] ?? 'exited',
+  pid: 0,
+  startedAt: null,
+  finishedAt: null,
+  exitCode: null,
+  oomKilled: false,
+  createdAt: new Date(Created * 1000).toISOString(),
+  network: HostConfig.NetworkMode,
+  volumes: [],
+  isStuck: true,
+})
 
 /** The engine writes the year 1 for never. */
 const toTime = (text: string): string | null => (text.startsWith('0001-') ? null : text)

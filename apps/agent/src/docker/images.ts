@@ -58,9 +58,12 @@ export async function listImages(engine: Engine, pattern?: string): Promise<List
     ...(pattern !== undefined && { filters: JSON.stringify({ reference: [pattern] }) }),
   }
   const rows = await callEngine(() => engine.listImages(options))
-  return rows.flatMap(({ RepoTags, Labels, Created }) => {
-    // The engine writes `<none>:<none>` for an image without a name.
-    const references = (RepoTags ?? []).filter((tag) => !tag.includes('<none>'))
+  return rows.flatMap(({ RepoTags, RepoDigests, Labels, Created }) => {
+    // The engine writes `<none>:<none>` for none. An image that was pulled by its digest has no tag.
+    const [tags, digests] = [RepoTags, RepoDigests].map((names) =>
+      (names ?? []).filter((name) => !name.includes('<none>')),
+    )
+    const references = tags?.length ? tags : (digests ?? [])
     const createdAt = new Date(Created * 1000).toISOString()
     return references.length > 0 ? [{ references, labels: Labels ?? {}, createdAt }] : []
   })

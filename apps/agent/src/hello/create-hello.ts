@@ -11,8 +11,9 @@ import { readInventory } from '../gpus/inventory.ts'
 import { version } from '../version.ts'
 import { toAllocatable } from './allocatable.ts'
 
-/** As many as the contract takes. */
+/** As many, and as long, as the contract takes. */
 const imagesMax = 2000
+const referenceMax = 512
 
 /** What this host has to offer now. What an engine that does not answer would have said is left out. */
 export async function createHello(deps: Deps): Promise<Hello> {
@@ -54,7 +55,7 @@ async function readImages({ engine, log }: Deps): Promise<string[]> {
   })
   return images
     .flatMap(({ references }) => references)
-    .filter((reference) => !isCommittedReference(reference))
+    .filter((reference) => !isCommittedReference(reference) && reference.length <= referenceMax)
     .toSorted()
     .slice(0, imagesMax)
 }
@@ -64,7 +65,8 @@ async function readDiskBytes({ engine, log }: Deps): Promise<number> {
     const { blocks, bsize } = await statfs(await readEngineRoot(engine))
     return blocks * bsize
   } catch (error) {
-    log.warn({ err: error }, "the size of the engine's disk could not be read")
+    // In a container the agent may not see the engine's directory.
+    log.debug({ err: error }, "the size of the engine's disk could not be read")
     return 0
   }
 }

@@ -2,6 +2,7 @@ import { committedPattern, type CommittedImage, toCommittedImages } from '../con
 import { type ObservedContainer, toObserved } from '../containers/labels.ts'
 import type { Engine } from '../docker/connect.ts'
 import { listContainers } from '../docker/containers.ts'
+import { EngineError } from '../docker/errors.ts'
 import { listImages } from '../docker/images.ts'
 import type { TeamNetwork, TeamNetworks } from '../network/team-networks.ts'
 import type { Found } from './find-orphans.ts'
@@ -22,7 +23,10 @@ export interface Survey {
 /** All that this agent has made and the engine still has. Whole, or rejected. */
 export async function survey({ engine, networks, bridgePrefix }: SurveyDeps): Promise<Survey> {
   const isOurs = ({ network }: { network: string }): boolean => network.startsWith(`${bridgePrefix}-`)
-  const containers = (await listContainers(engine))
+  const listed = await listContainers(engine)
+  const stuck = listed.find(({ isStuck }) => isStuck)
+  if (stuck) throw new EngineError(`there is no answer about ${stuck.name}.`, undefined, undefined)
+  const containers = listed
     .map(toObserved)
     .filter((container) => container !== undefined)
     .filter(isOurs)

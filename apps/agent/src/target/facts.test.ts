@@ -31,6 +31,7 @@ const observed: ObservedContainer = {
   createdAt: 'c',
   network: 'n',
   volumes: [],
+  isStuck: false,
 }
 const none = {
   wanted: [wish],

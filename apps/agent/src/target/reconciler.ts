@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { type Backoff, createBackoff } from '../backoff.ts'
 import type { ExitFailures } from '../containers/exit-failures.ts'
 import { StepFailure } from '../containers/failure.ts'
+import type { ObservedContainer } from '../containers/labels.ts'
 import { isEngineDown } from '../docker/errors.ts'
 import { toFacts } from './facts.ts'
 import { createFailures } from './failures.ts'
@@ -20,6 +21,7 @@ import { runStep, type StepDeps } from './steps.ts'
  * 2. A task plans from the newest target at the moment, never from a remembered one.
  * 3. `look` notes v before it asks the engine. Whoever had a task at any moment between that and the facts is busy,
  *    and so is whoever has steps to do: its task is begun before the facts are made.
+ *    So is one that the engine lists and gives no answer about.
  * 4. So for one that is not busy no step of v or older is under way or still to come; any later one comes of a newer
  *    target.
  * A task that waits for the engine to come back, for another try, or to start a run again that has ended, is still a
@@ -85,6 +87,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   // The newest generation of each container that this agent has seen running or ended.
   const ran = new Map<string, number>()
   const stopping = new AbortController()
+  let lastSeen = new Map<string, ObservedContainer>()
   // Counts beginnings and ends of tasks, to tell which of them fell into a look.
   let moment = 0
   const marks = new Map<string, Mark>()
@@ -143,10 +146,11 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   /** A run that follows one which ended by itself does so after a while. False when the wish has changed by then. */
-  const restBefore = async (task: Task, [step]: readonly Step[]): Promise<boolean> => {
-    if (step?.do !== 'rerun') return true
+  const restBefore = async (task: Task, steps: readonly Step[]): Promise<boolean> => {
+    const rerun = steps.find((step) => step.do === 'rerun')
+    if (!rerun) return true
     const signal = AbortSignal.any([task.controller.signal, stopping.signal])
-    await clock.wait(step.afterMs, signal).catch(() => {})
+    await clock.wait(rerun.afterMs, signal).catch(() => {})
     renew(task)
     return !signal.aborted
   }
@@ -160,7 +164,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
         renew(task)
       }
       try {
-        return await observe(deps, { uuid, images: mayHaveImages(wanted.get(uuid)) })
+        const sight = await observe(deps, { uuid, images: mayHaveImages(wanted.get(uuid)) })
+        if (!sight.containers.some(({ isStuck }) => isStuck)) return sight
       } catch (error) {
         log.debug({ err: error, container: uuid }, 'a container could not be looked at')
         renew(task)
@@ -251,10 +256,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       // What is still to do would not be begun, and so not be seen as busy.
       stopping.signal.throwIfAborted()
       const wasBusy = (uuid: string): boolean => tasks.has(uuid) || (marks.get(uuid)?.at ?? 0) > start
+      // Nothing is begun by what is only half known, and nothing is proven by it.
+      const half = new Set(sight.containers.flatMap(({ uuid, isStuck }) => (isStuck ? [uuid] : [])))
       // Their tasks ended while the engine was asked: only another look can tell.
       if ([...marks.keys()].some((uuid) => wasBusy(uuid) && !tasks.has(uuid))) deps.onChange()
       for (const [uuid, wish] of wanted) {
-        const steps = wasBusy(uuid) ? [] : planFor(uuid, sight)
+        const steps = wasBusy(uuid) || half.has(uuid) ? [] : planFor(uuid, sight)
         if (steps.length > 0) occupy(uuid, wish, (task) => work(uuid, task, steps))
       }
       for (const { uuid } of sight.containers) if (!wanted.has(uuid)) noteUnknown(uuid)
@@ -263,10 +270,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       )
       const busy = new Set([...marks.keys()].filter(wasBusy))
       for (const uuid of marks.keys()) if (!busy.has(uuid)) marks.delete(uuid)
+      const observed = sight.containers.map((container) =>
+        container.isStuck ? { ...container, ...lastSeen.get(container.id) } : container,
+      )
+      lastSeen = new Map(observed.map((container) => [container.id, container]))
       const containers = toFacts({
-        observed: sight.containers,
+        observed,
         wanted: [...wanted.values(), ...dropped],
-        isBusy: (uuid) => busy.has(uuid),
+        isBusy: (uuid) => busy.has(uuid) || half.has(uuid),
         failures,
         restarts,
         exitFailures: sight.exitFailures,
