@@ -27,13 +27,12 @@ describe('the hello', () => {
     expect(host.control.hellos[0]?.disk_bytes).toBeGreaterThan(2 ** 30)
   })
 
-  it('is said again when there is another image, but not of the files of a container', async () => {
+  it('names the images that are there, but not the files of a container', async () => {
     const first = await host.deploy()
     host.control.want({ ...first, generation: 2, base_generation: 1, attempt: 2 })
     await host.control.settled(first.uuid)
     const { engine } = host.engine
     await engine.getImage(host.engine.image).tag({ repo: 'gpulab-test/another', tag: '1' })
-    // Looked at once a minute, and after each pull.
     await host.agent.kill('SIGTERM')
     await host.agent.start()
     const images = host.control.hellos.at(-1)?.images ?? []
