@@ -9,7 +9,15 @@ const builtCli = 'infra/up/src/cli-global-setup.ts'
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['**/*.test.ts'], exclude: [...exclude, ...suffixes] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...exclude, ...suffixes],
+          // Properties take their time on a busy machine.
+          testTimeout: 20_000,
+        },
+      },
       {
         test: {
           name: 'db',

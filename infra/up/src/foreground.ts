@@ -33,6 +33,7 @@ export async function runForeground(
       env: process.env,
       keepContainers: true,
       progress,
+      onRestart: (text) => hooks.output.write(`\n${text}\n`),
       signal,
     })
     const gpuType = system.info.gpus[0]?.name ?? ''

@@ -23,7 +23,8 @@ export async function runSmoke({ gpus }: UpOptions, output: Output, signal: Abor
   try {
     const layout = await openState(stateDir)
     {
-      const options = { port: 0, gpus, env: process.env, keepContainers: false, progress, signal }
+      const onRestart = (text: string): void => void output.write(`${text}\n`)
+      const options = { port: 0, gpus, env: process.env, keepContainers: false, progress, onRestart, signal }
       await using system = await startSystem(layout, options)
       const { dockerHost, gpus: types } = system.info
       await useContainer(layout, { dockerHost, gpuType: types[0]?.name ?? '', progress, signal })

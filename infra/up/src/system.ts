@@ -2,6 +2,8 @@ import { untilAborted } from './interruptible.ts'
 import { ensureKeyFiles } from './keys.ts'
 import type { Progress } from './progress.ts'
 import type { StateLayout } from './state-layout.ts'
+import { keepRunning } from './keep-running.ts'
+import type { Part } from './part.ts'
 import { cleanUpAfterAgent, startAgent } from './steps/agent.ts'
 import { accountEmail, choosePort, ensureAccount, startApi } from './steps/api.ts'
 import { type ApiClient, connectApi } from './steps/api-client.ts'
@@ -27,6 +29,8 @@ export interface SystemOptions {
   env: NodeJS.ProcessEnv
   keepContainers: boolean
   progress: Progress
+  /** Told when a part has ended by itself and is started again. */
+  onRestart: (text: string) => void
   signal: AbortSignal
 }
 
@@ -52,7 +56,9 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     ({ kind }) => engineNames[kind],
   )
   const { dockerHost, nvidiaSmi } = engine
-  const target = { apiUrl, dockerHost, nvidiaSmi: nvidiaSmi ?? '' }
+  const target = { apiUrl, isSimulated: engine.kind !== 'machine', dockerHost, nvidiaSmi: nvidiaSmi ?? '' }
+  const keep = (part: Part, start: () => Promise<Part>): Part =>
+    parts.use(keepRunning(part, start, { onEnd: (how) => options.onRestart(`${how}\nStarting it again …`) }))
   const emptied = engine.kind === 'machine' && !keepContainers ? dockerHost : undefined
   if (nvidiaSmi !== undefined) parts.defer(() => cleanUpAfterAgent(layout, emptied))
   parts.use(engine)
@@ -72,17 +78,21 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     () => untilAborted(ensureAccount(layout), signal),
     () => accountEmail,
   )
-  const apiPart = parts.use(
+  const apiPart = keep(
     await step(
       'api',
       () => startApi(layout, port, signal),
       () => apiUrl,
     ),
+    () => startApi(layout, port, signal),
   )
   const api = connectApi(apiUrl, apiKey)
   await untilAborted(ensureJoinToken(layout, api), signal)
   const ended = [engine.ended, apiPart.ended]
-  if (nvidiaSmi !== undefined) ended.push(parts.use(await startAgent(layout, target)).ended)
+  if (nvidiaSmi !== undefined) {
+    const start = (): Promise<Part> => startAgent(layout, target)
+    ended.push(keep(await start(), start).ended)
+  }
   const types = await step(
     'host',
     () => waitForHost(api, { gpuCount: engine.gpuCount, ended: Promise.race(ended), signal }),

@@ -88,6 +88,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
     GPULAB_JOIN_TOKEN_FILE: await inviteHost(dir, env),
     GPULAB_AGENT_SOCKET: join(dir, 'agent.sock'),
     GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
+    // Templates ask for the memory of real GPU hosts.
+    GPULAB_OVERCOMMIT: '16',
     GPULAB_BRIDGE_PREFIX: `e${id}`,
     GPULAB_FIREWALL_CHAIN: `GPULAB-${id}`,
     GPULAB_LOG_LEVEL: 'warn',

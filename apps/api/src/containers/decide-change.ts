@@ -82,7 +82,7 @@ export const hasRoom = (
 ): boolean =>
   host.memoryBytes - host.requestedMemoryBytes >= memoryBytes &&
   host.cpus - host.requestedCpus >= (cpus ?? 0) &&
-  host.diskBytes - host.requestedDiskBytes >= diskBytes
+  (host.diskBytes === 0 || host.diskBytes - host.requestedDiskBytes >= diskBytes)
 
 function requireShare(host: HostShares, row: ContainerRow): void {
   const elsewhere = `gpulab redeploy ${row.name} places it on another host, without its files.`

@@ -12,7 +12,9 @@ const isFree = sql`not exists (
 /** What a host may still be given, in the terms of its row. */
 const freeMemory = sql<number>`(hosts.memory_bytes - hosts.requested_memory_bytes)`
 const freeCpus = sql<number>`(hosts.cpus - hosts.requested_cpus)`
-const freeDisk = sql<number>`(hosts.disk_bytes - hosts.requested_disk_bytes)`
+// An agent that cannot see the disk of its engine says 0: then it is not known, and not in the way.
+const freeDisk = sql<number>`(case when hosts.disk_bytes = 0 then ${Number.MAX_SAFE_INTEGER} else hosts.disk_bytes end
+  - hosts.requested_disk_bytes)`
 
 const isOpen = (seenAfter: Date) =>
   and(

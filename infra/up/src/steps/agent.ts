@@ -8,6 +8,8 @@ export const agentProgram = join(checkout, 'apps/agent/src/main.ts')
 
 export interface AgentTarget {
   apiUrl: string
+  /** Whether its GPUs are simulated: then its containers only act as if they needed the memory of real ones. */
+  isSimulated: boolean
   dockerHost: string
   nvidiaSmi: string
 }
@@ -44,6 +46,9 @@ export async function cleanUpAfterAgent(
   if (exitCode !== 0) throw new Error(`What the agent left could not be removed: ${stderr.trim()}`)
 }
 
+/** A laptop can hold a template that asks for 32 GiB, and a few of them. */
+const simulatedOvercommit = '16'
+
 /** Settings of the agent: the names of everything it makes are this system's own. */
 export function agentEnvironment(layout: StateLayout, target: AgentTarget): Record<string, string> {
   return {
@@ -56,5 +61,6 @@ export function agentEnvironment(layout: StateLayout, target: AgentTarget): Reco
     GPULAB_BRIDGE_PREFIX: layout.bridgePrefix,
     GPULAB_FIREWALL_CHAIN: layout.firewallChain,
     DOCKER_HOST: target.dockerHost,
+    ...(target.isSimulated && { GPULAB_OVERCOMMIT: simulatedOvercommit }),
   }
 }

@@ -49,9 +49,8 @@ async function ensureRunning(
     await tryGpulab(layout, ['start', firstContainer, '--wait', '--wait-timeout', '60s'])
     return
   }
-  if (known?.status === 'failed') await runGpulab(layout, ['rm', firstContainer, '--force'])
   if (known !== undefined && known.status !== 'failed') return
   note(`deploying ${firstContainer}`)
-  const what = ['--template', 'ubuntu-22.04', '--gpu-type', gpuType]
-  await runGpulab(layout, ['deploy', '--name', firstContainer, ...what, '--wait'])
+  const what = ['--template', 'ubuntu-22.04', '--gpu-type', gpuType, '--restart', 'unless-stopped']
+  await runGpulab(layout, ['deploy', '--name', firstContainer, ...what, '--if-exists', 'replace', '--wait'])
 }

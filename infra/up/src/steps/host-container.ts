@@ -41,6 +41,7 @@ export async function startHostContainer(
     command: ['sh', '-c', waitForApi, 'sh', ...awaited, nodeBinary, agentProgram],
     env: agentEnvironment(layout, {
       apiUrl: `unix:${layout.apiSocket}`,
+      isSimulated: true,
       dockerHost: 'unix:///var/run/docker.sock',
       nvidiaSmi: 'nvidia-smi',
     }),
