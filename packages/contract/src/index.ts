@@ -80,4 +80,4 @@ export {
 export type { RestartPolicy } from './fields.ts'
 export { readLines } from './lines.ts'
 export { toExitSignal } from './exit-signal.ts'
-export { type EndedRun, willRestart } from './restart-policy.ts'
+export { type EndedRun, isGoodRun, willRestart } from './restart-policy.ts'

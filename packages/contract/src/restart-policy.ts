@@ -8,6 +8,14 @@ export interface EndedRun {
   readonly restarts: number
 }
 
+const goodRunMs = 10_000
+
+/** Whether a run has come up well, so that restarts are counted anew after it. Times are the engine's own. */
+export function isGoodRun(startedAt: string | null, finishedAt: string | null): boolean {
+  if (startedAt === null || finishedAt === null) return false
+  return Date.parse(finishedAt) - Date.parse(startedAt) >= goodRunMs
+}
+
 /** Whether a run that ended by itself is followed by another; agent and control plane have to agree on it. */
 export function willRestart({ policy, max_retries }: RestartPolicy, run: EndedRun): boolean {
   if (policy === 'no') return false

@@ -1,4 +1,4 @@
-import { type RestartPolicy, type TargetContainer, willRestart } from '@gpulab/contract'
+import { isGoodRun, type RestartPolicy, type TargetContainer, willRestart } from '@gpulab/contract'
 import type { ObservedContainer } from '../containers/labels.ts'
 
 /** How often an attempt was started again by itself, in a row, and after which run the last time. */
@@ -12,13 +12,11 @@ type Wish = Pick<TargetContainer, 'uuid' | 'generation' | 'attempt' | 'restarts'
 
 const firstMs = 100
 const longestMs = 60_000
-/** Whoever has run for so long has come up well: counting begins anew. */
-const goodMs = 10_000
 
 /** Restarts in a row before this run ended. The same answer for the same run, however often it was tried to follow it. */
 export function countBefore(run: Run | undefined, { count, after }: RestartRecord): number {
   if (run?.state !== 'exited') return count
-  if (toDurationMs(run) >= goodMs) return 0
+  if (isGoodRun(run.startedAt, run.finishedAt)) return 0
   return run.startedAt !== null && run.startedAt === after ? Math.max(count - 1, 0) : count
 }
 
@@ -36,9 +34,6 @@ export function toRestart(policy: RestartPolicy, run: Run, record: RestartRecord
   const afterMs = Math.min(firstMs * 2 ** restarts, longestMs)
   return { record: { count: restarts + 1, after: run.startedAt }, afterMs }
 }
-
-const toDurationMs = ({ startedAt, finishedAt }: Run): number =>
-  startedAt === null || finishedAt === null ? 0 : Date.parse(finishedAt) - Date.parse(startedAt)
 
 export interface Restarts {
   /** An attempt that this agent has not begun to count goes on where the control plane heard of it last. */

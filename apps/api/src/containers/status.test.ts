@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Facts, type Intent, isGone, isProofOfRest, statusOf, wishOf } from './status.ts'
+import { type Facts, type Intent, isGone, isProofOfRest, restartsOf, statusOf, wishOf } from './status.ts'
 
 const first = '2026-01-01T00:00:00.000000001Z'
 const second = '2026-01-01T01:00:00.000000001Z'
@@ -272,6 +272,15 @@ describe('GPUs are free', () => {
   ])('not when %s', (_when, wanted, seen, version = 5) =>
     expect(isProofOfRest(wanted, seen, version)).toBe(false),
   )
+})
+
+describe('restarts', () => {
+  it.each<[string, Intent, Facts | undefined, number]>([
+    ['of the present attempt', intent(), exited(1, { restarts: 2 }), 2],
+    ['of a run that is to be followed', intent({ startAfter: first }), exited(1, { restarts: 2 }), 0],
+    ['of an older generation', intent({ generation: 2 }), exited(1, { restarts: 2 }), 0],
+    ['of what is not known', intent(), undefined, 0],
+  ])('%s', (_what, wanted, seen, count) => expect(restartsOf(wanted, seen)).toBe(count))
 })
 
 describe('a deleted container', () => {

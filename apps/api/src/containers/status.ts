@@ -97,6 +97,12 @@ function failureOf({ attempt }: Intent, facts: Facts | undefined): StatusReason 
 const isOldRun = ({ startAfter }: Intent, { startedAt }: Facts): boolean =>
   startedAt !== null && startedAt === startAfter
 
+/** Automatic restarts of the present attempt, as far as its host has told. */
+export function restartsOf(intent: Intent, reported: Facts | undefined): number {
+  const facts = current(intent, reported)
+  return facts && !isOldRun(intent, facts) ? facts.restarts : 0
+}
+
 function exitReason({ state, exitCode, oomKilled }: Facts): StatusReason | null {
   if (state !== 'exited') return null
   if (oomKilled)

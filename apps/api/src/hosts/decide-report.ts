@@ -1,7 +1,7 @@
-import type { ContainerFacts, Report } from '@gpulab/contract'
+import { type ContainerFacts, isGoodRun, type Report } from '@gpulab/contract'
 import { isDeepStrictEqual } from 'node:util'
 import { toExitReason } from '../containers/exit-reason.ts'
-import { isGone, isProofOfRest, statusOf, type StatusView, wishOf } from '../containers/status.ts'
+import { isGone, isProofOfRest, restartsOf, statusOf, type StatusView, wishOf } from '../containers/status.ts'
 import type { ContainerRecord, FactsRow } from '../containers/store.ts'
 
 /** A container whose status users have to be told. */
@@ -56,7 +56,7 @@ function decideOne(record: ContainerRecord, all: readonly ContainerFacts[], vers
   const { row, intent } = record
   const reported = findCurrent(record, all, version)
   if (reported === 'unknown') return undefined
-  const facts = mergeFacts(record, reported, now)
+  const facts = mergeFacts(record, reported, version, now)
   const gone = isGone(intent, facts, version)
   const view = gone ? ({ status: 'deleted', reason: null } as const) : statusOf(intent, facts)
   const isNews = view.status !== row.announcedStatus || (view.reason?.code ?? null) !== row.announcedReason
@@ -102,8 +102,9 @@ function findCurrent(
  * when it last started, and why an attempt failed, which an agent forgets when it restarts.
  */
 function mergeFacts(
-  { row, facts: before }: ContainerRecord,
+  { row, intent, facts: before }: ContainerRecord,
   reported: ContainerFacts | undefined,
+  version: number,
   now: Date,
 ): FactsRow {
   const known = before?.generation === row.generation ? before : undefined
@@ -121,13 +122,24 @@ function mergeFacts(
     exitCode: reported?.exit_code ?? null,
     oomKilled: reported?.oom_killed ?? false,
     lastExit: isExited ? toExitReason(reported) : (before?.lastExit ?? null),
-    restarts: reported?.restarts ?? known?.restarts ?? 0,
+    restarts:
+      version < 0 ? restartsBefore(intent, known, reported) : (reported?.restarts ?? known?.restarts ?? 0),
     failureAttempt: failure?.attempt ?? null,
     failureCode: failure?.code ?? null,
     failureMessage: failure?.message ?? null,
     observedAt: now,
   }
 }
+
+/** An agent that is new and has no target yet does not know of earlier restarts: what it will count once it has one. */
+const restartsBefore = (
+  intent: ContainerRecord['intent'],
+  known: ContainerRecord['facts'],
+  reported: ContainerFacts | undefined,
+): number =>
+  reported?.state === 'exited' && isGoodRun(reported.started_at, reported.finished_at)
+    ? 0
+    : restartsOf(intent, known)
 
 function toFailure(known: ContainerRecord['facts']): ContainerFacts['failure'] | undefined {
   const { failureAttempt: attempt, failureCode: code, failureMessage: message } = known ?? {}

@@ -1,6 +1,6 @@
 import { type DeployLog, GpulabError, type Hello, type Target, targetWaitSeconds } from '@gpulab/contract'
 import { type HostPrincipal, sessionInvalid } from '../auth/authenticate.ts'
-import { wishOf } from '../containers/status.ts'
+import { restartsOf, wishOf } from '../containers/status.ts'
 import { type ContainerRecord, listContainersOfHost, readEnvironments } from '../containers/store.ts'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
@@ -79,7 +79,7 @@ function toTarget(
     start_after: row.startAfter,
     attempt: row.attempt,
     restart: row.restart,
-    restarts: facts?.generation === row.generation ? facts.restarts : 0,
+    restarts: restartsOf(intent, facts),
     name: row.name,
     team_uuid: row.teamUuid,
     image: row.image,
