@@ -140,7 +140,7 @@ describe('the status', () => {
       undefined,
       'failed',
       'queue_timeout',
-      'absent',
+      'stopped',
     ],
     [
       'its deployment took too long',
@@ -148,7 +148,23 @@ describe('the status', () => {
       absent({ state: 'pulling', busy: true }),
       'failed',
       'deploy_timeout',
+      'stopped',
+    ],
+    [
+      'its deployment took too long and its host has nothing of it',
+      intent(verdict('deploy_timeout')),
+      facts({ state: 'created', startedAt: null }),
+      'failed',
+      'deploy_timeout',
       'absent',
+    ],
+    [
+      'its host was cut off before it said anything',
+      intent(verdict('deploy_timeout')),
+      undefined,
+      'failed',
+      'deploy_timeout',
+      'stopped',
     ],
     [
       'it runs after all, too late',

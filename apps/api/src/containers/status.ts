@@ -122,12 +122,15 @@ export function wishOf(intent: Intent, facts: Facts | undefined): Wish {
   const { status } = statusOf(intent, facts)
   if (status === 'stopped') return 'stopped'
   if (status !== 'failed') return 'running'
-  return hasFiles(intent, current(intent, facts)) ? 'stopped' : 'absent'
+  return mayHaveFiles(intent, current(intent, facts)) ? 'stopped' : 'absent'
 }
 
-/** Whether a container on the host may hold what its user wants to keep. */
-const hasFiles = ({ baseGeneration }: Intent, facts: Facts | undefined): boolean =>
-  baseGeneration !== null || facts?.state === 'exited' || facts?.state === 'running'
+/**
+ * Whether a container on the host may hold what its user wants to keep. A host that was cut off before it said that it
+ * has begun may have run it all the while.
+ */
+const mayHaveFiles = ({ baseGeneration }: Intent, facts: Facts | undefined): boolean =>
+  baseGeneration !== null || !facts || facts.busy || (facts.state !== 'absent' && facts.state !== 'created')
 
 /**
  * Whether a report proves that the container's GPUs are free: it does not run, nothing is about to start it, and the
