@@ -180,6 +180,7 @@ export class FakeHost {
   #follow(wanted: TargetContainer, before: Facts): Facts {
     if (wanted.desired === 'absent') return { ...rest, generation: wanted.generation }
     if (wanted.desired === 'stopped') {
+      if (before.state === 'pulling') return { ...rest, generation: wanted.generation }
       return before.state === 'running'
         ? { ...before, state: 'exited', exit_code: 143, finished_at: this.#time() }
         : before

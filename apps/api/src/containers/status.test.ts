@@ -16,6 +16,7 @@ const intent = (changes: Partial<Intent> = {}): Intent => ({
   verdictCode: null,
   verdictMessage: null,
   targetVersion: 5,
+  holds: false,
   ...changes,
 })
 const facts = (changes: Partial<Facts> = {}): Facts => ({
@@ -107,6 +108,14 @@ describe('the status', () => {
       'stopped',
     ],
     ['it stopped', intent({ desired: 'stopped' }), exited(143), 'stopped', 'exited', 'stopped'],
+    [
+      'it shall stop and may have started since its host spoke',
+      intent({ desired: 'stopped', startAfter: first, holds: true }),
+      exited(143),
+      'stopping',
+      undefined,
+      'stopped',
+    ],
     [
       'it was stopped before it was made',
       intent({ desired: 'stopped' }),

@@ -15,6 +15,8 @@ export interface Intent {
   readonly verdictCode: string | null
   readonly verdictMessage: string | null
   readonly targetVersion: number
+  /** Whether its share of the host is its own: until the host has proven that it is at rest. */
+  readonly holds: boolean
 }
 
 /** What its host last said of it. */
@@ -74,9 +76,12 @@ export function statusOf(intent: Intent, reported: Facts | undefined): StatusVie
   return view(intent.startAfter === null ? 'deploying' : 'starting')
 }
 
-/** A stop may have been given up and come true all the same. */
+/**
+ * A stop may have been given up and come true all the same. What the host said before it knew of the stop, or of a start
+ * before that, is no proof: the share is held until there is one.
+ */
 function statusOfStopped(intent: Intent, facts: Facts | undefined, verdict: StatusReason | null): StatusView {
-  const isAtRest = facts !== undefined && facts.state !== 'running' && !facts.busy
+  const isAtRest = !intent.holds && facts !== undefined && facts.state !== 'running' && !facts.busy
   const isDrained = verdict?.code === 'host_drained'
   if (!isAtRest) return verdict && !isDrained ? view('failed', verdict) : view('stopping')
   const failure = failureOf(intent, facts)

@@ -36,8 +36,10 @@ function toRecord(row: Partial<ContainerRow>, facts: Partial<Facts> | undefined)
     verdictCode: null,
     verdictMessage: null,
     targetVersion: 5,
+    holds: true,
+    ...row,
   }
-  const whole = { uuid, holds: true, announcedStatus: 'running', announcedReason: null, ...intent, ...row }
+  const whole = { uuid, announcedStatus: 'running', announcedReason: null, ...intent, ...row }
   const known = {
     generation: 1,
     state: 'exited',
@@ -54,7 +56,7 @@ function toRecord(row: Partial<ContainerRow>, facts: Partial<Facts> | undefined)
     ...facts,
   }
   // No more of a row than decisions depend on.
-  return { row: whole, intent: whole, facts: facts && known } as unknown as ContainerRecord
+  return { row: whole, intent, facts: facts && known } as unknown as ContainerRecord
 }
 
 const decide = (record: ContainerRecord, facts: Partial<ContainerFacts>, version = 5) =>
@@ -67,6 +69,20 @@ const decide = (record: ContainerRecord, facts: Partial<ContainerFacts>, version
     },
     now,
   )
+
+describe('a stop', () => {
+  const stopping = toRecord({ desired: 'stopped', startAfter: first, announcedStatus: 'stopping' }, {})
+
+  it('is done once the host proves it, and frees its share', () => {
+    const { told, released } = decide(stopping, failedOnce)
+    expect(told).toMatchObject([{ view: { status: 'stopped' } }])
+    expect(released).toEqual([uuid])
+  })
+
+  it('is not done by what the host said before it knew of it', () => {
+    expect(decide(stopping, failedOnce, 4)).toMatchObject({ told: [], released: [] })
+  })
+})
 
 describe('automatic restarts', () => {
   const restart = { policy: 'on-failure', max_retries: 3 } as const

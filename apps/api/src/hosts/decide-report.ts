@@ -58,12 +58,14 @@ function decideOne(record: ContainerRecord, all: readonly ContainerFacts[], vers
   if (reported === 'unknown') return undefined
   const facts = mergeFacts(record, reported, version, now)
   const gone = isGone(intent, facts, version)
-  const view = gone ? ({ status: 'deleted', reason: null } as const) : statusOf(intent, facts)
+  const isReleased = row.holds && isProofOfRest(intent, facts, version)
+  const settled = { ...intent, holds: row.holds && !isReleased }
+  const view = gone ? ({ status: 'deleted', reason: null } as const) : statusOf(settled, facts)
   const isNews = view.status !== row.announcedStatus || (view.reason?.code ?? null) !== row.announcedReason
   return {
     uuid: row.uuid,
     facts: isSame(record, facts) ? [] : [facts],
-    isReleased: row.holds && isProofOfRest(intent, facts, version),
+    isReleased,
     isGone: gone,
     told: isNews ? [{ record, view }] : [],
     isWishChanged: wishOf(intent, record.facts) !== wishOf(intent, facts),

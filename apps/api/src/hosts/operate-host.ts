@@ -78,6 +78,8 @@ export const fenceHost = (deps: Parts, uuid: string, remember: Remember): Promis
     }
     await setState(tx, host, 'fenced', now)
     const records = await listContainersOfHost(tx, uuid)
+    const uuids = records.map(({ row }) => row.uuid)
+    await releaseLeases(tx, uuids, { releasedAt: now, releasedBy: 'fence' })
     const message = `An operator has declared host ${host.name} dead.`
     for (const record of records) {
       const isDeleted = record.row.desired === 'deleted'
@@ -89,8 +91,6 @@ export const fenceHost = (deps: Parts, uuid: string, remember: Remember): Promis
         now,
       )
     }
-    const uuids = records.map(({ row }) => row.uuid)
-    await releaseLeases(tx, uuids, { releasedAt: now, releasedBy: 'fence' })
     await bumpTarget(tx, uuid)
     await recount(tx, uuid)
   })
