@@ -16,4 +16,16 @@ export function toAnnouncement(
   return { uuid, teamUuid, status, reason, deadlineAt }
 }
 
+/** As `toAnnouncement`, by a report: time went on while its host was cut off. */
+export function toNews(
+  record: Pick<ContainerRecord, 'row' | 'host'>,
+  view: StatusView,
+  now: Date,
+): Announcement {
+  const announcement = toAnnouncement(record, view, now)
+  const { announcedStatus, deadlineAt } = record.row
+  const goesOn = announcedStatus === 'unreachable' && deadlineAt !== null && announcement.deadlineAt !== null
+  return goesOn ? { ...announcement, deadlineAt } : announcement
+}
+
 const toTimeoutMs = (host: ContainerRecord['host']): number => (host?.deployTimeoutS ?? 0) * 1000

@@ -1,6 +1,6 @@
 import { GpulabError, type Heartbeat, type Report } from '@gpulab/contract'
 import type { HostPrincipal } from '../auth/authenticate.ts'
-import { toAnnouncement } from '../containers/announce.ts'
+import { toNews } from '../containers/announce.ts'
 import {
   type ContainerRecord,
   listContainersOfHost,
@@ -83,7 +83,7 @@ async function carryOut(
 }
 
 function announce({ record, view }: Told, now: Date): Announcement {
-  if (view.status !== 'deleted') return toAnnouncement(record, view, now)
+  if (view.status !== 'deleted') return toNews(record, view, now)
   const { uuid, teamUuid }: ContainerRecord['row'] = record.row
   return { uuid, teamUuid, status: 'deleted', reason: null, deadlineAt: null }
 }

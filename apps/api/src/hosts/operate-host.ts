@@ -61,7 +61,7 @@ export const drainHost = (deps: Parts, uuid: string, remember: Remember): Promis
     await setState(tx, host, 'draining', now)
     const message = `An operator is draining host ${host.name}.`
     for (const record of await listContainersOfHost(tx, uuid)) {
-      if (!isAlive(record)) continue
+      if (!isAlive(record) || record.row.desired === 'stopped') continue
       await writeIntent(tx, record, { desired: 'stopped', ...verdict(record, 'host_drained', message) }, now)
     }
   })
