@@ -3,6 +3,10 @@ import { GpulabError } from '@gpulab/contract'
 const away = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
   'ENOTFOUND',
   'ENOENT',
   'EPIPE',
@@ -10,12 +14,18 @@ const away = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
+  '25006', // read_only_sql_transaction: it is a replica now
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+  '53200', // out_of_memory
   '57014', // statement_timeout
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
   '53300', // too_many_connections
+  '58030', // io_error
 ])
+const diskFull = '53100'
 const uniqueViolation = '23505'
 
 /** drizzle wraps what the driver threw. */
@@ -28,6 +38,13 @@ export function translateDatabaseError(error: unknown): GpulabError | undefined 
   // The last defence of a card; the transaction that lost has changed nothing.
   if (isDuplicate(error, 'gpu_leases_one_holder')) return new GpulabError('no_capacity', { cause: error })
   for (const { code } of causes(error)) {
+    if (code === diskFull) {
+      return new GpulabError('database_unavailable', {
+        message: "The database's disk is full.",
+        hint: 'Its operator has to make room there; then it works again by itself.',
+        cause: error,
+      })
+    }
     if (typeof code === 'string' && away.has(code)) {
       return new GpulabError('database_unavailable', { hint: 'Try again in a moment.', cause: error })
     }
