@@ -35,6 +35,21 @@ describe('a request that is repeated with its key', () => {
     expect(await count()).toBe(before + 1)
   })
 
+  it('is the same to all who come at once, also where the first one is in the way of the others', async () => {
+    const deploys = withKey('deploy-named')
+    const body = { image: 'x', name: 'only-one' }
+    const deployed = await Promise.all(Array.from({ length: 10 }, () => deploys.containers.create({ body })))
+    expect(new Set(deployed.map(({ uuid }) => uuid)).size).toBe(1)
+
+    const params = { uuid: deployed[0]?.uuid ?? '' }
+    await host.converge()
+    await api.client.containers.stop({ params })
+    await host.converge()
+    const { redeploy } = withKey('redeploy-at-once').containers
+    const remade = await Promise.all(Array.from({ length: 10 }, () => redeploy({ params })))
+    expect(new Set(remade.map(({ generation }) => generation))).toEqual(new Set([2]))
+  })
+
   it('restarts once', async () => {
     const { uuid } = await api.client.containers.create({ body: { image: 'x' } })
     await host.converge()

@@ -3,7 +3,6 @@ import type { Context } from '@gpulab/http'
 import { createHash } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Queries } from '../db/connect.ts'
-import { isDuplicate } from '../db/errors.ts'
 import type { Deps } from '../deps.ts'
 import { findKey, insertKey } from './store.ts'
 
@@ -47,13 +46,16 @@ export async function once<T>(
 
   const known = await repeat()
   if (known) return known.answer
+  let isRemembered = false
   try {
-    return await run((tx, resource) =>
-      insertKey(tx, { userUuid, key, fingerprint, resource, createdAt: clock.now() }),
-    )
+    return await run(async (tx, resource) => {
+      await insertKey(tx, { userUuid, key, fingerprint, resource, createdAt: clock.now() })
+      isRemembered = true
+    })
   } catch (error) {
-    // The same request was under way, and has been carried out meanwhile.
-    const other = isDuplicate(error, 'idempotency_keys_pkey') ? await repeat() : undefined
+    // The same request may have been under way: that it was carried out meanwhile is then the reason of the failure, be
+    // it the key, the name or the last card that it took.
+    const other = isRemembered ? undefined : await repeat()
     if (!other) throw error
     return other.answer
   }
