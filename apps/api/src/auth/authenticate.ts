@@ -21,6 +21,8 @@ export interface HostPrincipal {
   readonly hostName: string
   /** The key that it proved. Whoever reads the host later than this sees whether it still is that one. */
   readonly publicKey: Buffer
+  /** Of the session; a later one has a greater one. */
+  readonly sessionNumber: number
 }
 
 const keyHint = 'Log in with gpulab auth login, or set GPULAB_API_KEY.'
@@ -72,7 +74,12 @@ export async function authenticateHost(
   if (!session || leftMs <= sessionSeconds * 1000 - maxAgeMs) throw sessionInvalid()
   const host = await findHostIdentity(db, session.hostUuid)
   if (!host || !isSessionOf(session, host.publicKey)) throw sessionInvalid()
-  return { hostUuid: host.uuid, hostName: host.name, publicKey: host.publicKey }
+  return {
+    hostUuid: host.uuid,
+    hostName: host.name,
+    publicKey: host.publicKey,
+    sessionNumber: session.number,
+  }
 }
 
 function header({ headers }: FastifyRequest, name: string): string | undefined {

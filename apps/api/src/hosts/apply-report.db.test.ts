@@ -103,6 +103,15 @@ describe('a new run of the agent', () => {
     await host.report()
   })
 
+  it('is not replaced by an old one whose hello comes late', async () => {
+    const late = host
+    host = await restart()
+    await expect(late.hello()).rejects.toMatchObject({ code: 'boot_replaced' })
+    await expect(late.hello(randomUUID())).rejects.toMatchObject({ code: 'boot_replaced' })
+    await expect(late.report()).rejects.toMatchObject({ code: 'boot_replaced' })
+    await host.report()
+  })
+
   it('may say hello again without its reports starting over', async () => {
     await host.hello()
     await host.report({ seq: 1, engine: { available: false, version: null, message: 'stale' } })

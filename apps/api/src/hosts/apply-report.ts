@@ -102,7 +102,7 @@ export async function applyHeartbeat(
   if (outcome === 'stale') throw new GpulabError('report_needed')
 }
 
-const bootReplaced = (hostName: string): GpulabError =>
+export const bootReplaced = (hostName: string): GpulabError =>
   new GpulabError('boot_replaced', {
     message: `Another run of the agent speaks for host ${hostName} now.`,
   })

@@ -6,19 +6,23 @@ import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
 import { recount } from '../leases/store.ts'
 import { decrypt } from '../secrets/encryption.ts'
+import { bootReplaced } from './apply-report.ts'
+import { isReplaced } from './is-replaced.ts'
 import { findTargetVersion, lockHost, signalCapacity, storeGpus, storeHello } from './store.ts'
 
 /** Makes this run of the agent the one that speaks for its host, and takes its inventory. */
 export async function welcomeHost(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  { hostUuid, publicKey }: HostPrincipal,
+  { hostUuid, hostName, publicKey, sessionNumber }: HostPrincipal,
   hello: Hello,
 ): Promise<{ host_uuid: string }> {
   await db.transaction(async (tx) => {
     const host = await lockHost(tx, hostUuid)
     // It may have been removed, or given to another machine, since the session was looked at.
     if (!host?.publicKey.equals(publicKey) || host.removedAt !== null) throw sessionInvalid()
-    await storeHello(tx, hostUuid, hello, clock.now())
+    // A hello that was under way while its agent died and the next one began.
+    if (isReplaced(host, hello, sessionNumber)) throw bootReplaced(hostName)
+    await storeHello(tx, hostUuid, { ...hello, sessionNumber }, clock.now())
     await storeGpus(tx, hostUuid, hello.gpus)
     await recount(tx, hostUuid)
     await signalCapacity(tx)

@@ -107,13 +107,19 @@ export async function lockHost(
 }
 
 /** Makes a run of the agent the one whose reports count, and takes its inventory. */
-export async function storeHello(tx: Transaction, hostUuid: string, hello: Hello, now: Date): Promise<void> {
+export async function storeHello(
+  tx: Transaction,
+  hostUuid: string,
+  hello: Hello & { readonly sessionNumber: number },
+  now: Date,
+): Promise<void> {
   // An agent that says hello again within the same run goes on counting its reports.
   const isSameRun = sql`${hosts.bootId} = ${hello.boot_id}`
   const unlessSameRun = (column: unknown, otherwise: number) =>
     sql`case when ${isSameRun} then ${column} else ${otherwise} end`
   await updateHost(tx, hostUuid, {
     bootId: hello.boot_id,
+    bootConnect: hello.sessionNumber,
     lastSeq: unlessSameRun(hosts.lastSeq, 0),
     reportSeq: unlessSameRun(hosts.reportSeq, 0),
     reportedVersion: unlessSameRun(hosts.reportedVersion, -1),

@@ -32,6 +32,10 @@ export const hosts = pgTable(
       .notNull()
       .default('active'),
     stateSince: moment('state_since').notNull(),
+    /** How often its agents have proved their key. Each session has its number. */
+    connects: bigint('connects', { mode: 'number' }).notNull().default(0),
+    /** The session with which the run that counts said hello. */
+    bootConnect: bigint('boot_connect', { mode: 'number' }).notNull().default(0),
     /** The run of the agent whose reports count, its last number, and that of its last whole report. */
     bootId: uuid('boot_id'),
     lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),

@@ -19,6 +19,7 @@ import {
 import { insertHostEvent } from '../store.ts'
 import type { SpentChallenges } from './spent-challenges.ts'
 import {
+  countConnect,
   findHostIdentity,
   findJoinToken,
   insertHost,
@@ -126,7 +127,9 @@ export async function connectHost(
     })
   }
   const expiresAt = new Date(deps.clock.now().getTime() + sessionSeconds * 1000)
-  const session = { hostUuid: body.host_uuid, fingerprint: toFingerprint(publicKey), expiresAt }
+  const number = await countConnect(deps.db, body.host_uuid)
+  if (number === undefined) throw new GpulabError('host_proof_invalid')
+  const session = { hostUuid: body.host_uuid, fingerprint: toFingerprint(publicKey), expiresAt, number }
   return {
     session: createSession(deps.config.pepper, session),
     expires_at: expiresAt.toISOString(),

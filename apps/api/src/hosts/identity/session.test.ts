@@ -51,7 +51,12 @@ describe('a challenge', () => {
 
 describe('a session', () => {
   const publicKey = randomBytes(32)
-  const session = { hostUuid: randomUUID(), fingerprint: toFingerprint(publicKey), expiresAt: after(1000) }
+  const session = {
+    hostUuid: randomUUID(),
+    fingerprint: toFingerprint(publicKey),
+    expiresAt: after(1000),
+    number: 7,
+  }
   const token = createSession(pepper, session)
 
   it('says whose it is', () => {

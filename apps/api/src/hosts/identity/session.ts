@@ -6,7 +6,7 @@ export const sessionSeconds = 15 * 60
 
 const macBytes = 32
 const nonceBytes = 16
-const timeBytes = 8
+const integerBytes = 8
 const uuidBytes = 16
 const fingerprintBytes = 32
 export const publicKeyBytes = 32
@@ -33,19 +33,19 @@ function unseal(pepper: string, purpose: Purpose, text: string, payloadBytes: nu
   return timingSafeEqual(sealed.subarray(payloadBytes), toMac(pepper, purpose, payload)) ? payload : undefined
 }
 
-function toTime(date: Date): Buffer {
-  const bytes = Buffer.alloc(timeBytes)
-  bytes.writeBigUInt64BE(BigInt(date.getTime()))
+function toInteger(value: number): Buffer {
+  const bytes = Buffer.alloc(integerBytes)
+  bytes.writeBigUInt64BE(BigInt(value))
   return bytes
 }
 
 /** A challenge that any replica can check without having kept it. */
 export const createChallenge = (pepper: string, now: Date): string =>
-  seal(pepper, 'challenge', Buffer.concat([toTime(now), randomBytes(nonceBytes)]))
+  seal(pepper, 'challenge', Buffer.concat([toInteger(now.getTime()), randomBytes(nonceBytes)]))
 
 /** Whether the challenge is ours and young enough. Clocks of replicas may differ a little, either way. */
 export function isChallengeValid(pepper: string, challenge: string, now: Date): boolean {
-  const payload = unseal(pepper, 'challenge', challenge, timeBytes + nonceBytes)
+  const payload = unseal(pepper, 'challenge', challenge, integerBytes + nonceBytes)
   if (!payload) return false
   return Math.abs(now.getTime() - Number(payload.readBigUInt64BE())) <= challengeSeconds * 1000
 }
@@ -58,21 +58,27 @@ export interface Session {
   readonly hostUuid: string
   readonly fingerprint: Uint8Array
   readonly expiresAt: Date
+  /** Greater than that of every earlier session of the host. */
+  readonly number: number
 }
 
-export const createSession = (pepper: string, { hostUuid, fingerprint, expiresAt }: Session): string =>
-  sessionPrefix + seal(pepper, 'session', Buffer.concat([toBytes(hostUuid), fingerprint, toTime(expiresAt)]))
+export function createSession(pepper: string, { hostUuid, fingerprint, expiresAt, number }: Session): string {
+  const payload = [toBytes(hostUuid), fingerprint, toInteger(expiresAt.getTime()), toInteger(number)]
+  return sessionPrefix + seal(pepper, 'session', Buffer.concat(payload))
+}
 
 /** What a session token says, or undefined if it is none of ours. Whether it has expired is not looked at. */
 export function readSession(pepper: string, token: string): Session | undefined {
   if (!token.startsWith(sessionPrefix)) return undefined
   const text = token.slice(sessionPrefix.length)
-  const payload = unseal(pepper, 'session', text, uuidBytes + fingerprintBytes + timeBytes)
+  const payload = unseal(pepper, 'session', text, uuidBytes + fingerprintBytes + 2 * integerBytes)
   if (!payload) return undefined
+  const end = uuidBytes + fingerprintBytes
   return {
     hostUuid: toUuid(payload.subarray(0, uuidBytes)),
-    fingerprint: payload.subarray(uuidBytes, uuidBytes + fingerprintBytes),
-    expiresAt: new Date(Number(payload.readBigUInt64BE(uuidBytes + fingerprintBytes))),
+    fingerprint: payload.subarray(uuidBytes, end),
+    expiresAt: new Date(Number(payload.readBigUInt64BE(end))),
+    number: Number(payload.readBigUInt64BE(end + integerBytes)),
   }
 }
 

@@ -20,6 +20,16 @@ export async function findHostIdentity(db: Queries, uuid: string): Promise<HostI
   return row
 }
 
+/** Counts a proof of its key and gives its number; undefined for a host that was removed meanwhile. */
+export async function countConnect(db: Queries, uuid: string): Promise<number | undefined> {
+  const [row] = await db
+    .update(hosts)
+    .set({ connects: sql`${hosts.connects} + 1` })
+    .where(and(eq(hosts.uuid, uuid), isNull(hosts.removedAt)))
+    .returning({ connects: hosts.connects })
+  return row?.connects
+}
+
 export async function lockHostOfName(tx: Transaction, name: string): Promise<HostIdentity | undefined> {
   const [row] = await tx
     .select(identity)
