@@ -121,7 +121,10 @@ describe('the wish', () => {
     const present = (await host.list(ended.uuid))[0]
     await host.engine.engine.getContainer(present?.id ?? '').remove()
     host.control.want(ended)
-    expect(await host.control.settled(ended.uuid)).toBeUndefined()
+    expect(await host.control.settled(ended.uuid)).toMatchObject({
+      state: 'absent',
+      failure: { code: 'container_lost' },
+    })
     expect(await host.list(ended.uuid)).toEqual([])
     await remove(ended)
   })

@@ -360,6 +360,20 @@ describe('a container that is made anew with its files', () => {
     expect(leftOf(host)).toEqual(nothing)
   })
 
+  it('that somebody has removed is not made anew but told to be lost', async () => {
+    const { agent, memory } = createHost()
+    const wish = toWish(image)
+    agent.want(wish)
+    expect(await agent.settled(wish.uuid)).toMatchObject({ state: 'running' })
+    await memory.engine.getContainer(nameOf(wish)).remove({ force: true })
+    agent.want(wish)
+    expect(await agent.settled(wish.uuid)).toMatchObject({
+      state: 'absent',
+      failure: { code: 'container_lost' },
+    })
+    expect(memory.world.containers.size).toBe(0)
+  })
+
   it('of which nothing is left says so', async () => {
     const host = createHost()
     host.agent.want(second)

@@ -10,6 +10,7 @@ import { createFailures } from './failures.ts'
 import { observe, type Sight } from './observe.ts'
 import { plan, type Step } from './plan.ts'
 import { createRestarts } from './restarts.ts'
+import { toLoss } from './saved-files.ts'
 import { runStep, type StepDeps } from './steps.ts'
 
 /*
@@ -108,7 +109,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const steps = plan(wish, { containers, images, restarts: isUnstartable ? null : restarts.find(wish) })
     // Someone else has removed it, and its files with it: the control plane is to hear that, not to get an empty one.
     const isLost = ran.get(uuid) === wish.generation
-    return isLost && steps.some((step) => step.do === 'create') ? [] : steps
+    if (!isLost || !steps.some((step) => step.do === 'create')) return steps
+    fail(wish, toLoss())
+    return []
+  }
+
+  const fail = (wish: TargetContainer, failure: StepFailure): void => {
+    log.warn({ err: failure, container: wish.uuid, code: failure.code }, 'an attempt has failed')
+    deps.tell(wish.uuid, `Failed: ${failure.message}`)
+    failures.add(wish, failure)
   }
 
   const occupy = (
@@ -192,9 +201,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       } catch (error) {
         const failure = late.aborted && !signal.aborted ? toTimeout(error) : error
         if (failure instanceof StepFailure && 'container' in step) {
-          log.warn({ err: failure, container: uuid, code: failure.code }, 'an attempt has failed')
-          deps.tell(uuid, `Failed: ${failure.message}`)
-          failures.add(step.container, failure)
+          fail(step.container, failure)
           return true
         }
         // Its absence is nobody's attempt.
