@@ -5,6 +5,7 @@ import type { ServerOptions as TlsOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import { z } from 'zod'
 import { answerError } from './answer-error.ts'
+import { RequestLog } from './request-log.ts'
 import { routeUpgrades } from './upgrades.ts'
 
 export type Server = FastifyInstance
@@ -31,6 +32,7 @@ export function createServer({ logger, tls, translate = () => undefined }: Serve
     requestTimeout: requestTimeoutMs,
     // A long poll or a followed log must not hold up a shutdown.
     forceCloseConnections: true,
+    logController: new RequestLog(),
     clientErrorHandler: (_error: Error, socket: Socket) => refuse(socket),
     routerOptions: { maxParamLength: 300 },
   }

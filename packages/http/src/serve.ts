@@ -12,6 +12,7 @@ import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import { type EventContext, eventMediaType, streamEvents } from './events.ts'
 import { openChannel } from './open-channel.ts'
+import type { RequestLogLevel } from './request-log.ts'
 
 /** What a handler knows of its caller. */
 export interface Context<P> {
@@ -50,6 +51,7 @@ export type Serve<P> = <E extends Endpoint>(endpoint: E, handle: Handler<E, P>) 
 export function createServe<P>(
   app: FastifyInstance,
   authenticate: (request: FastifyRequest, scope: Scope) => Promise<P>,
+  { logLevel = 'info' }: { logLevel?: RequestLogLevel } = {},
 ): Serve<P> {
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal')
   return (endpoint, handle) => {
@@ -58,6 +60,7 @@ export function createServe<P>(
       method,
       url: path,
       ...(endpoint.scope === 'public' && { bodyLimit: publicBodyMaxBytes }),
+      config: { logLevel },
       schema: {
         ...(params && { params }),
         ...(query && { querystring: query }),
