@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { prepareStatements } from './prepare-statements.ts'
 
 export type Sql = postgres.Sql
 export type Database = PostgresJsDatabase
@@ -27,7 +28,11 @@ export function connect(url: string): Connection {
     onnotice: () => {},
     connection: { application_name: 'gpulab-api', statement_timeout: statementTimeoutMs, TimeZone: 'UTC' },
   })
-  return { sql: client, db: drizzle({ client }), close: () => client.end({ timeout: 2 }) }
+  return {
+    sql: client,
+    db: drizzle({ client: prepareStatements(client) }),
+    close: () => client.end({ timeout: 2 }),
+  }
 }
 
 /** Resolves if the database answers. */
