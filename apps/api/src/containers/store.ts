@@ -41,10 +41,16 @@ export interface HostOfContainer {
   readonly reportedVersion: number
 }
 
-const simulated = sql<boolean>`exists (
-  select from gpus where gpus.name = any(containers.gpu_types) and gpus.simulated
-    and (containers.host_uuid is null or gpus.host_uuid = containers.host_uuid)
-)`
+// In branches: with one "or" of both, all cards of the fleet would be read for each container.
+const simulated = sql<boolean>`case
+  when cardinality(containers.gpu_types) = 0 then false
+  when containers.host_uuid is null
+    then exists (select from gpus where gpus.name = any(containers.gpu_types) and gpus.simulated)
+  else exists (
+    select from gpus where gpus.host_uuid = containers.host_uuid
+      and gpus.name = any(containers.gpu_types) and gpus.simulated
+  )
+end`
 
 const position = sql<number | null>`case when containers.queued_at is not null then (
   select 1 + count(*)::int from containers earlier
