@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { placeWaiting } from '../containers/serve-line.ts'
 import type { Deps } from '../deps.ts'
 import { deleteKeysBefore } from '../idempotency/store.ts'
@@ -8,6 +9,8 @@ type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals'>
 
 /** Also the most by which a deadline is overrun. */
 const intervalMs = 2000
+/** So that a busy fleet, which makes room all the time, does not keep the sweep busy all the time. */
+const restMs = 50
 const keyLifeMs = 24 * 3600_000
 
 /** Everything that time alone brings about, once. Replicas may do it at the same time: each step locks and looks. */
@@ -18,14 +21,18 @@ export async function sweep(deps: Parts): Promise<void> {
   await deleteKeysBefore(deps.db, new Date(deps.clock.now().getTime() - keyLifeMs))
 }
 
-/** Sweeps until the signal aborts: at intervals, and whenever there may be room for those in line. */
+/** Sweeps until the signal aborts; between sweeps it looks at the line alone, whenever there may be room for it. */
 export async function runSweep(deps: Parts, signal: AbortSignal): Promise<void> {
   using listener = deps.signals.listen('gpulab_capacity', '')
+  let sweptAt = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
+    const isDue = performance.now() - sweptAt >= intervalMs
+    if (isDue) sweptAt = performance.now()
     // A database that is away is back at some later round.
-    await sweep(deps).catch((error: unknown) => {
+    await (isDue ? sweep(deps) : placeWaiting(deps)).catch((error: unknown) => {
       if (!signal.aborted) deps.log.error({ err: error }, 'a sweep failed')
     })
-    await listener.wait(intervalMs, signal)
+    await wait(restMs, undefined, { signal }).catch(() => {})
+    await listener.wait(Math.max(sweptAt + intervalMs - performance.now(), 0), signal)
   }
 }
