@@ -1,4 +1,4 @@
-import { GpulabError, type Heartbeat, type Report } from '@gpulab/contract'
+import { GpulabError, type Report } from '@gpulab/contract'
 import type { HostPrincipal } from '../auth/authenticate.ts'
 import { toNews } from '../containers/announce.ts'
 import {
@@ -7,13 +7,12 @@ import {
   updateContainers,
   upsertFacts,
 } from '../containers/store.ts'
-import { hostSilenceMs } from '../containers/view.ts'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import { type Announcement, announceStatuses } from '../events/store.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { decideReport, type ReportDecision, type Told } from './decide-report.ts'
-import { bumpTarget, insertHostEvent, keepAlive, lockHost, signalCapacity, updateHost } from './store.ts'
+import { bumpTarget, insertHostEvent, lockHost, signalCapacity, updateHost } from './store.ts'
 
 /**
  * Takes a host's picture of its containers. Only the newest run of its agent is heard, and only reports newer than the
@@ -86,20 +85,6 @@ function announce({ record, view }: Told, now: Date): Announcement {
   if (view.status !== 'deleted') return toNews(record, view, now)
   const { uuid, teamUuid }: ContainerRecord['row'] = record.row
   return { uuid, teamUuid, status: 'deleted', reason: null, deadlineAt: null }
-}
-
-/** Takes a host's word that all is as its last report said. */
-export async function applyHeartbeat(
-  { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  { hostUuid, hostName }: HostPrincipal,
-  heartbeat: Heartbeat,
-): Promise<void> {
-  const now = clock.now()
-  // One that was silent has to tell everything: its users were told that it is unreachable.
-  const silentSince = new Date(now.getTime() - hostSilenceMs)
-  const outcome = await keepAlive(db, hostUuid, heartbeat, { now, silentSince })
-  if (outcome === 'replaced') throw bootReplaced(hostName)
-  if (outcome === 'stale') throw new GpulabError('report_needed')
 }
 
 export const bootReplaced = (hostName: string): GpulabError =>

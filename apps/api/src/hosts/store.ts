@@ -207,6 +207,35 @@ export async function keepAlive(
   return host?.bootId === bootId ? 'stale' : 'replaced'
 }
 
+export interface Beat extends Heartbeat {
+  readonly hostUuid: string
+}
+
+/** Does the same for many hosts, each at most once among them; gives those that were kept, and passes over locked ones. */
+export async function keepManyAlive(
+  db: Queries,
+  beats: readonly Beat[],
+  { now, silentSince }: { now: Date; silentSince: Date },
+): Promise<Set<string>> {
+  const list = (values: readonly (string | number)[]) => sql.param([...values])
+  const kept = await db.execute<{ uuid: string }>(sql`
+    with beats as (
+      select * from unnest(
+        ${list(beats.map(({ hostUuid }) => hostUuid))}::uuid[], ${list(beats.map(({ boot_id }) => boot_id))}::uuid[],
+        ${list(beats.map(({ seq }) => seq))}::bigint[], ${list(beats.map(({ report_seq }) => report_seq))}::bigint[]
+      ) as beats (uuid, boot_id, seq, report_seq)
+    ), alive as (
+      select hosts.uuid, beats.seq from hosts
+      join beats on hosts.uuid = beats.uuid and hosts.boot_id = beats.boot_id and hosts.report_seq = beats.report_seq
+      where hosts.last_seen_at > ${silentSince}
+      for update of hosts skip locked
+    )
+    update hosts set last_seen_at = ${now}, last_seq = greatest(hosts.last_seq, alive.seq)
+    from alive where hosts.uuid = alive.uuid
+    returning hosts.uuid`)
+  return new Set(kept.map(({ uuid }) => uuid))
+}
+
 /** Makes a new version of a locked host's target and wakes its agent, once the transaction commits. */
 export async function bumpTarget(tx: Transaction, uuid: string): Promise<number> {
   const [[row]] = await Promise.all([
