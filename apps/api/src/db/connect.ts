@@ -16,12 +16,15 @@ export interface Connection {
 }
 
 const statementTimeoutMs = 15_000
+/** Longer than any statement may take: whoever has not answered by then is gone, though nobody says so. */
+const answerMs = 20_000
 
 /** A pool of connections. Queries fail at once while the server is away, and work again when it is back. */
-export function connect(url: string): Connection {
+export function connect(url: string, limits: { answerMs: number } = { answerMs }): Connection {
   const client = postgres(url, {
     max: 16,
     connect_timeout: 5,
+    answer_timeout: limits.answerMs / 1000,
     idle_timeout: 300,
     // Seconds. A query waits for the next try, so this bounds how long a request hangs while the server is away.
     backoff: (retries) => Math.min(0.1 * 2 ** retries, 1),

@@ -14,6 +14,7 @@ describe('a failure of the database', () => {
     'ETIMEDOUT',
     'EAI_AGAIN',
     'CONNECT_TIMEOUT',
+    'ANSWER_TIMEOUT',
     'CONNECTION_CLOSED',
     '25006',
     '40001',

@@ -20,15 +20,25 @@ export interface Signals {
 }
 
 /** Spreads NOTIFY to whoever waits in this process. A lost connection wakes everybody: a signal may be lost too. */
-export async function createSignals(sql: Sql): Promise<Signals> {
+export async function createSignals(sql: Sql, { aliveMs } = { aliveMs: 15_000 }): Promise<Signals> {
   const listeners = new Map<string, Set<() => void>>()
   const wake = (key: string): void => listeners.get(key)?.forEach((notify) => notify())
   const wakeAll = (): void => [...listeners.keys()].forEach(wake)
   const topics: Topic[] = ['gpulab_target', 'gpulab_event', 'gpulab_capacity', 'gpulab_host']
   await Promise.all(topics.map((topic) => sql.listen(topic, (uuid) => wake(`${topic}:${uuid}`), wakeAll)))
 
+  // Whoever only listens never waits for an answer, and would not notice that there is nobody to hear any more.
+  const askIfAlive = async (): Promise<void> => {
+    const { unlisten } = await sql.listen('gpulab_alive', () => {})
+    await unlisten()
+  }
+  const asking = setInterval(() => void askIfAlive().catch(() => {}), aliveMs)
+
   return {
-    close: wakeAll,
+    close: () => {
+      clearInterval(asking)
+      wakeAll()
+    },
     listen: (topic, uuid) => {
       const key = `${topic}:${uuid}`
       let pending = false
