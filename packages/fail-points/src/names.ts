@@ -1,0 +1,33 @@
+/** The agent's steps; as the kinds of `Step` in apps/agent/src/target/plan.ts. */
+export const agentSteps = ['create', 'start', 'restart', 'stop', 'remove'] as const
+export type AgentStep = (typeof agentSteps)[number]
+
+/** What users ask of a container. */
+export const operations = ['create', 'stop', 'start', 'restart', 'redeploy', 'remove'] as const
+export type Operation = (typeof operations)[number]
+
+/** `before` and `after` what is named in front of them. */
+const sides = ['before', 'after'] as const
+
+/**
+ * Moments of a request in the API: everything that it depends on is `read`, everything is `written` but not committed,
+ * it is `committed` but not answered.
+ */
+const moments = ['read', 'written', 'committed'] as const
+
+export type FailPointName =
+  | `agent.${AgentStep | 'report'}.${(typeof sides)[number]}`
+  | 'agent.target.received'
+  | `api.${Operation}.${(typeof moments)[number]}`
+  | `api.report.${'written' | 'committed'}`
+
+/** Every place at which a process can be held. */
+export const failPointNames: readonly FailPointName[] = [
+  'agent.target.received',
+  ...[...agentSteps, 'report' as const].flatMap((what) =>
+    sides.map((side) => `agent.${what}.${side}` as const),
+  ),
+  ...operations.flatMap((operation) => moments.map((moment) => `api.${operation}.${moment}` as const)),
+  'api.report.written',
+  'api.report.committed',
+]
