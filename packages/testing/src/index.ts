@@ -1,3 +1,11 @@
 export { createFakeClock, type FakeClock } from './clock.ts'
 export { eventually, type EventuallyOptions } from './eventually.ts'
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './postgres.ts'
+export {
+  type Direction,
+  type NetworkFault,
+  type ProxyAddress,
+  startTcpProxy,
+  type TcpProxy,
+  type TcpProxyOptions,
+} from './tcp-proxy.ts'
