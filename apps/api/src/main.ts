@@ -6,6 +6,7 @@ import { createApp } from './app.ts'
 import { bootstrap } from './auth/bootstrap.ts'
 import { type Config, readConfig, settings, withFlags } from './config.ts'
 import { connect } from './db/connect.ts'
+import { createDatabaseClock } from './db/database-clock.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { createSignals } from './db/signals.ts'
 import { seedGpuTypes } from './gpus/seed.ts'
@@ -56,7 +57,8 @@ async function serve(config: Config): Promise<void> {
   await seedTemplates({ db, config })
   const signals = await createSignals(sql)
   const uplinks = createUplinks()
-  const deps = { config, db, signals, uplinks, clock: { now: () => new Date() }, log }
+  const clock = stack.use(await createDatabaseClock(db))
+  const deps = { config, db, signals, uplinks, clock, log }
   const app = createApp(deps)
   stack.defer(() => app.close())
   const closeListeners = await listen(app, config.listen)

@@ -44,9 +44,19 @@ UPDATE "containers" SET "gpu_types" = ARRAY["gpu_type"] WHERE "gpu_type" IS NOT 
 ALTER TABLE "containers" ADD COLUMN "queued_at" timestamp(3) with time zone;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "queue_reason" text;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "holds" boolean DEFAULT false NOT NULL;--> statement-breakpoint
-UPDATE "containers" SET "holds" = true WHERE "deleted_at" IS NULL AND ("gpu_count" = 0 OR EXISTS (SELECT FROM "gpu_leases" WHERE "container_uuid" = "containers"."uuid" AND "released_at" IS NULL));--> statement-breakpoint
+-- What is not at rest has its share; so has what leases cards.
+UPDATE "containers" SET "holds" = true WHERE "deleted_at" IS NULL AND (
+  EXISTS (SELECT FROM "gpu_leases" WHERE "container_uuid" = "containers"."uuid" AND "released_at" IS NULL)
+  OR "gpu_count" = 0 AND NOT EXISTS (
+    SELECT FROM "container_facts" WHERE "container_uuid" = "containers"."uuid" AND NOT "busy"
+      AND ("state" = 'exited' OR "desired" = 'stopped' AND "state" <> 'running')
+  )
+);--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "base_generation" integer;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "deadline_at" timestamp(3) with time zone;--> statement-breakpoint
+-- Time enough for its host to join again.
+UPDATE "containers" SET "deadline_at" = now() + interval '1 hour'
+  WHERE "deleted_at" IS NULL AND "announced_status" NOT IN ('running', 'stopped', 'failed');--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "verdict_attempt" integer;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "verdict_code" text;--> statement-breakpoint
 ALTER TABLE "containers" ADD COLUMN "verdict_message" text;--> statement-breakpoint
@@ -65,9 +75,13 @@ ALTER TABLE "hosts" ADD COLUMN "removed_at" timestamp(3) with time zone;--> stat
 ALTER TABLE "hosts" ADD COLUMN "state" text DEFAULT 'active' NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "state_since" timestamp(3) with time zone DEFAULT now() NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ALTER COLUMN "state_since" DROP DEFAULT;--> statement-breakpoint
+ALTER TABLE "hosts" ADD COLUMN "connects" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "hosts" ADD COLUMN "boot_connect" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "report_seq" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "reported_version" bigint DEFAULT -1 NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "disk_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+-- They get no work before they have joined and said what they have.
+UPDATE "hosts" SET "engine_available" = false;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "images" text[] DEFAULT '{}'::text[] NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "deploy_timeout_s" integer DEFAULT 900 NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "checks" jsonb DEFAULT '[]' NOT NULL;--> statement-breakpoint
@@ -75,6 +89,7 @@ ALTER TABLE "hosts" ADD COLUMN "foreign_containers" jsonb DEFAULT '[]' NOT NULL;
 ALTER TABLE "hosts" ADD COLUMN "requested_cpus" real DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "requested_memory_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "hosts" ADD COLUMN "requested_disk_bytes" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "hosts" ADD COLUMN "containers_count" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "container_facts" DROP COLUMN "target_version";--> statement-breakpoint
 ALTER TABLE "containers" ALTER COLUMN "host_uuid" DROP NOT NULL;--> statement-breakpoint
 ALTER TABLE "containers" ALTER COLUMN "target_version" SET DEFAULT 0;--> statement-breakpoint

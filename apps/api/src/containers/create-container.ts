@@ -11,13 +11,20 @@ import { deadlineOf } from './deadline.ts'
 import { noCapacity, type Shortage } from './explain-shortage.ts'
 import { toNewContainer, type Unplaced } from './new-container.ts'
 import { placeContainer, type Placed, toRequest } from './place-container.ts'
-import { presentOne } from './present.ts'
-import { isRival } from './queue.ts'
+import { openEnvironment, presentOne } from './present.ts'
 import { giveWay, wouldFit } from './replace-container.ts'
+import { findRivals, readCapacities } from './serve-line.ts'
 import { getRecord } from './service.ts'
-import { type ContainerRecord, type ContainerRow, findByName, insertContainer, listWaiting } from './store.ts'
+import {
+  type ContainerRecord,
+  type ContainerRow,
+  findByName,
+  insertContainer,
+  readEnvironments,
+} from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
+
 export async function createContainer(
   deps: Parts,
   principal: Principal,
@@ -28,7 +35,7 @@ export async function createContainer(
   const existing =
     input.if_exists === 'fail' ? undefined : await findByName(deps.db, principal.teamUuid, row.name)
   if (existing && input.if_exists === 'adopt') {
-    requireSame(existing.row, row)
+    await requireSame(deps, existing.row, row, input.env)
     await remember(deps.db, existing.row.uuid)
     return presentOne(deps, existing)
   }
@@ -49,10 +56,18 @@ const nameTaken = (name: string): GpulabError =>
   })
 
 /** Throws unless the container that exists is what was asked for, as far as that can be told. */
-function requireSame(existing: ContainerRow, wanted: Unplaced): void {
-  const different = (['image', 'gpuCount', 'gpuTypes', 'memoryBytes', 'command'] as const).filter(
-    (key) => !isDeepStrictEqual(existing[key], wanted[key]),
-  )
+async function requireSame(
+  { db, config }: Parts,
+  existing: ContainerRow,
+  wanted: Unplaced,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const sealed = (await readEnvironments(db, [existing.uuid])).get(existing.uuid)
+  const hasEnv = sealed && isDeepStrictEqual(openEnvironment(config, existing.uuid, sealed), env)
+  const different = [
+    ...compared.filter((key) => !isDeepStrictEqual(existing[key], wanted[key] ?? null)),
+    ...(hasEnv ? [] : ['env']),
+  ]
   if (different.length === 0) return
   throw new GpulabError('container_name_taken', {
     message: `There is a container named ${existing.name}, but it is another one: its ${different.map(toWord).join(', ')} differ.`,
@@ -60,6 +75,18 @@ function requireSame(existing: ContainerRow, wanted: Unplaced): void {
     details: { uuid: existing.uuid, different: different.map(toWord) },
   })
 }
+
+const compared = [
+  'image',
+  'command',
+  'ports',
+  'gpuTypes',
+  'gpuCount',
+  'memoryBytes',
+  'cpus',
+  'diskBytes',
+  'restart',
+] as const
 
 const toWord = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
@@ -91,8 +118,9 @@ async function storeContainer(
     await Promise.all([insertEvents(tx, [event]), remember(tx, uuid)])
   }
   const others = replaced?.host ? [replaced.host.uuid] : []
+  const rivals = await findRivals(deps, row, replaced?.row.uuid)
   const shortage =
-    (await findRivals(deps, row, replaced)) ??
+    rivals ??
     (await placeContainer(
       deps,
       request,
@@ -100,8 +128,11 @@ async function storeContainer(
       (tx, placed, host) => insert(tx, placed, 'deploying', host.deployTimeoutS * 1000),
       others,
     ))
-  const willBeRoom = replaced !== undefined && (await wouldFit(deps, request, replaced))
-  if (!shortage || !(mayWait || willBeRoom)) return shortage
+  if (!shortage) return undefined
+  // Who is replaced gives its place to the one that replaces it, and to nobody else in line.
+  const willBeRoom = !rivals && replaced !== undefined && (await wouldFit(deps, request, replaced))
+  if (!mayWait && !willBeRoom) return shortage
+  if (!willBeRoom && !(await readCapacities(deps))(request)) return impossible
   await deps.db.transaction(async (tx) => {
     for (const uuid of others) await lockHost(tx, uuid)
     const queued = { queuedAt: now, queueReason: shortage.message }
@@ -111,20 +142,9 @@ async function storeContainer(
   return undefined
 }
 
-const unplaced = { hostUuid: null, gpuType: null, holds: false, targetVersion: 0 } as const
-
-/** Those who wait for the same come first. */
-async function findRivals(
-  { db }: Pick<Deps, 'db'>,
-  row: Unplaced,
-  replaced: ContainerRecord | undefined,
-): Promise<Shortage | undefined> {
-  const rivals = (await listWaiting(db)).filter(
-    (waiting) => isRival(waiting, row) && waiting.uuid !== replaced?.row.uuid,
-  )
-  if (rivals.length === 0) return undefined
-  return {
-    message: `${rivals.length} ${rivals.length === 1 ? 'container waits' : 'containers wait'} in line for the same.`,
-    details: { in_line: rivals.length },
-  }
+const impossible: Shortage = {
+  message: 'No host is large enough for it, even if nothing else ran there.',
+  details: {},
 }
+
+const unplaced = { hostUuid: null, gpuType: null, holds: false, targetVersion: 0 } as const

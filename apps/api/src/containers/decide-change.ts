@@ -4,8 +4,11 @@ import { type Card, type ChosenCards, chooseCards } from '../leases/choose-cards
 import { toVerdict } from './deadline.ts'
 import { nextStepOf } from './next-step.ts'
 import type { PlacementRequest } from './placement.ts'
-import { statusOf } from './status.ts'
+import { canGoOn, isRestartingItself, statusOf, wasMade } from './status.ts'
 import type { ContainerRecord, ContainerRow } from './store.ts'
+
+/** Of one host: its whole target travels to it, and its whole picture back. */
+export const containersMax = 512
 
 /** A change of intent; undefined when all is as wanted already. */
 export type Change = Partial<ContainerRow> | undefined
@@ -13,6 +16,7 @@ export type Change = Partial<ContainerRow> | undefined
 /** A host's own totals and what is promised of them. */
 export type HostShares = Pick<
   HostRow,
+  | 'uuid'
   | 'name'
   | 'state'
   | 'cpus'
@@ -21,6 +25,7 @@ export type HostShares = Pick<
   | 'requestedCpus'
   | 'requestedMemoryBytes'
   | 'requestedDiskBytes'
+  | 'containersCount'
 >
 
 export function decideStop(record: ContainerRecord): Change {
@@ -52,9 +57,8 @@ export function decideStart(
   const { row, intent, facts } = record
   const { status, reason } = statusOf(intent, facts)
   if (['running', 'starting', 'deploying', 'restarting', 'queued'].includes(status)) return undefined
-  const wasMade =
-    row.generation === facts?.generation && (facts.state === 'exited' || facts.state === 'created')
-  const canStart = status === 'stopped' || (status === 'failed' && (wasMade || row.baseGeneration !== null))
+  const isMade = wasMade(intent, facts)
+  const canStart = status === 'stopped' || (status === 'failed' && canGoOn(intent, facts))
   if (!canStart || !host || reason?.code === 'stop_timeout') throw wrongState(record, 'start')
   const change = {
     desired: 'running',
@@ -65,24 +69,29 @@ export function decideStart(
   if (row.holds) return { change, cards: undefined }
   requireShare(host, row)
   if (row.gpuCount === 0) return { change, cards: undefined }
-  const cards = chooseCards({ ...row, last: wasMade ? last : [] }, free)
+  const cards = chooseCards({ ...row, last: isMade ? last : [] }, free)
   if (!cards) throw noCards(record, free)
   const { generation, gpuType } = cards
-  const isMadeAnew = wasMade && generation !== row.generation
+  const isMadeAnew = isMade && generation !== row.generation
   return {
     change: { ...change, generation, gpuType, ...(isMadeAnew && { baseGeneration: row.generation }) },
     cards,
   }
 }
 
-/** Whether memory, CPUs and disk of a locked host are enough. */
-export const hasRoom = (
+/** Whether a locked host has room, cards aside. */
+export function hasRoom(
   host: HostShares,
-  { memoryBytes, cpus, diskBytes }: Pick<PlacementRequest, 'memoryBytes' | 'cpus' | 'diskBytes'>,
-): boolean =>
-  host.memoryBytes - host.requestedMemoryBytes >= memoryBytes &&
-  host.cpus - host.requestedCpus >= (cpus ?? 0) &&
-  (host.diskBytes === 0 || host.diskBytes - host.requestedDiskBytes >= diskBytes)
+  { memoryBytes, cpus, diskBytes, residesOn }: Omit<PlacementRequest, 'gpuTypes' | 'gpuCount' | 'image'>,
+): boolean {
+  const hasSize =
+    host.memoryBytes - host.requestedMemoryBytes >= memoryBytes &&
+    host.cpus - host.requestedCpus >= (cpus ?? 0)
+  if (residesOn === host.uuid) return hasSize
+  // An agent that cannot see the disk of its engine says 0.
+  const hasDisk = host.diskBytes === 0 || host.diskBytes - host.requestedDiskBytes >= diskBytes
+  return hasSize && hasDisk && host.containersCount < containersMax
+}
 
 function requireShare(host: HostShares, row: ContainerRow): void {
   const elsewhere = `gpulab redeploy ${row.name} places it on another host, without its files.`
@@ -93,8 +102,7 @@ function requireShare(host: HostShares, row: ContainerRow): void {
       hint: elsewhere,
     })
   }
-  // Its disk is its own as long as its files are there.
-  if (hasRoom(host, { ...row, diskBytes: 0 })) return
+  if (hasRoom(host, { ...row, residesOn: host.uuid })) return
   throw new GpulabError('no_capacity', {
     message: `Its host ${host.name} has not enough memory or CPUs free for it now.`,
     hint: `Try again later; or ${elsewhere}`,
@@ -129,6 +137,8 @@ export function decideExpiry(
   now: Date,
 ): Change {
   if (row.deadlineAt === null || row.deadlineAt > now) return undefined
+  // Its host goes on with the policy while it is cut off: there is nothing to give up.
+  if (isSilent && isRestartingItself(intent, facts)) return { deadlineAt: null }
   const verdict = toVerdict(statusOf(intent, facts).status, host?.name, isSilent)
   if (!verdict) return { deadlineAt: null }
   return {
@@ -144,7 +154,9 @@ export function wrongState(record: ContainerRecord, verb: string): GpulabError {
   const { name } = record.row
   return new GpulabError('container_wrong_state', {
     message: `Container ${name} is ${status}; it cannot ${verb} from there.`,
-    hint: nextStepOf(status, reason, name) ?? hintFor(status, name),
+    hint:
+      nextStepOf(status, reason, { name, canGoOn: canGoOn(record.intent, record.facts) }) ??
+      hintFor(status, name),
     details: { status, ...(reason && { reason: reason.code }) },
   })
 }

@@ -24,6 +24,9 @@ export function explainShortage(candidates: readonly Candidate[], request: Place
     )
   // There is at least one candidate.
   const { candidate, missing } = closest as NonNullable<typeof closest>
+  if (missing.length === 0) {
+    return { message: 'Hosts fill up faster than it could be placed.', details: { hosts: candidates.length } }
+  }
   const free = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
   return {
     message: `No host has room for ${wanted}; the closest one, ${candidate.hostName}, has ${free} free.`,
@@ -57,14 +60,14 @@ function describeFree(resource: Resource, candidate: Candidate, request: Placeme
       return `${gib(Math.max(0, candidate.freeMemoryBytes))} of memory`
     case 'cpu':
       return `${Math.max(0, candidate.freeCpus)} CPUs`
+    case 'slot':
+      return 'no place for another container'
     case 'disk':
       return `${gib(Math.max(0, candidate.freeDiskBytes))} of disk`
   }
 }
 
-export const noCapacity = ({ message, details }: Shortage): GpulabError =>
-  new GpulabError('no_capacity', {
-    message,
-    hint: 'gpulab gpus types shows what is free; --queue waits in line.',
-    details,
-  })
+export const noCapacity = (
+  { message, details }: Shortage,
+  hint = 'gpulab gpus types shows what is free; deploy --queue waits in line.',
+): GpulabError => new GpulabError('no_capacity', { message, hint, details })

@@ -10,15 +10,16 @@ export interface LockedContainer {
 
 /**
  * Locks a container by its host, or by its place in line where it has none, and reads it anew. Undefined when it was
- * placed elsewhere meanwhile, or is gone.
+ * placed elsewhere meanwhile, or is gone; or, with `skipLocked`, while somebody else holds its host.
  */
 export async function lockContainer(
   tx: Transaction,
   uuid: string,
   hostUuid: string | null,
+  options?: { skipLocked: boolean },
 ): Promise<LockedContainer | undefined> {
-  const host = hostUuid === null ? undefined : await lockHost(tx, hostUuid)
-  if (!host && !(await lockWaiting(tx, uuid))) return undefined
+  const host = hostUuid === null ? undefined : await lockHost(tx, hostUuid, options)
+  if (!host && (hostUuid !== null || !(await lockWaiting(tx, uuid)))) return undefined
   const record = await findAnyContainer(tx, uuid)
   return record?.row.hostUuid === hostUuid ? { record, host } : undefined
 }

@@ -1,11 +1,18 @@
 import type { Status } from '@gpulab/contract'
 import type { StatusReason } from './status.ts'
 
-const ended = new Set(['exited', 'out_of_memory'])
-const timedOut = new Set(['deploy_timeout', 'start_timeout', 'host_fenced'])
+export interface StepContext {
+  readonly name: string
+  /** Whether `start` can go on with the files that it has. */
+  readonly canGoOn: boolean
+}
 
-/** What the user of a container can do in this status; null where nothing needs doing. */
-export function nextStepOf(status: Status, reason: StatusReason | null, name: string): string | null {
+/** What the user of a container can do in this status; null where nothing needs doing. Never loses files unsaid. */
+export function nextStepOf(
+  status: Status,
+  reason: StatusReason | null,
+  { name, canGoOn }: StepContext,
+): string | null {
   switch (status) {
     case 'queued':
       return `Wait, or leave the line with gpulab rm ${name}.`
@@ -13,10 +20,10 @@ export function nextStepOf(status: Status, reason: StatusReason | null, name: st
       return `gpulab logs ${name} --deploy --follow shows how far it is.`
     case 'stopped':
       return reason?.code === 'host_drained'
-        ? `gpulab redeploy ${name} places it on another host, without its files.`
+        ? `gpulab redeploy ${name} makes it anew on another host, without its files.`
         : `gpulab start ${name} runs it again.`
     case 'failed':
-      return nextAfterFailure(reason?.code, name)
+      return nextAfterFailure(reason?.code ?? '', name, canGoOn)
     case 'unreachable':
       return `It may well run. Wait until its host is back, or ask your operator; gpulab rm ${name} gives it up.`
     case 'deleting':
@@ -29,16 +36,22 @@ export function nextStepOf(status: Status, reason: StatusReason | null, name: st
   }
 }
 
-function nextAfterFailure(code: string | undefined, name: string): string {
-  if (code !== undefined && ended.has(code)) {
-    return `gpulab logs ${name} shows why; gpulab start ${name} runs it again.`
+function nextAfterFailure(code: string, name: string, canGoOn: boolean): string {
+  switch (code) {
+    case 'exited':
+    case 'out_of_memory':
+      return `gpulab logs ${name} shows why; gpulab start ${name} runs it again.`
+    case 'stop_timeout':
+      return 'Wait: it counts as stopped as soon as its host says so; or ask your operator.'
+    case 'queue_timeout':
+      return `gpulab redeploy ${name} gets in line again; gpulab gpus types shows what is free.`
+    case 'host_fenced':
+      return canGoOn
+        ? `gpulab redeploy ${name} makes it anew on another host, without its files; once its own is back, gpulab start ${name} goes on with them.`
+        : `gpulab redeploy ${name} makes it anew on another host.`
+    default:
+      return canGoOn
+        ? `gpulab logs ${name} --deploy shows more; gpulab start ${name} tries again with its files, gpulab redeploy ${name} makes it anew without them.`
+        : `gpulab logs ${name} --deploy shows more; gpulab redeploy ${name} tries again, gpulab rm ${name} removes it.`
   }
-  if (code === 'stop_timeout')
-    return `Wait: it counts as stopped as soon as its host says so; or ask your operator.`
-  if (code === 'queue_timeout')
-    return `gpulab redeploy ${name} gets in line again; gpulab gpus types shows what is free.`
-  if (code !== undefined && timedOut.has(code)) {
-    return `gpulab redeploy ${name} makes it anew, on another host if need be; gpulab rm ${name} removes it.`
-  }
-  return `gpulab logs ${name} --deploy shows more; gpulab redeploy ${name} tries again, gpulab rm ${name} removes it.`
 }

@@ -10,6 +10,9 @@ import { type Placement, type PlacementRequest, rankHosts } from './placement.ts
 import type { ContainerRow } from './store.ts'
 import { isSilent } from './view.ts'
 
+/** Requests that come together choose among the same hosts: those that find them full look again. */
+const roundsMax = 8
+
 /** What a container's row says once it has its place. */
 export type Placed = Pick<
   ContainerRow,
@@ -30,6 +33,7 @@ export const toRequest = (
   cpus: row.cpus,
   diskBytes: row.diskBytes,
   image: withTag(row.image),
+  residesOn: null,
 })
 
 /**
@@ -48,29 +52,39 @@ export async function placeContainer(
 ): Promise<Shortage | undefined> {
   const now = clock.now()
   const seenAfter = aliveSince(now)
-  const ranked = rankHosts(await listCandidates(db, request, { seenAfter }), request)
-  for (const skipLocked of [true, false]) {
+  for (let round = 0; round < roundsMax; round++) {
+    const ranked = rankHosts(await listCandidates(db, request, { seenAfter }), request)
+    if (ranked.length === 0) break
+    const skipLocked = round % 2 === 0
     for (const placement of ranked) {
       const isPlaced = await db.transaction(async (tx) => {
         const host = await lockAll(tx, placement.hostUuid, lockAlso, skipLocked)
         const gpus = host && (await takeShare(tx, host, placement, request, now))
         if (!gpus) return false
-        const targetVersion = await bumpTarget(tx, host.uuid)
-        const { gpuType } = placement
-        const place = { queuedAt: null, queueReason: null, targetVersion }
-        await write(tx, { hostUuid: host.uuid, gpuType, holds: true, ...place }, host)
-        // One connection runs them in this order; sent together they cost one round trip.
-        const { uuid: containerUuid, generation } = holder
-        await Promise.all([
-          insertLeases(tx, gpus, { containerUuid, generation, leasedAt: now }),
-          recount(tx, host.uuid),
-        ])
+        await settle(tx, host, placement, gpus)
         return true
       })
       if (isPlaced) return undefined
     }
   }
   return explainShortage(await listCandidates(db, request, { seenAfter, all: true }), request)
+
+  async function settle(
+    tx: Transaction,
+    host: HostRow,
+    { gpuType }: Placement,
+    gpus: string[],
+  ): Promise<void> {
+    const targetVersion = await bumpTarget(tx, host.uuid)
+    const place = { queuedAt: null, queueReason: null, targetVersion }
+    await write(tx, { hostUuid: host.uuid, gpuType, holds: true, ...place }, host)
+    // One connection runs them in this order; sent together they cost one round trip.
+    const { uuid: containerUuid, generation } = holder
+    await Promise.all([
+      insertLeases(tx, gpus, { containerUuid, generation, leasedAt: now }),
+      recount(tx, host.uuid),
+    ])
+  }
 }
 
 /** The host, with all that are needed locked in the order of their uuids; undefined where it has to be waited for. */

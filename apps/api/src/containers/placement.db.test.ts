@@ -156,6 +156,26 @@ describe('a redeployed container', () => {
     await requireExactCounters()
   })
 
+  it('needs no second room for its files on its own host', async () => {
+    const { uuid } = await deploy({ disk_bytes: 600 * gib })
+    await host.converge()
+    await stop(uuid)
+    await host.converge()
+    expect(await redeploy(uuid)).toMatchObject({ status: 'deploying', generation: 2 })
+  })
+
+  it('that somebody else has removed is lost, and not started empty', async () => {
+    const { uuid } = await deploy()
+    await host.converge()
+    await stop(uuid)
+    await host.converge()
+    host.facts.delete(uuid)
+    await host.report()
+    expect(await show(uuid)).toMatchObject({ status: 'failed', status_reason: { code: 'container_lost' } })
+    await expect(start(uuid)).rejects.toMatchObject({ code: 'container_wrong_state' })
+    expect((await redeploy(uuid)).status).toBe('deploying')
+  })
+
   it('must rest first', async () => {
     const { uuid } = await deploy()
     await host.converge()
@@ -177,7 +197,7 @@ describe('a name that is taken', () => {
     expect(same).toMatchObject({ uuid: first.uuid, status: 'running' })
     await expect(deploy({ name: 'job', image: 'y', if_exists: 'adopt' })).rejects.toMatchObject({
       code: 'container_name_taken',
-      details: { different: ['image', 'gpu_count', 'gpu_types'] },
+      details: { different: ['image', 'gpu_types', 'gpu_count'] },
     })
     // Its cards are what the new one needs: it waits for them.
     const next = await deploy({ name: 'job', gpu_type: rtx, gpu_count: 2, if_exists: 'replace' })
@@ -200,7 +220,66 @@ describe('a name that is taken', () => {
   })
 })
 
+describe('a replacement', () => {
+  it('does not give up a running container for a place behind others', async () => {
+    const first = await deploy({ name: 'job', gpu_type: rtx, gpu_count: 2 })
+    await host.converge()
+    const waiting = await deploy({ gpu_type: rtx, queue: true })
+    await expect(
+      deploy({ name: 'job', gpu_type: rtx, gpu_count: 2, if_exists: 'replace' }),
+    ).rejects.toMatchObject({ code: 'no_capacity', message: '1 container waits in line for the same.' })
+    expect((await show(first.uuid)).status).toBe('running')
+    await remove(waiting.uuid)
+  })
+
+  it('adopts nothing that differs in what it runs with', async () => {
+    await deploy({ name: 'job', env: { A: '1' }, ports: [80] })
+    for (const change of [{ env: { A: '2' } }, { ports: [81] }, { cpus: 2 }]) {
+      const body = { name: 'job', env: { A: '1' }, ports: [80], if_exists: 'adopt' as const, ...change }
+      await expect(deploy(body)).rejects.toMatchObject({ code: 'container_name_taken' })
+    }
+    expect(await deploy({ name: 'job', env: { A: '1' }, ports: [80], if_exists: 'adopt' })).toMatchObject({
+      name: 'job',
+    })
+  })
+})
+
+describe('many requests at once', () => {
+  it('find every host that has room', async () => {
+    const hosts = 50
+    await Promise.all(Array.from({ length: hosts }, (_, n) => api.startHost(`many-${n}`, [h100])))
+    const all = await Promise.all(Array.from({ length: hosts }, () => deploy({ gpu_type: h100 })))
+    expect(new Set(all.map(({ gpus }) => gpus[0]?.uuid)).size).toBe(hosts)
+    await expect(deploy({ gpu_type: h100 })).rejects.toMatchObject({
+      code: 'no_capacity',
+      message: expect.stringContaining('has 0 NVIDIA H100 free') as string,
+    })
+  }, 60_000)
+})
+
 describe('the line', () => {
+  it('takes nobody who could never be served', async () => {
+    await expect(deploy({ gpu_type: rtx, gpu_count: 64, queue: true })).rejects.toMatchObject({
+      code: 'no_capacity',
+      message: 'No host is large enough for it, even if nothing else ran there.',
+    })
+    expect((await deploy({ gpu_type: rtx })).status).toBe('deploying')
+  })
+
+  it('is not passed by a container that is made anew', async () => {
+    const first = await deploy({ gpu_type: rtx, gpu_count: 2 })
+    await host.converge()
+    await stop(first.uuid)
+    const waiting = await deploy({ gpu_type: rtx, gpu_count: 2, queue: true })
+    expect(waiting.status).toBe('queued')
+    await host.converge()
+    await expect(api.client.containers.redeploy({ params: { uuid: first.uuid } })).rejects.toMatchObject({
+      code: 'no_capacity',
+    })
+    await api.sweep()
+    expect((await show(waiting.uuid)).status).toBe('deploying')
+  })
+
   it('is served in its order, and nobody passes it', async () => {
     const holder = await deploy({ gpu_type: rtx })
     await host.converge()
@@ -229,10 +308,11 @@ describe('the line', () => {
   })
 
   it('can be left, and ends after a day', async () => {
-    const left = await deploy({ gpu_type: rtx, gpu_count: 3, queue: true })
+    await deploy({ gpu_type: rtx })
+    const left = await deploy({ gpu_type: rtx, gpu_count: 2, queue: true })
     await remove(left.uuid)
     await expect(show(left.uuid)).rejects.toMatchObject({ code: 'container_not_found' })
-    const { uuid } = await deploy({ gpu_type: rtx, gpu_count: 3, queue: true })
+    const { uuid } = await deploy({ gpu_type: rtx, gpu_count: 2, queue: true })
     api.clock.advance(25 * 3600_000)
     await api.sweep()
     expect(await show(uuid)).toMatchObject({

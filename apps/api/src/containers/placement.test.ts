@@ -12,6 +12,7 @@ const host = (hostUuid: string, changes: Partial<Candidate> = {}): Candidate => 
   freeMemoryBytes: 64 * gib,
   freeCpus: 16,
   freeDiskBytes: 500 * gib,
+  freeSlots: 100,
   hasImage: false,
   ...changes,
 })
@@ -22,6 +23,7 @@ const request = (changes: Partial<PlacementRequest> = {}): PlacementRequest => (
   cpus: null,
   diskBytes: 0,
   image: 'x',
+  residesOn: null,
   ...changes,
 })
 const order = (candidates: Candidate[], wanted: PlacementRequest) =>

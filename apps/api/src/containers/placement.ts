@@ -8,6 +8,8 @@ export interface PlacementRequest {
   readonly cpus: number | null
   readonly diskBytes: number
   readonly image: string
+  /** The host where its files are already, and count. */
+  readonly residesOn: string | null
 }
 
 /** A host that answers and takes work, with what is not yet promised of it. */
@@ -19,6 +21,8 @@ export interface Candidate {
   readonly freeMemoryBytes: number
   readonly freeCpus: number
   readonly freeDiskBytes: number
+  /** How many more containers it may have. */
+  readonly freeSlots: number
   readonly hasImage: boolean
 }
 
@@ -28,7 +32,7 @@ export interface Placement {
   readonly gpuType: string | null
 }
 
-export type Resource = 'gpu' | 'memory' | 'cpu' | 'disk'
+export type Resource = 'gpu' | 'memory' | 'cpu' | 'disk' | 'slot'
 
 /** The type that the host would give: the first acceptable one of which it has enough. */
 export function chooseGpuType(
@@ -44,7 +48,9 @@ export function listMissing(candidate: Candidate, request: PlacementRequest): Re
   if (request.gpuCount > 0 && chooseGpuType(candidate, request) === undefined) missing.push('gpu')
   if (candidate.freeMemoryBytes < request.memoryBytes) missing.push('memory')
   if (candidate.freeCpus < (request.cpus ?? 0)) missing.push('cpu')
-  if (candidate.freeDiskBytes < request.diskBytes) missing.push('disk')
+  const isItsOwn = candidate.hostUuid === request.residesOn
+  if (!isItsOwn && candidate.freeDiskBytes < request.diskBytes) missing.push('disk')
+  if (!isItsOwn && candidate.freeSlots < 1) missing.push('slot')
   return missing
 }
 

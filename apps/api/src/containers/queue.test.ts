@@ -5,9 +5,12 @@ const waiting = (uuid: string, ...gpuTypes: string[]): Waiting => ({ uuid, gpuTy
 
 async function serve(line: Waiting[], fitting: string[]) {
   const tried: string[] = []
-  await serveLine(line, async ({ uuid }) => {
-    tried.push(uuid)
-    return fitting.includes(uuid)
+  await serveLine(line, {
+    tryToPlace: async ({ uuid }) => {
+      tried.push(uuid)
+      return fitting.includes(uuid)
+    },
+    onHeldUp: async () => {},
   })
   return tried
 }

@@ -17,11 +17,19 @@ export const isRival = (left: Waiting, right: Waiting): boolean =>
  */
 export async function serveLine<T extends Waiting>(
   line: readonly T[],
-  tryToPlace: (waiting: T) => Promise<boolean>,
+  { tryToPlace, onHeldUp }: LineServer<T>,
 ): Promise<void> {
   const blocked: T[] = []
   for (const waiting of line) {
-    const isHeldUp = blocked.some((earlier) => isRival(earlier, waiting))
-    if (isHeldUp || !(await tryToPlace(waiting))) blocked.push(waiting)
+    const ahead = blocked.filter((earlier) => isRival(earlier, waiting)).length
+    if (ahead > 0) await onHeldUp(waiting, ahead)
+    if (ahead > 0 || !(await tryToPlace(waiting))) blocked.push(waiting)
   }
+}
+
+export interface LineServer<T extends Waiting> {
+  /** True when it does not wait any more. */
+  tryToPlace(waiting: T): Promise<boolean>
+  /** So many before it want the same. */
+  onHeldUp(waiting: T, ahead: number): Promise<void>
 }

@@ -2,18 +2,16 @@ import { type Container, GpulabError } from '@gpulab/contract'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
-import { announceStatuses } from '../events/store.ts'
-import { bumpTarget } from '../hosts/store.ts'
-import { recount } from '../leases/store.ts'
-import { toAnnouncement } from './announce.ts'
-import { noCapacity } from './explain-shortage.ts'
 import { wrongState } from './decide-change.ts'
+import { noCapacity } from './explain-shortage.ts'
 import { changeIntent } from './lifecycle.ts'
 import { placeContainer, toRequest } from './place-container.ts'
 import { presentOne } from './present.ts'
+import { findRivals } from './serve-line.ts'
 import { getRecord } from './service.ts'
 import { statusOf } from './status.ts'
-import { type ContainerRecord, findAnyContainer, updateContainer } from './store.ts'
+import { type ContainerRecord, findAnyContainer } from './store.ts'
+import { writePlace } from './write-intent.ts'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
 
@@ -28,44 +26,39 @@ export async function redeployContainer(
   remember: Remember,
 ): Promise<Container> {
   const record = await getRecord(deps, principal, uuid)
-  if (record.row.hostUuid === null) return waitAgain(deps, principal, uuid, remember)
-  requireAtRest(record)
   const { row } = record
-  const now = deps.clock.now()
-  const generation = row.generation + 1
   const oldHost = row.hostUuid
-  const shortage = await placeContainer(
-    deps,
-    toRequest(row),
-    { uuid, generation },
-    async (tx, placed) => {
-      const current = await findAnyContainer(tx, uuid)
-      // Another request came first; the transaction is given up.
-      if (!current || current.row.generation !== row.generation || current.row.attempt !== row.attempt) {
-        throw wrongState(current ?? record, 'be redeployed')
-      }
-      requireAtRest(current)
-      await updateContainer(tx, uuid, {
-        ...placed,
-        ...anew,
-        generation,
-        attempt: row.attempt + 1,
-      })
-      const changed = (await findAnyContainer(tx, uuid)) ?? current
-      await announceStatuses(tx, [toAnnouncement(changed, statusOf(changed.intent, changed.facts), now)], now)
-      await remember(tx, uuid)
-      // The old host need not keep anything of it: its agent removes what is not in its target.
-      if (oldHost !== null && oldHost !== placed.hostUuid) {
-        await bumpTarget(tx, oldHost)
-        await recount(tx, oldHost)
-      }
-    },
-    oldHost === null ? [] : [oldHost],
-  )
-  if (shortage) throw noCapacity(shortage)
+  if (oldHost === null) return waitAgain(deps, principal, uuid, remember)
+  requireAtRest(record)
+  const generation = row.generation + 1
+  const shortage =
+    (await findRivals(deps, row)) ??
+    (await placeContainer(
+      deps,
+      { ...toRequest(row), residesOn: oldHost },
+      { uuid, generation },
+      async (tx, placed) => {
+        const current = await findAnyContainer(tx, uuid)
+        // Another request came first; the transaction is given up.
+        if (!current || current.row.generation !== row.generation || current.row.attempt !== row.attempt) {
+          throw wrongState(current ?? record, 'be redeployed')
+        }
+        requireAtRest(current)
+        await writePlace(
+          tx,
+          current,
+          { ...placed, ...anew, generation, attempt: row.attempt + 1 },
+          deps.clock.now(),
+        )
+        await remember(tx, uuid)
+      },
+      [oldHost],
+    ))
+  if (shortage) throw noCapacity(shortage, 'gpulab gpus types shows what is free; try again later.')
   return presentOne(deps, await getRecord(deps, principal, uuid))
 }
 
+// Its old host keeps nothing of it: an agent removes what is not in its target.
 const anew = { desired: 'running', baseGeneration: null, startAfter: null } as const
 
 function requireAtRest(record: ContainerRecord): void {

@@ -26,10 +26,11 @@ function withShareOf(
   candidate: Candidate,
   { gpuType, gpuCount, memoryBytes, cpus, diskBytes, holds }: ContainerRow,
 ) {
-  const { freeGpus, freeMemoryBytes, freeCpus, freeDiskBytes } = candidate
+  const { freeGpus, freeMemoryBytes, freeCpus, freeDiskBytes, freeSlots } = candidate
   return {
     ...candidate,
     freeDiskBytes: freeDiskBytes + diskBytes,
+    freeSlots: freeSlots + 1,
     ...(holds && { freeMemoryBytes: freeMemoryBytes + memoryBytes, freeCpus: freeCpus + (cpus ?? 0) }),
     ...(holds &&
       gpuType !== null && {

@@ -1,52 +1,76 @@
 import type { Deps } from '../deps.ts'
-import { announceStatuses, insertEvents } from '../events/store.ts'
-import { toAnnouncement } from './announce.ts'
+import { insertEvents } from '../events/store.ts'
+import { listCapacities } from '../leases/store.ts'
 import type { Shortage } from './explain-shortage.ts'
 import { placeContainer, toRequest } from './place-container.ts'
-import { serveLine } from './queue.ts'
-import { statusOf } from './status.ts'
-import {
-  type ContainerRow,
-  findAnyContainer,
-  listWaiting,
-  lockWaiting,
-  updateContainer,
-  type WaitingRow,
-} from './store.ts'
+import { type PlacementRequest, rankHosts } from './placement.ts'
+import { isRival, serveLine, type Waiting } from './queue.ts'
+import { findAnyContainer, listWaiting, lockWaiting, updateContainer, type WaitingRow } from './store.ts'
+import { writePlace } from './write-intent.ts'
+
+type Parts = Pick<Deps, 'db' | 'clock'>
 
 /** Places whom it can of those that wait in line. Replicas may do so at the same time. */
-export async function placeWaiting(deps: Pick<Deps, 'db' | 'clock'>): Promise<void> {
-  await serveLine(await listWaiting(deps.db), (waiting) => tryToPlace(deps, waiting))
+export async function placeWaiting(deps: Parts): Promise<void> {
+  const line = await listWaiting(deps.db)
+  if (line.length === 0) return
+  const isPossible = await readCapacities(deps)
+  for (const waiting of line.filter((one) => !isPossible(toRequest(one)))) {
+    await tellReason(deps, waiting, 'No host is large enough for it.')
+  }
+  await serveLine(
+    line.filter((one) => isPossible(toRequest(one))),
+    {
+      tryToPlace: (waiting) => tryToPlace(deps, waiting),
+      onHeldUp: (waiting, ahead) => tellReason(deps, waiting, behind(ahead)),
+    },
+  )
 }
+
+/** Tells whether some host could hold it if nothing else were there. */
+export async function readCapacities({
+  db,
+}: Pick<Deps, 'db'>): Promise<(request: PlacementRequest) => boolean> {
+  const capacities = await listCapacities(db)
+  return (request) => rankHosts(capacities, request).length > 0
+}
+
+/** Those who wait for the same and come first; who waits for what no host could hold holds up nobody. */
+export async function findRivals(
+  deps: Pick<Deps, 'db'>,
+  wanted: Waiting,
+  replacedUuid?: string,
+): Promise<Shortage | undefined> {
+  const others = (await listWaiting(deps.db)).filter(
+    (waiting) => isRival(waiting, wanted) && waiting.uuid !== replacedUuid,
+  )
+  if (others.length === 0) return undefined
+  const isPossible = await readCapacities(deps)
+  const ahead = others.filter((waiting) => isPossible(toRequest(waiting))).length
+  return ahead === 0 ? undefined : { message: behind(ahead), details: { in_line: ahead } }
+}
+
+const behind = (ahead: number): string =>
+  `${ahead} ${ahead === 1 ? 'container waits' : 'containers wait'} in line for the same.`
 
 class NoLongerWaiting extends Error {}
 
 /** True when it does not wait any more. */
-async function tryToPlace(deps: Pick<Deps, 'db' | 'clock'>, waiting: WaitingRow): Promise<boolean> {
-  const { uuid } = waiting
-  const record = await findAnyContainer(deps.db, uuid)
-  if (!record || record.row.queuedAt === null) return true
-  const { generation } = record.row
+async function tryToPlace(deps: Parts, waiting: WaitingRow): Promise<boolean> {
+  const { uuid, generation } = waiting
   try {
     const shortage = await placeContainer(
       deps,
-      toRequest(record.row),
+      toRequest(waiting),
       { uuid, generation },
       async (tx, placed) => {
+        const record = (await lockWaiting(tx, uuid)) ? await findAnyContainer(tx, uuid) : undefined
         // The transaction is given up with what it has taken.
-        if (!(await lockWaiting(tx, uuid))) throw new NoLongerWaiting()
-        await updateContainer(tx, uuid, placed)
-        const now = deps.clock.now()
-        const changed = await findAnyContainer(tx, uuid)
-        if (!changed || changed.row.desired === 'deleted') throw new NoLongerWaiting()
-        await announceStatuses(
-          tx,
-          [toAnnouncement(changed, statusOf(changed.intent, changed.facts), now)],
-          now,
-        )
+        if (!record || record.row.queuedAt === null) throw new NoLongerWaiting()
+        await writePlace(tx, record, placed, deps.clock.now())
       },
     )
-    if (shortage && shortage.message !== waiting.queueReason) await tellReason(deps, record.row, shortage)
+    if (shortage) await tellReason(deps, waiting, shortage.message)
     return shortage === undefined
   } catch (error) {
     if (error instanceof NoLongerWaiting) return true
@@ -55,13 +79,12 @@ async function tryToPlace(deps: Pick<Deps, 'db' | 'clock'>, waiting: WaitingRow)
 }
 
 /** What is missing now, for those who follow its events. */
-async function tellReason(
-  { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  { uuid, teamUuid }: ContainerRow,
-  { message }: Shortage,
-): Promise<void> {
+async function tellReason({ db, clock }: Parts, waiting: WaitingRow, message: string): Promise<void> {
+  const { uuid, teamUuid, queueReason } = waiting
+  if (message === queueReason) return
   await db.transaction(async (tx) => {
-    if (!(await lockWaiting(tx, uuid))) return
+    const record = (await lockWaiting(tx, uuid)) ? await findAnyContainer(tx, uuid) : undefined
+    if (!record || record.row.queuedAt === null) return
     await updateContainer(tx, uuid, { queueReason: message })
     const status = { type: 'status', status: 'queued', at: clock.now() } as const
     await insertEvents(tx, [{ containerUuid: uuid, teamUuid, message, ...status }])

@@ -5,6 +5,7 @@ import { decodeCursor, encodeCursor, toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import { nextStepOf } from './next-step.ts'
 import { present, presentOne } from './present.ts'
+import { canGoOn } from './status.ts'
 import { type ContainerRecord, findContainer, type HostOfContainer, listContainers } from './store.ts'
 import { shownStatus } from './view.ts'
 
@@ -44,10 +45,15 @@ export async function getRunning(
     throw new GpulabError('host_unreachable', { ...(reason && { message: reason.message }) })
   throw new GpulabError('container_not_running', {
     message: `Container ${record.row.name} is ${status}, not running.`,
-    hint: nextStepOf(status, reason, record.row.name) ?? 'gpulab inspect tells more.',
+    hint: nextStepOf(status, reason, toStepContext(record)) ?? 'gpulab inspect tells more.',
     details: { status, ...(reason && { reason: reason.code }) },
   })
 }
+
+const toStepContext = ({ row, intent, facts }: ContainerRecord) => ({
+  name: row.name,
+  canGoOn: canGoOn(intent, facts),
+})
 
 export async function showContainer(
   deps: Parts,

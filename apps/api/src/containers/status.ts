@@ -66,9 +66,7 @@ export function statusOf(intent: Intent, reported: Facts | undefined): StatusVie
   if (facts?.state === 'running') return view(isOldRun(intent, facts) ? 'restarting' : 'running')
   const failure = failureOf(intent, facts)
   if (failure) return view('failed', failure)
-  if (facts?.state === 'absent' && facts.startedAt !== null && !facts.busy) {
-    return view('failed', { code: 'container_lost', message: 'The container is gone from its host.' })
-  }
+  if (isLost(facts)) return view('failed', lost)
   if (facts?.state === 'exited' && !isOldRun(intent, facts)) {
     if (willRestart(intent.restart, facts)) return view('restarting', exitReason(facts))
     return view(facts.exitCode === 0 ? 'stopped' : 'failed', exitReason(facts))
@@ -86,7 +84,17 @@ function statusOfStopped(intent: Intent, facts: Facts | undefined, verdict: Stat
   if (!isAtRest) return verdict && !isDrained ? view('failed', verdict) : view('stopping')
   const failure = failureOf(intent, facts)
   if (failure) return view('failed', failure)
+  if (isLost(facts)) return view('failed', lost)
   return view('stopped', isDrained ? verdict : exitReason(facts))
+}
+
+/** It has run, and somebody else has removed it. */
+const isLost = (facts: Facts | undefined): boolean =>
+  facts?.state === 'absent' && facts.startedAt !== null && !facts.busy
+
+const lost: StatusReason = {
+  code: 'container_lost',
+  message: 'The container is gone from its host, and its files with it.',
 }
 
 function verdictOf({ attempt, verdictAttempt, verdictCode, verdictMessage }: Intent): StatusReason | null {
@@ -118,6 +126,22 @@ function exitReason({ state, exitCode, oomKilled }: Facts): StatusReason | null 
       ? `Its command ended with exit code ${exitCode ?? 'unknown'}.`
       : `Its command was ended by ${signal} (exit code ${exitCode}).`
   return { code: 'exited', message }
+}
+
+/** Whether the host has the container of this generation, at rest. */
+export function wasMade(intent: Intent, reported: Facts | undefined): boolean {
+  const facts = current(intent, reported)
+  return facts?.state === 'exited' || facts?.state === 'created'
+}
+
+/** Whether `start` can go on with what is on the host: the container itself, or the files of an older generation. */
+export const canGoOn = (intent: Intent, reported: Facts | undefined): boolean =>
+  wasMade(intent, reported) || (intent.baseGeneration !== null && !isLost(current(intent, reported)))
+
+/** Whether its last run has ended and its policy follows it by another one. */
+export function isRestartingItself(intent: Intent, reported: Facts | undefined): boolean {
+  const facts = current(intent, reported)
+  return intent.desired === 'running' && facts?.state === 'exited' && !isOldRun(intent, facts)
 }
 
 /** What the host shall do. Never makes a container anew that failed, ended, or vanished by itself. */

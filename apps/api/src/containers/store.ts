@@ -185,16 +185,35 @@ export async function lockWaiting(tx: Transaction, uuid: string): Promise<boolea
   return rows.length > 0
 }
 
-export interface WaitingRow {
-  readonly uuid: string
-  readonly gpuTypes: readonly string[]
-  readonly queueReason: string | null
-}
+export type WaitingRow = Pick<
+  ContainerRow,
+  | 'uuid'
+  | 'teamUuid'
+  | 'generation'
+  | 'gpuTypes'
+  | 'gpuCount'
+  | 'memoryBytes'
+  | 'cpus'
+  | 'diskBytes'
+  | 'image'
+  | 'queueReason'
+>
 
 /** Those in line, the first first. */
 export const listWaiting = (db: Queries): Promise<WaitingRow[]> =>
   db
-    .select({ uuid: containers.uuid, gpuTypes: containers.gpuTypes, queueReason: containers.queueReason })
+    .select({
+      uuid: containers.uuid,
+      teamUuid: containers.teamUuid,
+      generation: containers.generation,
+      gpuTypes: containers.gpuTypes,
+      gpuCount: containers.gpuCount,
+      memoryBytes: containers.memoryBytes,
+      cpus: containers.cpus,
+      diskBytes: containers.diskBytes,
+      image: containers.image,
+      queueReason: containers.queueReason,
+    })
     .from(containers)
     .where(isNotNull(containers.queuedAt))
     .orderBy(asc(containers.queuedAt), asc(containers.uuid))

@@ -2,7 +2,7 @@ import { type Container, toExitSignal } from '@gpulab/contract'
 import { ownerOf } from './deadline.ts'
 import { toTimestamp } from './exit-reason.ts'
 import { nextStepOf } from './next-step.ts'
-import { statusOf, type StatusView } from './status.ts'
+import { canGoOn, restartsOf, statusOf, type StatusView } from './status.ts'
 import type { ContainerRecord } from './store.ts'
 
 /** A host that has been silent for longer counts as unreachable: four missed heartbeats. */
@@ -48,7 +48,7 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
     since: row.announcedAt.toISOString(),
     deadline: row.deadlineAt?.toISOString() ?? null,
     owner: ownerOf(status, reason),
-    next_step: nextStepOf(status, reason, row.name),
+    next_step: nextStepOf(status, reason, { name: row.name, canGoOn: canGoOn(record.intent, facts) }),
     queue:
       position === undefined
         ? null
@@ -74,7 +74,7 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
     cpus: row.cpus,
     disk_bytes: row.diskBytes,
     restart: row.restart,
-    restarts: facts?.restarts ?? 0,
+    restarts: restartsOf(record.intent, facts),
     host: host?.name ?? null,
     generation: row.generation,
     created_at: row.createdAt.toISOString(),

@@ -3,8 +3,11 @@ import { announceStatuses } from '../events/store.ts'
 import { bumpTarget } from '../hosts/store.ts'
 import { recount } from '../leases/store.ts'
 import { toAnnouncement } from './announce.ts'
+import type { Placed } from './place-container.ts'
 import { statusOf } from './status.ts'
 import { type ContainerRecord, findAnyContainer, type NewContainer, updateContainer } from './store.ts'
+
+type Change = Partial<NewContainer>
 
 /**
  * Stores a change of intent and tells it to users and host. Whoever calls has locked the host, or the place in line of
@@ -13,16 +16,39 @@ import { type ContainerRecord, findAnyContainer, type NewContainer, updateContai
 export async function writeIntent(
   tx: Transaction,
   { row }: ContainerRecord,
-  change: Partial<NewContainer>,
+  change: Change,
   now: Date,
 ): Promise<void> {
-  const { uuid, teamUuid, hostUuid } = row
+  const { hostUuid } = row
   const targetVersion = hostUuid === null ? row.targetVersion : await bumpTarget(tx, hostUuid)
-  await updateContainer(tx, uuid, { ...change, targetVersion })
+  await store(tx, row, { ...change, targetVersion }, now)
+  if (hostUuid !== null) await recount(tx, hostUuid)
+}
+
+/** The same for one that gets a place by `placeContainer`, which takes care of its new host. */
+export async function writePlace(
+  tx: Transaction,
+  { row }: ContainerRecord,
+  change: Placed & Change,
+  now: Date,
+): Promise<void> {
+  await store(tx, row, change, now)
+  const { hostUuid: before } = row
+  if (before === null || before === change.hostUuid) return
+  await bumpTarget(tx, before)
+  await recount(tx, before)
+}
+
+async function store(
+  tx: Transaction,
+  { uuid, teamUuid }: ContainerRecord['row'],
+  change: Change,
+  now: Date,
+): Promise<void> {
+  await updateContainer(tx, uuid, change)
   const changed = await findAnyContainer(tx, uuid)
   const announcement = changed
     ? toAnnouncement(changed, statusOf(changed.intent, changed.facts), now)
     : { uuid, teamUuid, status: 'deleted', reason: null, deadlineAt: null }
   await announceStatuses(tx, [announcement], now)
-  if (hostUuid !== null) await recount(tx, hostUuid)
 }

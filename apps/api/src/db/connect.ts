@@ -16,6 +16,7 @@ export interface Connection {
 }
 
 const statementTimeoutMs = 15_000
+const idleMs = 20_000
 /** Longer than any statement may take: whoever has not answered by then is gone, though nobody says so. */
 const answerMs = 20_000
 
@@ -29,7 +30,13 @@ export function connect(url: string, limits: { answerMs: number } = { answerMs }
     // Seconds. A query waits for the next try, so this bounds how long a request hangs while the server is away.
     backoff: (retries) => Math.min(0.1 * 2 ** retries, 1),
     onnotice: () => {},
-    connection: { application_name: 'gpulab-api', statement_timeout: statementTimeoutMs, TimeZone: 'UTC' },
+    connection: {
+      application_name: 'gpulab-api',
+      statement_timeout: statementTimeoutMs,
+      // A replica that froze in a transaction would hold its locks until TCP notices.
+      idle_in_transaction_session_timeout: idleMs,
+      TimeZone: 'UTC',
+    },
   })
   return {
     sql: client,

@@ -14,9 +14,9 @@ export function execRoutes(serve: Serve<Principal>, deps: Deps): void {
   serve(api.exec.run, ({ params, body }, context) => {
     const { principal, signal } = context
     return once(deps, api.exec.run, { params, body }, context, {
-      run: (remember) =>
+      run: (remember, forget) =>
         inFlight.run(principal.keyId, () =>
-          execCommand(deps, principal, params.uuid, body, { signal, remember }),
+          execCommand(deps, principal, params.uuid, body, { signal, remember, forget }),
         ),
       replay: () => Promise.reject(new GpulabError('idempotency_replayed')),
     })

@@ -1,11 +1,19 @@
-import { type ExecOptions, type ExecResult, GpulabError } from '@gpulab/contract'
+import { type ErrorCode, type ExecOptions, type ExecResult, GpulabError } from '@gpulab/contract'
 import type { Principal } from '../auth/authenticate.ts'
 import { getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
-import type { Remember } from '../idempotency/service.ts'
+import type { Forget, Remember } from '../idempotency/service.ts'
 
 /** What the way to the host and the end of a killed command may take, over the command's own time. */
 const graceMs = 10_000
+
+/** Refusals of a host that has not begun to run the command. */
+const notStarted: ReadonlySet<string> = new Set<ErrorCode>([
+  'rate_limited',
+  'engine_unavailable',
+  'container_not_found',
+  'container_not_running',
+])
 
 /** Runs a command in a running container of the team's and waits for it. Never runs it twice. */
 export async function execCommand(
@@ -13,7 +21,7 @@ export async function execCommand(
   principal: Principal,
   uuid: string,
   options: ExecOptions,
-  { signal, remember }: { signal: AbortSignal; remember: Remember },
+  { signal, remember, forget }: { signal: AbortSignal; remember: Remember; forget: Forget },
 ): Promise<ExecResult> {
   const { row, host: placed } = await getRunning(deps, principal, uuid)
   const host = deps.uplinks.to(placed.uuid)
@@ -25,6 +33,7 @@ export async function execCommand(
       { signal, timeoutMs: options.timeout * 1000 + graceMs },
     )
   } catch (error) {
+    if (error instanceof GpulabError && notStarted.has(error.code)) await forget(deps.db)
     // The command may have been started by then, so it is not ours to say that trying again is safe.
     if (error instanceof GpulabError && error.code === 'host_unreachable') {
       throw new GpulabError('exec_outcome_unknown', {

@@ -56,6 +56,17 @@ describe('a report', () => {
     await expect(show(uuid)).rejects.toMatchObject({ code: 'container_not_found' })
   })
 
+  it('of a target that we never gave proves nothing: its database was another one', async () => {
+    const { uuid } = await deploy()
+    await host.pull()
+    await api.client.containers.remove({ params: { uuid } })
+    host.set(uuid, {})
+    await expect(host.report({ target_version: 10_000 })).rejects.toMatchObject({ code: 'hello_missing' })
+    expect(await leases()).toBe(1)
+    await host.converge()
+    expect(await leases()).toBe(0)
+  })
+
   it('of a host whose engine is down proves nothing, and the host gets no more work', async () => {
     const { uuid } = await deploy()
     await host.converge()

@@ -28,6 +28,8 @@ export async function applyReport(
     const host = await lockHost(tx, hostUuid)
     if (host?.bootId !== report.boot_id) throw bootReplaced(hostName)
     if (report.seq <= host.lastSeq) return
+    // It speaks of a target that we never gave: our database is an older one, and its picture may prove something else.
+    if (report.target_version > host.targetVersion) throw new GpulabError('hello_missing')
     const records = await listContainersOfHost(tx, hostUuid)
     const decision = decideReport(records, report, now)
     const isNewlyForeign = decision.foreign.some(

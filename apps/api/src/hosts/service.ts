@@ -55,8 +55,8 @@ async function readTarget(
         listContainersOfHost(tx, principal.hostUuid),
       ])
       if (version === undefined) throw sessionInvalid()
-      const running = records.filter(mayRun).map(({ row }) => row.uuid)
-      const environments = await readEnvironments(tx, running)
+      const unmade = records.filter((record) => mayRun(record) && !wasRun(record)).map(({ row }) => row.uuid)
+      const environments = await readEnvironments(tx, unmade)
       const containers = records.map((record) => toTarget(config, record, environments.get(record.row.uuid)))
       return { version, containers }
     },
@@ -67,6 +67,10 @@ async function readTarget(
 /** What never runs again needs no secrets on the host, and without its leases nothing may run. */
 const mayRun = ({ row, intent, facts, gpus }: ContainerRecord): boolean =>
   wishOf(intent, facts) === 'running' && row.holds && gpus.length === row.gpuCount
+
+/** Its container has what it needs, and is never made anew: the target stays small, and secrets travel once. */
+const wasRun = ({ row, facts }: ContainerRecord): boolean =>
+  facts?.generation === row.generation && (facts.state === 'running' || facts.state === 'exited')
 
 function toTarget(
   { encryptionKey }: Deps['config'],
@@ -79,7 +83,7 @@ function toTarget(
     uuid: row.uuid,
     generation: row.generation,
     base_generation: row.baseGeneration,
-    desired: wish === 'running' && env === undefined ? 'stopped' : wish,
+    desired: wish === 'running' && !mayRun(record) ? 'stopped' : wish,
     start_after: row.startAfter,
     attempt: row.attempt,
     restart: row.restart,

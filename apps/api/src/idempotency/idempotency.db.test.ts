@@ -1,3 +1,4 @@
+import { GpulabError } from '@gpulab/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FakeHost } from '../../test/fake-host.ts'
 import { startTestApi, type TestApi } from '../../test/start-test-api.ts'
@@ -73,6 +74,19 @@ describe('a request that is repeated with its key', () => {
     expect((await client.exec.run(call)).exit_code).toBe(0)
     await expect(client.exec.run(call)).rejects.toMatchObject({ code: 'idempotency_replayed' })
     expect(runs).toBe(1)
+  })
+
+  it('runs a command that its host had not begun', async () => {
+    const { uuid } = await api.client.containers.create({ body: { image: 'x' } })
+    await host.converge()
+    const client = withKey('exec-refused')
+    const call = { params: { uuid }, body: { command: ['true'] } }
+    host.onExec = async () => {
+      throw new GpulabError('rate_limited')
+    }
+    await expect(client.exec.run(call)).rejects.toMatchObject({ code: 'rate_limited' })
+    host.onExec = async () => ({ exit_code: 5 })
+    expect((await client.exec.run(call)).exit_code).toBe(5)
   })
 
   it('but is another one is refused', async () => {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Queries } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import { findKey, insertKey } from './store.ts'
+import { deleteKey, findKey, insertKey } from './store.ts'
 
 /**
  * Notes that a request is carried out, and on which object: in the transaction that does so, or before what no
@@ -12,8 +12,11 @@ import { findKey, insertKey } from './store.ts'
  */
 export type Remember = (db: Queries, resource: string | null) => Promise<void>
 
+/** Takes that back, where it turns out that nothing was done. */
+export type Forget = (db: Queries) => Promise<void>
+
 interface Handlers<T> {
-  readonly run: (remember: Remember) => Promise<T>
+  readonly run: (remember: Remember, forget: Forget) => Promise<T>
   /** The answer to a repeated request, of the object that the first one made or changed. */
   readonly replay: (resource: string) => Promise<T>
 }
@@ -29,7 +32,11 @@ export async function once<T>(
   { principal, idempotencyKey: key }: Pick<Context<Principal>, 'principal' | 'idempotencyKey'>,
   { run, replay }: Handlers<T>,
 ): Promise<T> {
-  if (key === undefined) return run(async () => {})
+  if (key === undefined)
+    return run(
+      async () => {},
+      async () => {},
+    )
   const fingerprint = toFingerprint(endpoint, input)
   const { userUuid } = principal
   const repeat = async (): Promise<{ answer: T } | undefined> => {
@@ -48,10 +55,13 @@ export async function once<T>(
   if (known) return known.answer
   let isRemembered = false
   try {
-    return await run(async (tx, resource) => {
-      await insertKey(tx, { userUuid, key, fingerprint, resource, createdAt: clock.now() })
-      isRemembered = true
-    })
+    return await run(
+      async (tx, resource) => {
+        await insertKey(tx, { userUuid, key, fingerprint, resource, createdAt: clock.now() })
+        isRemembered = true
+      },
+      (tx) => deleteKey(tx, userUuid, key),
+    )
   } catch (error) {
     // The same request may have been under way: that it was carried out meanwhile is then the reason of the failure, be
     // it the key, the name or the last card that it took.

@@ -16,6 +16,12 @@ export async function insertKey(db: Queries, row: typeof idempotencyKeys.$inferI
   await db.insert(idempotencyKeys).values(row)
 }
 
+export async function deleteKey(db: Queries, userUuid: string, key: string): Promise<void> {
+  await db
+    .delete(idempotencyKeys)
+    .where(and(eq(idempotencyKeys.userUuid, userUuid), eq(idempotencyKeys.key, key)))
+}
+
 export async function deleteKeysBefore(db: Queries, moment: Date): Promise<void> {
   await db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAt, moment))
 }

@@ -1,7 +1,8 @@
-import { and, count, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
+import { and, count, eq, gt, inArray, isNull, ne, or, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
 import { containers, gpuLeases, gpus, hostGpuTypes, hosts } from '../db/schema/index.ts'
 import type { Card } from './choose-cards.ts'
+import { containersMax } from '../containers/decide-change.ts'
 import type { Candidate, PlacementRequest } from '../containers/placement.ts'
 
 // Names are spelled out here: drizzle leaves the table's away where a query has only one.
@@ -15,6 +16,11 @@ const freeCpus = sql<number>`(hosts.cpus - hosts.requested_cpus)`
 // An agent that cannot see the disk of its engine says 0: then it is not known, and not in the way.
 const freeDisk = sql<number>`(case when hosts.disk_bytes = 0 then ${Number.MAX_SAFE_INTEGER} else hosts.disk_bytes end
   - hosts.requested_disk_bytes)`
+
+/** Of any type: what needs none goes where there are few. */
+const freeCards = sql<number>`(
+  select coalesce(sum(free), 0) from host_gpu_types where host_gpu_types.host_uuid = hosts.uuid
+)`
 
 const isOpen = (seenAfter: Date) =>
   and(
@@ -36,11 +42,12 @@ export async function listCandidates(
   request: PlacementRequest,
   { seenAfter, all = false }: { seenAfter: Date; all?: boolean },
 ): Promise<Candidate[]> {
-  const { gpuTypes, gpuCount, memoryBytes, cpus, diskBytes, image } = request
+  const { gpuTypes, gpuCount, memoryBytes, cpus, diskBytes, image, residesOn } = request
+  const isOwn = residesOn === null ? undefined : eq(hosts.uuid, residesOn)
   const hasRoom = and(
     sql`${freeMemory} >= ${memoryBytes}`,
     sql`${freeCpus} >= ${cpus ?? 0}`,
-    sql`${freeDisk} >= ${diskBytes}`,
+    or(sql`${freeDisk} >= ${diskBytes} and ${hosts.containersCount} < ${containersMax}`, isOwn),
   )
   const types = sql`${sql.param([...gpuTypes])}::text[]`
   const isEnough = sql`${hostGpuTypes.gpuType} = any(${types}) and ${hostGpuTypes.free} >= ${gpuCount}`
@@ -54,7 +61,7 @@ export async function listCandidates(
       ? chosen
           .innerJoin(hostGpuTypes, and(eq(hostGpuTypes.hostUuid, hosts.uuid), isEnough))
           .orderBy(sql`array_position(${types}, ${hostGpuTypes.gpuType})`, hostGpuTypes.free, freeMemory)
-      : chosen.orderBy(freeMemory)
+      : chosen.orderBy(freeCards, freeMemory)
   const found = await db
     .select({
       hostUuid: hosts.uuid,
@@ -65,6 +72,7 @@ export async function listCandidates(
       freeMemoryBytes: freeMemory.mapWith(Number),
       freeCpus: freeCpus.mapWith(Number),
       freeDiskBytes: freeDisk.mapWith(Number),
+      freeSlots: sql`${containersMax} - ${hosts.containersCount}`.mapWith(Number),
       hasImage: sql<boolean>`${image} = any(hosts.images)`,
     })
     .from(hosts)
@@ -72,16 +80,40 @@ export async function listCandidates(
   return found
 }
 
+/** What each host could be given if nothing were promised of it, whatever its state is now. */
+export async function listCapacities(db: Queries): Promise<Candidate[]> {
+  const rows = await db
+    .select({
+      host: hosts,
+      freeGpus: sql<Record<string, number>>`coalesce(
+        (select jsonb_object_agg(gpu_type, total) from host_gpu_types where host_gpu_types.host_uuid = hosts.uuid), '{}'
+      )`,
+    })
+    .from(hosts)
+    .where(and(isNull(hosts.removedAt), ne(hosts.state, 'fenced')))
+  return rows.map(({ host, freeGpus }) => ({
+    hostUuid: host.uuid,
+    hostName: host.name,
+    freeGpus,
+    freeMemoryBytes: host.memoryBytes,
+    freeCpus: host.cpus,
+    freeDiskBytes: host.diskBytes === 0 ? Number.MAX_SAFE_INTEGER : host.diskBytes,
+    freeSlots: containersMax,
+    hasImage: false,
+  }))
+}
+
 /** Counts anew what is promised of a locked host; whoever changes a share of it or its cards does so at the end. */
 export async function recount(tx: Transaction, hostUuid: string): Promise<void> {
   await Promise.all([
     tx.execute(sql`
       update hosts set
-        requested_cpus = sums.cpus, requested_memory_bytes = sums.memory_bytes, requested_disk_bytes = sums.disk_bytes
+        requested_cpus = sums.cpus, requested_memory_bytes = sums.memory_bytes, requested_disk_bytes = sums.disk_bytes,
+        containers_count = sums.containers
       from (
         select coalesce(sum(cpus) filter (where holds), 0) as cpus,
           coalesce(sum(memory_bytes) filter (where holds), 0) as memory_bytes,
-          coalesce(sum(disk_bytes), 0) as disk_bytes
+          coalesce(sum(disk_bytes), 0) as disk_bytes, count(*) as containers
         from containers where host_uuid = ${hostUuid} and deleted_at is null
       ) sums
       where hosts.uuid = ${hostUuid}`),

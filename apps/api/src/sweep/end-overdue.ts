@@ -9,14 +9,19 @@ const batchMax = 200
 
 /** Passes a verdict on each container whose passing status has outlasted its deadline. */
 export async function endOverdue(deps: Pick<Deps, 'db' | 'clock' | 'log'>): Promise<void> {
-  for (const uuid of await listOverdue(deps.db, deps.clock.now(), batchMax)) await endOne(deps, uuid)
+  for (const uuid of await listOverdue(deps.db, deps.clock.now(), batchMax)) {
+    // One whose host is held by somebody must not keep the others waiting.
+    await endOne(deps, uuid).catch((err: unknown) => {
+      deps.log.error({ err, container: uuid }, 'a deadline could not be enforced; it will be tried again')
+    })
+  }
 }
 
 async function endOne({ db, clock, log }: Pick<Deps, 'db' | 'clock' | 'log'>, uuid: string): Promise<void> {
   const found = await findAnyContainer(db, uuid)
   if (!found) return
   await db.transaction(async (tx) => {
-    const locked = await lockContainer(tx, uuid, found.row.hostUuid)
+    const locked = await lockContainer(tx, uuid, found.row.hostUuid, { skipLocked: true })
     if (!locked) return
     const { record, host } = locked
     const now = clock.now()

@@ -15,10 +15,19 @@ const keyLifeMs = 24 * 3600_000
 
 /** Everything that time alone brings about, once. Replicas may do it at the same time: each step locks and looks. */
 export async function sweep(deps: Parts): Promise<void> {
-  await tellCutOff(deps)
-  await endOverdue(deps)
-  await placeWaiting(deps)
-  await deleteKeysBefore(deps.db, new Date(deps.clock.now().getTime() - keyLifeMs))
+  const keysBefore = new Date(deps.clock.now().getTime() - keyLifeMs)
+  const steps = {
+    'tell who is cut off': () => tellCutOff(deps),
+    'end what is overdue': () => endOverdue(deps),
+    'serve the line': () => placeWaiting(deps),
+    'forget old keys': () => deleteKeysBefore(deps.db, keysBefore),
+  }
+  const failures: unknown[] = []
+  for (const [step, run] of Object.entries(steps)) {
+    // Each by itself: what one meets must not keep the others from being done.
+    await run().catch((cause: unknown) => failures.push(new Error(`Could not ${step}`, { cause })))
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'Steps of the sweep failed')
 }
 
 /** Sweeps until the signal aborts; between sweeps it looks at the line alone, whenever there may be room for it. */

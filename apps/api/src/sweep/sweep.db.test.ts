@@ -1,4 +1,5 @@
 import type { Event } from '@gpulab/contract'
+import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeHost } from '../../test/fake-host.ts'
 import { startTestApi, type TestApi } from '../../test/start-test-api.ts'
@@ -87,6 +88,54 @@ describe('a passing status ends at its deadline', () => {
     await host.converge()
     await expect(show(uuid)).rejects.toMatchObject({ code: 'container_not_found' })
     expect(await statuses(uuid).catch(() => 'hidden')).toBe('hidden')
+  })
+})
+
+describe('the sweep', () => {
+  it('passes over a host that somebody holds, and ends what is overdue elsewhere', async () => {
+    const held = await deploy()
+    const other = await api.startHost('other', [rtx])
+    const { uuid } = await deploy()
+    const holder = postgres(api.config.databaseUrl ?? '', { max: 1 })
+    const release = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const holding = holder.begin(async (tx) => {
+      await tx`select 1 from hosts where name = 'one' for update`
+      locked.resolve()
+      await release.promise
+    })
+    await locked.promise
+    api.clock.advance(20 * 60_000)
+    await other.report()
+    await api.sweep()
+    expect((await show(uuid)).status).toBe('failed')
+    expect((await show(held.uuid)).status).toBe('unreachable')
+    release.resolve()
+    await holding
+    await holder.end()
+    await api.sweep()
+    expect((await show(held.uuid)).status).toBe('failed')
+  })
+
+  it('gives up no restart that a host which is cut off makes by itself', async () => {
+    const { uuid } = await api.client.containers.create({
+      body: { image: 'x', restart: { policy: 'unless-stopped', max_retries: null } },
+    })
+    await host.converge()
+    host.set(uuid, { ...host.facts.get(uuid), state: 'exited', exit_code: 1, busy: true })
+    await host.report()
+    expect((await show(uuid)).status).toBe('restarting')
+    api.clock.advance(60 * 60_000)
+    await api.sweep()
+    expect((await show(uuid)).status).toBe('unreachable')
+    host.set(uuid, {
+      ...host.facts.get(uuid),
+      state: 'running',
+      started_at: '2030-01-01T00:00:00Z',
+      busy: false,
+    })
+    await host.report()
+    expect((await show(uuid)).status).toBe('running')
   })
 })
 

@@ -16,7 +16,7 @@ import { teams, users } from './accounts.ts'
 import { bytea, moment } from './columns.ts'
 import { hosts } from './hosts.ts'
 
-/** Intent: what users want. Written by requests only. */
+/** Intent: what users and operators want, and the control plane's verdicts on it. Never written by a host's word alone. */
 export const containers = pgTable(
   'containers',
   {

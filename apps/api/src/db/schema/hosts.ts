@@ -27,7 +27,7 @@ export const hosts = pgTable(
     joinedAt: moment('joined_at').notNull(),
     /** Set when an operator has removed it; its name is free again. */
     removedAt: moment('removed_at'),
-    /** What operators want of it. A fenced host gets no work and is not believed until it is uncordoned. */
+    /** What operators want of it. A fenced host gets no work until it is uncordoned. */
     state: text('state', { enum: ['active', 'cordoned', 'draining', 'fenced'] })
       .notNull()
       .default('active'),
@@ -63,6 +63,7 @@ export const hosts = pgTable(
     requestedCpus: real('requested_cpus').notNull().default(0),
     requestedMemoryBytes: bigint('requested_memory_bytes', { mode: 'number' }).notNull().default(0),
     requestedDiskBytes: bigint('requested_disk_bytes', { mode: 'number' }).notNull().default(0),
+    containersCount: integer('containers_count').notNull().default(0),
   },
   (table) => [
     uniqueIndex('hosts_name')
@@ -118,8 +119,8 @@ export const gpuLeases = pgTable(
     generation: integer('generation').notNull(),
     leasedAt: moment('leased_at').notNull().defaultNow(),
     releasedAt: moment('released_at'),
-    /** `rest`: proven by the host; `fence`: declared by an operator; `remade`: taken over by the next generation. */
-    releasedBy: text('released_by', { enum: ['rest', 'fence', 'remade'] }),
+    /** `rest`: proven by the host; `fence`: declared by an operator. */
+    releasedBy: text('released_by', { enum: ['rest', 'fence'] }),
   },
   (table) => [
     // Whatever the code does, no card can be leased twice.
