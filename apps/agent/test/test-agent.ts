@@ -105,6 +105,7 @@ export function toWish(image: string, fields: Partial<TargetContainer> = {}): Ta
     attempt: 1,
     restart: { policy: 'no', max_retries: null },
     restarts: 0,
+    has_run: false,
     name: 'test',
     team_uuid: randomUUID(),
     image,

@@ -13,6 +13,7 @@ const container: TargetContainer = {
   attempt: 1,
   restart: { policy: 'no', max_retries: null },
   restarts: 0,
+  has_run: false,
   name: 'My.Trainer_1',
   team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
   image: 'ubuntu:22.04',

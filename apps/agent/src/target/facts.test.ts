@@ -13,6 +13,7 @@ const wish = {
   start_after: null,
   attempt: 1,
   restarts: 0,
+  has_run: false,
   gpu_uuids: ['GPU-1'],
 } as unknown as TargetContainer
 const observed: ObservedContainer = {

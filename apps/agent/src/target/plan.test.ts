@@ -19,6 +19,7 @@ const wish = (fields: Partial<TargetContainer> = {}): TargetContainer => ({
   attempt: 1,
   restart: { policy: 'no', max_retries: null },
   restarts: 0,
+  has_run: false,
   name: 'c',
   team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
   image: 'i',

@@ -374,6 +374,37 @@ describe('a container that is made anew with its files', () => {
     expect(memory.world.containers.size).toBe(0)
   })
 
+  it('that is known to have run is lost also for an agent that has not seen it', async () => {
+    const host = await deploy()
+    host.agent.kill()
+    await host.memory.engine.getContainer(nameOf(first)).remove({ force: true })
+    const next = host.start({})
+    next.want({ ...first, has_run: true })
+    expect(await next.settled(first.uuid)).toMatchObject({
+      state: 'absent',
+      failure: { code: 'container_lost' },
+    })
+    expect(leftOf(host).containers).toEqual([])
+    // Its user gives it up: the next generation is another container.
+    next.want({ ...first, generation: 2, attempt: 2 })
+    expect(await next.settled(first.uuid)).toMatchObject({ generation: 2, state: 'running' })
+  })
+
+  it('that has run since its files were saved is not taken back to them in silence', async () => {
+    const host = await deploy()
+    host.agent.want(second)
+    await host.agent.settled(first.uuid)
+    host.agent.kill()
+    await host.memory.engine.getContainer(nameOf(second)).remove({ force: true })
+    const next = host.start({})
+    next.want({ ...second, has_run: true })
+    expect(await next.settled(first.uuid)).toMatchObject({
+      generation: 2,
+      state: 'absent',
+      failure: { code: 'container_lost' },
+    })
+  })
+
   it('of which nothing is left says so', async () => {
     const host = createHost()
     host.agent.want(second)

@@ -85,7 +85,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   // Images that the engine would not let go: left to whoever holds them.
   const stuck = new Set<string>()
   const unknown = new Set<string>()
-  // The newest generation of each container that this agent has seen running or ended.
+  // The newest generation of each container that this agent has seen running or ended: the control plane may not have
+  // heard of it yet.
   const ran = new Map<string, number>()
   const stopping = new AbortController()
   let lastSeen = new Map<string, ObservedContainer>()
@@ -108,7 +109,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     )
     const steps = plan(wish, { containers, images, restarts: isUnstartable ? null : restarts.find(wish) })
     // Someone else has removed it, and its files with it: the control plane is to hear that, not to get an empty one.
-    const isLost = ran.get(uuid) === wish.generation
+    const isLost = wish.has_run || ran.get(uuid) === wish.generation
     if (!isLost || !steps.some((step) => step.do === 'create')) return steps
     fail(wish, toLoss())
     return []

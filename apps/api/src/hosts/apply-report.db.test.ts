@@ -131,6 +131,19 @@ describe('a new run of the agent', () => {
 })
 
 describe('the target', () => {
+  it('says of which containers a run is known, so that a new agent makes none of them anew', async () => {
+    const { uuid } = await deploy()
+    const hasRun = async () => (await host.pull()).find((wanted) => wanted.uuid === uuid)?.has_run
+    expect(await hasRun()).toBe(false)
+    await host.converge()
+    expect(await hasRun()).toBe(true)
+    // In its place while a step is under way nothing is seen of it.
+    host.set(uuid, { state: 'pulling', busy: true })
+    await host.report()
+    expect(await hasRun()).toBe(true)
+    await remove(uuid)
+  })
+
   it('comes as soon as it changes', async () => {
     const { version } = (await host.pull(), host.target)
     const waiting = host.control.target.get({ query: { after: version } })

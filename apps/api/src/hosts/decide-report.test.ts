@@ -84,6 +84,17 @@ describe('a stop', () => {
   })
 })
 
+describe('a run of before', () => {
+  it.each([
+    ['while a step is under way', { state: 'pulling', busy: true }, {}, first],
+    ['that is gone', { state: 'absent' }, {}, first],
+    ['until another is seen', { state: 'running', started_at: second }, {}, second],
+    ['of an older generation not at all', { state: 'created', generation: 2 }, { generation: 2 }, null],
+  ] as const)('is remembered %s', (_, facts, row, startedAt) => {
+    expect(decide(toRecord(row, {}), facts).facts).toMatchObject([{ startedAt }])
+  })
+})
+
 describe('automatic restarts', () => {
   const restart = { policy: 'on-failure', max_retries: 3 } as const
   const tired = toRecord({ restart, announcedStatus: 'failed', announcedReason: 'exited' }, { restarts: 3 })

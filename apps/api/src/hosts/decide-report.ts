@@ -110,8 +110,9 @@ function mergeFacts(
   now: Date,
 ): FactsRow {
   const known = before?.generation === row.generation ? before : undefined
-  const isAbsent = reported === undefined || reported.state === 'absent'
-  const isSameRun = isAbsent || reported.started_at === known?.startedAt
+  // While an agent works on one that is not there it calls it `pulling`.
+  const isUnseen = reported === undefined || reported.state === 'absent' || reported.state === 'pulling'
+  const isSameRun = isUnseen || reported.started_at === known?.startedAt
   const failure = reported?.failure ?? (isSameRun ? toFailure(known) : undefined)
   const isExited = reported?.state === 'exited' && reported.exit_code !== null
   return {
@@ -119,8 +120,8 @@ function mergeFacts(
     generation: row.generation,
     state: reported?.state ?? 'absent',
     busy: reported?.busy ?? false,
-    startedAt: reported?.started_at ?? (isAbsent ? (known?.startedAt ?? null) : null),
-    finishedAt: reported?.finished_at ?? (isAbsent ? (known?.finishedAt ?? null) : null),
+    startedAt: reported?.started_at ?? (isUnseen ? (known?.startedAt ?? null) : null),
+    finishedAt: reported?.finished_at ?? (isUnseen ? (known?.finishedAt ?? null) : null),
     exitCode: reported?.exit_code ?? null,
     oomKilled: reported?.oom_killed ?? false,
     lastExit: isExited ? toExitReason(reported) : (before?.lastExit ?? null),

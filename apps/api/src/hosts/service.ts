@@ -88,6 +88,7 @@ function toTarget(
     attempt: row.attempt,
     restart: row.restart,
     restarts: restartsOf(intent, facts),
+    has_run: facts?.generation === row.generation && facts.startedAt !== null,
     name: row.name,
     team_uuid: row.teamUuid,
     image: row.image,

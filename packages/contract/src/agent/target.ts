@@ -30,6 +30,11 @@ export const TargetContainer = z.object({
     .describe(
       'Automatic restarts of this attempt that the control plane has heard of, for an agent that is new.',
     ),
+  has_run: z
+    .boolean()
+    .describe(
+      'Whether this generation is known to have run on this host: if it is not there, it is lost, and not to be made anew.',
+    ),
   name: z.string(),
   team_uuid: Uuid.describe("Containers of one team share one network, and no other team's."),
   image: ImageReference,
