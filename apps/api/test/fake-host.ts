@@ -162,7 +162,7 @@ export class FakeHost {
     this.facts.set(uuid, Object.assign({}, rest, { generation: this.#generationOf(uuid) }, facts))
   }
 
-  /** Pulls the target, does at once what it asks for, and reports. */
+  /** Pulls the target, does at once what it asks for, and reports. What it is not told of it leaves alone. */
   async converge(): Promise<void> {
     const wishes = await this.pull()
     for (const wanted of wishes) {
@@ -171,8 +171,8 @@ export class FakeHost {
       const isCurrent = known?.generation === wanted.generation || wanted.desired !== 'running'
       this.facts.set(wanted.uuid, this.#follow(wanted, isCurrent ? (known ?? fresh) : fresh))
     }
-    for (const uuid of this.facts.keys()) {
-      if (!wishes.some((wanted) => wanted.uuid === uuid)) this.facts.delete(uuid)
+    for (const [uuid, { state }] of this.facts) {
+      if (state === 'absent' && !wishes.some((wanted) => wanted.uuid === uuid)) this.facts.delete(uuid)
     }
     await this.report()
   }

@@ -296,6 +296,22 @@ describe('a container that is made anew with its files', () => {
     expect(reached).toBeGreaterThan(15)
   })
 
+  it('goes with all that was saved of it, also when only its old shape is known to be here', async () => {
+    const host = await deploy()
+    host.agent.kill()
+    const victim = host.start({
+      after: ({ name }) => (name === 'container.commit' ? new Promise<never>(() => {}) : undefined),
+    })
+    victim.want(second)
+    await host.clock.advance(20_000)
+    victim.kill()
+    expect(leftOf(host).images).toHaveLength(2)
+    const next = host.start({})
+    next.want({ ...first, desired: 'absent' })
+    expect(await next.settled(first.uuid)).toBeUndefined()
+    expect(leftOf(host)).toEqual(nothing)
+  })
+
   it('has them wherever an answer of the engine is lost, or the engine goes away', async () => {
     for (let last = 1; last <= 30; last++) {
       let calls = -Infinity

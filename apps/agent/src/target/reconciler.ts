@@ -307,8 +307,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 }
 
-/** Only what was made anew once has been committed. */
-const mayHaveImages = (wish: TargetContainer | undefined): boolean => (wish?.generation ?? 0) > 1
+/** Only what was made anew once has been committed. What shall go may have been to be made anew before. */
+const mayHaveImages = (wish: TargetContainer | undefined): boolean =>
+  wish !== undefined && (wish.generation > 1 || wish.desired === 'absent')
 
 const isSameWish = (a: TargetContainer | undefined, b: TargetContainer | undefined): boolean =>
   a?.desired === b?.desired &&

@@ -8,6 +8,7 @@ import {
   upsertFacts,
 } from '../containers/store.ts'
 import type { Transaction } from '../db/connect.ts'
+import type { ForeignContainer } from '../db/schema/index.ts'
 import type { Deps } from '../deps.ts'
 import { type Announcement, announceStatuses } from '../events/store.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
@@ -32,14 +33,18 @@ export async function applyReport(
     if (report.target_version > host.targetVersion) throw new GpulabError('hello_missing')
     const records = await listContainersOfHost(tx, hostUuid)
     const decision = decideReport(records, report, now)
-    const isNewlyForeign = decision.foreign.some(
-      ({ uuid }) => !host.foreignContainers.some((known) => known.uuid === uuid),
+    // Without its engine the host has seen nothing: what it had it has still.
+    const foreign = report.engine.available ? decision.foreign : host.foreignContainers
+    const isNewlyForeign = foreign.some(
+      (each) => !host.foreignContainers.some((known) => isSameForeign(known, each)),
     )
     if (isNewlyForeign) {
-      const uuids = decision.foreign.map(({ uuid }) => uuid)
+      const uuids = [...new Set(foreign.map(({ uuid }) => uuid))]
       log.warn({ host: hostName, containers: uuids }, 'host reports containers that are not placed on it')
       const message = `It has containers that were not placed on it: ${uuids.join(', ')}.`
       await insertHostEvent(tx, { hostUuid, at: now, type: 'foreign_containers', message })
+      // It is to remove those of them that went on elsewhere.
+      await bumpTarget(tx, hostUuid)
     }
     await Promise.all([
       updateHost(tx, hostUuid, {
@@ -50,7 +55,7 @@ export async function applyReport(
         engineAvailable: report.engine.available,
         engineVersion: report.engine.version,
         engineMessage: report.engine.message,
-        foreignContainers: [...decision.foreign],
+        foreignContainers: [...foreign],
       }),
       carryOut(tx, hostUuid, decision, now),
     ])
@@ -58,6 +63,9 @@ export async function applyReport(
     if (isOpenAgain) await signalCapacity(tx)
   })
 }
+
+const isSameForeign = (a: ForeignContainer, b: ForeignContainer): boolean =>
+  a.uuid === b.uuid && a.generation === b.generation
 
 async function carryOut(
   tx: Transaction,

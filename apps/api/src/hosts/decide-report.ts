@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { toExitReason } from '../containers/exit-reason.ts'
 import { isGone, isProofOfRest, restartsOf, statusOf, type StatusView, wishOf } from '../containers/status.ts'
 import type { ContainerRecord, FactsRow } from '../containers/store.ts'
+import type { ForeignContainer } from '../db/schema/index.ts'
 
 /** A container whose status users have to be told. */
 export interface Told {
@@ -22,7 +23,7 @@ export interface ReportDecision {
   /** Whether the host shall now do something else than before about any of them. */
   readonly areWishesChanged: boolean
   /** Containers with our label that are not placed on this host. */
-  readonly foreign: readonly { readonly uuid: string; readonly state: string }[]
+  readonly foreign: readonly ForeignContainer[]
 }
 
 /** Decides on a host's whole picture of its containers; `records` are all that are placed on it. */
@@ -35,7 +36,7 @@ export function decideReport(
   const own = new Set(records.map(({ row }) => row.uuid))
   const foreign = report.containers
     .filter(({ uuid, state }) => state !== 'absent' && !own.has(uuid))
-    .map(({ uuid, state }) => ({ uuid, state }))
+    .map(({ uuid, state, generation }) => ({ uuid, state, generation }))
   // Without its engine the host has seen nothing, so nothing in the report is proof of absence.
   const seen = report.engine.available ? records : []
   const decisions = seen.map((record) =>

@@ -135,6 +135,18 @@ describe('a dead host', () => {
     await host.report()
     expect((await show(running)).status).toBe('running')
     await expect(act('uncordon')).rejects.toMatchObject({ code: 'host_wrong_state' })
+    // Without its engine it has seen nothing, so nothing has gone.
+    await host.report({ engine: { available: false, version: null, message: 'refused' }, containers: [] })
+    await expect(act('uncordon')).rejects.toMatchObject({ code: 'host_wrong_state' })
+    await host.report()
+    const left = (await host.pull()).filter(({ desired }) => desired === 'absent')
+    expect(left.map((wanted) => [wanted.uuid, wanted.generation, wanted.env])).toEqual(
+      expect.arrayContaining([
+        [running.uuid, 1, {}],
+        [deleted.uuid, 1, {}],
+      ]),
+    )
+    expect(left).toHaveLength(2)
     await host.converge()
     expect((await act('uncordon')).state).toBe('active')
     expect((await api.client.gpus.getType({ params: { name: rtx } })).available).toBe(2)
@@ -176,5 +188,31 @@ describe('a report of containers that were not placed there', () => {
     ])
     const events = await api.database.sql`select message from host_events where type = 'foreign_containers'`
     expect(events).toEqual([{ message: `It has containers that were not placed on it: ${stray}.` }])
+    expect(await host.pull()).toEqual([])
+  })
+
+  it('but elsewhere has it remove what they left behind, and nothing that may be newer', async () => {
+    const { uuid: moved } = await deploy()
+    await host.converge()
+    await act('drain')
+    await host.converge()
+    const two = await api.startHost('two', [rtx])
+    await api.client.containers.redeploy({ params: { uuid: moved } })
+    await two.converge()
+    const { version } = (await host.pull(), host.target)
+    const told = host.control.target.get({ query: { after: version } })
+    await host.report()
+    expect((await told).containers).toMatchObject([{ uuid: moved, generation: 1, desired: 'absent' }])
+    expect((await two.pull())[0]).toMatchObject({ uuid: moved, generation: 2, desired: 'running' })
+    await host.converge()
+    expect(host.facts.get(moved)?.state).toBe('absent')
+    expect((await api.client.hosts.get({ params: { uuid } })).foreign_containers).toEqual([])
+
+    // As after an older backup of the database was restored: only an operator can tell which is the right one.
+    for (const generation of [2, 3]) {
+      host.set(moved, { state: 'running', started_at: '2026-01-01T00:00:00Z', generation })
+      await host.report()
+      expect(await host.pull()).toEqual([])
+    }
   })
 })

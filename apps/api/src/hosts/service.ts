@@ -8,7 +8,8 @@ import { recount } from '../leases/store.ts'
 import { decrypt } from '../secrets/encryption.ts'
 import { bootReplaced } from './apply-report.ts'
 import { isReplaced } from './is-replaced.ts'
-import { findTargetVersion, lockHost, signalCapacity, storeGpus, storeHello } from './store.ts'
+import { toRemovals } from './removals.ts'
+import { findTargetHead, listLeftBehind, lockHost, signalCapacity, storeGpus, storeHello } from './store.ts'
 
 /** Makes this run of the agent the one that speaks for its host, and takes its inventory. */
 export async function welcomeHost(
@@ -38,8 +39,8 @@ export async function waitForTarget(
   signal: AbortSignal,
 ): Promise<Target> {
   using listener = deps.signals.listen('gpulab_target', principal.hostUuid)
-  const version = await findTargetVersion(deps.db, principal)
-  if (version !== undefined && version <= after) await listener.wait(targetWaitSeconds * 1000, signal)
+  const head = await findTargetHead(deps.db, principal)
+  if (head && head.version <= after) await listener.wait(targetWaitSeconds * 1000, signal)
   return readTarget(deps, principal)
 }
 
@@ -50,14 +51,24 @@ async function readTarget(
   // One snapshot, or a version could be paired with containers of another.
   return db.transaction(
     async (tx) => {
-      const [version, records] = await Promise.all([
-        findTargetVersion(tx, principal),
-        listContainersOfHost(tx, principal.hostUuid),
+      const { hostUuid } = principal
+      const [head, records] = await Promise.all([
+        findTargetHead(tx, principal),
+        listContainersOfHost(tx, hostUuid),
       ])
-      if (version === undefined) throw sessionInvalid()
+      if (!head) throw sessionInvalid()
+      const { version, foreign } = head
       const unmade = records.filter((record) => mayRun(record) && !wasRun(record)).map(({ row }) => row.uuid)
       const environments = await readEnvironments(tx, unmade)
-      const containers = records.map((record) => toTarget(config, record, environments.get(record.row.uuid)))
+      const leftBehind = await listLeftBehind(
+        tx,
+        hostUuid,
+        foreign.map(({ uuid }) => uuid),
+      )
+      const containers = [
+        ...records.map((record) => toTarget(config, record, environments.get(record.row.uuid))),
+        ...toRemovals(foreign, leftBehind),
+      ]
       return { version, containers }
     },
     { isolationLevel: 'repeatable read', accessMode: 'read only' },

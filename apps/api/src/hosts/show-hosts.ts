@@ -63,7 +63,7 @@ export async function showHost({ db, clock }: Parts, uuid: string): Promise<Host
       gpus: record.gpus.length,
     })),
     checks: host.checks,
-    foreign_containers: host.foreignContainers,
+    foreign_containers: host.foreignContainers.map(({ uuid, state }) => ({ uuid, state })),
   }
 }
 

@@ -1,7 +1,15 @@
 import type { Heartbeat, Hello, HostGpu } from '@gpulab/contract'
 import { and, asc, eq, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
-import { containers, gpuLeases, gpus, hostEvents, hosts, teams } from '../db/schema/index.ts'
+import {
+  containers,
+  type ForeignContainer,
+  gpuLeases,
+  gpus,
+  hostEvents,
+  hosts,
+  teams,
+} from '../db/schema/index.ts'
 
 export type HostRow = typeof hosts.$inferSelect
 
@@ -13,17 +21,41 @@ export async function findHost(db: Queries, uuid: string): Promise<HostRow | und
   return row
 }
 
-/** The version of the target that the host shall have; undefined once it is removed or has another key. */
-export async function findTargetVersion(
+/** What the version of the target is that the host shall have; undefined once it is removed or has another key. */
+export async function findTargetHead(
   db: Queries,
   { hostUuid, publicKey }: { hostUuid: string; publicKey: Buffer },
-): Promise<number | undefined> {
+): Promise<{ version: number; foreign: readonly ForeignContainer[] } | undefined> {
   const [row] = await db
-    .select({ version: hosts.targetVersion })
+    .select({ version: hosts.targetVersion, foreign: hosts.foreignContainers })
     .from(hosts)
     .where(and(eq(hosts.uuid, hostUuid), eq(hosts.publicKey, publicKey), isNull(hosts.removedAt)))
-  return row?.version
+  return row
 }
+
+/** Of these containers on a host, those that were deleted or are placed elsewhere now. */
+export async function listLeftBehind(
+  db: Queries,
+  hostUuid: string,
+  uuids: readonly string[],
+): Promise<LeftBehind[]> {
+  if (uuids.length === 0) return []
+  const { uuid, generation, attempt, restart, name, teamUuid, image, memoryBytes, deletedAt } = containers
+  return db
+    .select({ uuid, generation, attempt, restart, name, teamUuid, image, memoryBytes, deletedAt })
+    .from(containers)
+    .where(
+      and(
+        inArray(uuid, [...uuids]),
+        sql`(${deletedAt} is not null or ${containers.hostUuid} is distinct from ${hostUuid})`,
+      ),
+    )
+}
+
+export type LeftBehind = Pick<
+  typeof containers.$inferSelect,
+  'uuid' | 'generation' | 'attempt' | 'restart' | 'name' | 'teamUuid' | 'image' | 'memoryBytes' | 'deletedAt'
+>
 
 export interface ListedHost {
   readonly host: HostRow

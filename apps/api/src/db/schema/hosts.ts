@@ -17,6 +17,14 @@ import { users } from './accounts.ts'
 import { bytea, moment } from './columns.ts'
 import { containers } from './containers.ts'
 
+/** A container with our label on a host that it was not placed on. */
+export interface ForeignContainer {
+  readonly uuid: string
+  readonly state: string
+  /** Not kept by versions of before. */
+  readonly generation?: number
+}
+
 export const hosts = pgTable(
   'hosts',
   {
@@ -51,7 +59,7 @@ export const hosts = pgTable(
     deployTimeoutS: integer('deploy_timeout_s').notNull().default(900),
     checks: jsonb('checks').$type<HostCheck[]>().notNull().default([]),
     foreignContainers: jsonb('foreign_containers')
-      .$type<{ uuid: string; state: string }[]>()
+      .$type<ForeignContainer[]>()
       .notNull()
       .default([]),
     engineAvailable: boolean('engine_available').notNull().default(false),
