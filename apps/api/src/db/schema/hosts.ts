@@ -58,10 +58,7 @@ export const hosts = pgTable(
     images: text('images').array().notNull().default([]),
     deployTimeoutS: integer('deploy_timeout_s').notNull().default(900),
     checks: jsonb('checks').$type<HostCheck[]>().notNull().default([]),
-    foreignContainers: jsonb('foreign_containers')
-      .$type<ForeignContainer[]>()
-      .notNull()
-      .default([]),
+    foreignContainers: jsonb('foreign_containers').$type<ForeignContainer[]>().notNull().default([]),
     engineAvailable: boolean('engine_available').notNull().default(false),
     engineVersion: text('engine_version'),
     engineMessage: text('engine_message'),
