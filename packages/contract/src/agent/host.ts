@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ExecOptions, ExecResult } from '../api/exec.ts'
 import { LogLine, LogQuery } from '../api/logs.ts'
+import { ContainerStats, StatsQuery } from '../api/stats.ts'
 import { endpoint, events, json } from '../endpoint.ts'
 import { Timestamp, Uuid } from '../fields.ts'
 
@@ -66,5 +67,15 @@ export const host = {
     query: LogQuery,
     result: events(LogLine),
     errors: ['container_not_found', 'engine_unavailable'],
+  }),
+  stats: endpoint({
+    method: 'GET',
+    path: '/containers/:uuid/stats',
+    summary: 'Read or follow what a container uses',
+    scope: 'host',
+    params: z.object({ uuid: Uuid }),
+    query: StatsQuery,
+    result: events(ContainerStats),
+    errors: ['container_not_found', 'container_not_running', 'engine_unavailable'],
   }),
 }

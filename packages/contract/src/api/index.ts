@@ -5,7 +5,8 @@ import { exec } from './exec.ts'
 import { gpus } from './gpus.ts'
 import { hosts } from './hosts.ts'
 import { logs } from './logs.ts'
+import { stats } from './stats.ts'
 import { templates } from './templates.ts'
 
 /** Everything under `/v1`. */
-export const api = { account, containers, events, exec, gpus, hosts, logs, templates }
+export const api = { account, containers, events, exec, gpus, hosts, logs, stats, templates }
