@@ -24,6 +24,7 @@ export function serveAgent(app: Server, deps: Deps): void {
   serve(agent.logs, ({ params, query }, { signal }) =>
     Promise.resolve(readLogs(deps, params.uuid, query, signal)),
   )
+  serve(agent.stats, ({ params, query }, { signal }) => deps.stats.read(params.uuid, query.follow, signal))
 }
 
 const toRow = ({ kind, name, owner, firstSeenMs, dueMs }: Orphan) => ({

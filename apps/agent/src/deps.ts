@@ -19,6 +19,7 @@ import { createExecTurns, type ExecTurns } from './exec/turns.ts'
 import { createFirewall, type Firewall, noFirewall } from './network/firewall.ts'
 import { createTeamNetworks, type TeamNetworks } from './network/team-networks.ts'
 import { createOrphanSweep, type OrphanSweep } from './orphans/sweep.ts'
+import { createStatsReader, type StatsReader } from './stats/read-stats.ts'
 import { createSignalBox, type SignalBox } from './signal-box.ts'
 import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
 import { createReconciler, type Reconciler } from './target/reconciler.ts'
@@ -52,6 +53,7 @@ export interface Deps extends Timing {
   onHelloMissing(): void
   readonly turns: ExecTurns
   readonly captureBudget: ByteBudget
+  readonly stats: StatsReader
 }
 
 export async function createDeps(config: Config, identity: Identity, log: FastifyBaseLogger): Promise<Deps> {
@@ -118,5 +120,6 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     onHelloMissing,
     turns: createExecTurns(Math.max(availableParallelism() * 2, 4)),
     captureBudget: createByteBudget(captureMaxBytes),
+    stats: createStatsReader({ ...systemTiming, engine, reconciler, log, nvidiaSmi: config.nvidiaSmi }),
   }
 }

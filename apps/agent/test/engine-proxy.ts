@@ -10,6 +10,8 @@ export interface EngineProxy extends AsyncDisposable {
   fail(matching: RegExp | undefined): void
   /** How many got it since then. */
   failed(): number
+  /** Requests under way whose method and path match. */
+  open(matching: RegExp): number
 }
 
 /** Stands between an agent and its engine, to refuse single requests. Carries no hijacked connections. */
@@ -19,6 +21,7 @@ export async function startEngineProxy(dockerHost: string): Promise<EngineProxy>
   const socketPath = dockerHost.replace('unix://', '')
   let failing: RegExp | undefined
   let failed = 0
+  const underWay = new Set<{ readonly name: string }>()
   const forward = (incoming: IncomingMessage, response: ServerResponse): void => {
     const { method, url, headers } = incoming
     if (failing?.test(`${method} ${url}`)) {
@@ -27,12 +30,19 @@ export async function startEngineProxy(dockerHost: string): Promise<EngineProxy>
       response.end(JSON.stringify({ message: 'refused by the test' }))
       return
     }
+    // An object, since several may be of one name.
+    const call = { name: `${method} ${url}` }
+    underWay.add(call)
     const outgoing = request({ socketPath, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.once('error', () => response.destroy())
       answer.pipe(response)
     })
     outgoing.once('error', () => response.destroy())
-    response.once('close', () => outgoing.destroy())
+    response.once('close', () => {
+      underWay.delete(call)
+      outgoing.destroy()
+    })
     incoming.pipe(outgoing)
   }
   const server = createServer(forward)
@@ -45,6 +55,7 @@ export async function startEngineProxy(dockerHost: string): Promise<EngineProxy>
       failed = 0
     },
     failed: () => failed,
+    open: (matching) => [...underWay].filter(({ name }) => matching.test(name)).length,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       server.close()

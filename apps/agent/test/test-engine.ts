@@ -9,6 +9,8 @@ export interface TestEngine extends AsyncDisposable {
   readonly dockerHost: string
   readonly engine: Engine
   readonly nvidiaSmi: string
+  /** Holds the simulated GPUs, see packages/simulated-host/gpu/nvidia-smi. */
+  readonly gpuFolder: string
   /** A small image with busybox whose command is a shell. */
   readonly image: string
   /** Kills the engine; containers go on. */
@@ -28,6 +30,7 @@ export async function startTestEngine(): Promise<TestEngine> {
     dockerHost,
     engine: connectEngine(socketPath),
     nvidiaSmi,
+    gpuFolder: join(stateDir, 'gpus'),
     image: busybox.reference,
     kill: async () => void process.kill(pid, 'SIGKILL'),
     start: async () => {

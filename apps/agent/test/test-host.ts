@@ -20,12 +20,17 @@ export interface TestHost extends AsyncDisposable {
   list(uuid: string): ReturnType<typeof listContainers>
 }
 
-/** Engine, agent and control plane together. */
-export async function startTestHost(settings: Record<string, string> = {}): Promise<TestHost> {
+type Settings = Record<string, string>
+
+/** Engine, agent and control plane together, with settings for the agent that may depend on its engine. */
+export async function startTestHost(
+  settings: Settings | ((engine: TestEngine) => Promise<Settings>) = {},
+): Promise<TestHost> {
   await using started = new AsyncDisposableStack()
   const engine = started.use(await startTestEngine())
   const control = started.use(await startFakeControl())
-  const agent = started.use(await startTestAgent(engine, control, settings))
+  const given = typeof settings === 'function' ? await settings(engine) : settings
+  const agent = started.use(await startTestAgent(engine, control, given))
   const parts = started.move()
   const wish = (fields: Partial<TargetContainer> = {}): TargetContainer => toWish(engine.image, fields)
   return {

@@ -20,3 +20,13 @@ export const containerNotFound = (uuid: string): GpulabError =>
     message: `There is no container ${uuid} on this host.`,
     hint: 'gpulab ls shows the containers and their state.',
   })
+
+/** What was found, where it can be talked to. */
+export function requireRunning(container: ObservedContainer | undefined, uuid: string): ObservedContainer {
+  if (!container) throw containerNotFound(uuid)
+  if (container.state === 'running') return container
+  throw new GpulabError('container_not_running', {
+    message: `The container ${uuid} is not running.`,
+    hint: `Start it with: gpulab start ${uuid}`,
+  })
+}

@@ -2,21 +2,17 @@ import type { LogLine, LogQuery } from '@gpulab/contract'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBackoff } from '../backoff.ts'
 import type { Timing } from '../clock.ts'
-import { containerNotFound, findByUuid } from '../containers/find.ts'
+import { containerNotFound } from '../containers/find.ts'
+import { findSettled, type SettledDeps } from '../containers/find-settled.ts'
 import type { ObservedContainer } from '../containers/labels.ts'
-import type { Engine } from '../docker/connect.ts'
 import { EngineError, engineUnavailable } from '../docker/errors.ts'
 import { type LogOptions, readLogFrames } from '../docker/logs.ts'
 import { createAssembler } from './assembler.ts'
 import { type Cursor, parseCursor, resumeFrom, toEngineTime, toNanoseconds } from './cursor.ts'
 import { readTail } from './tail.ts'
 
-export interface LogDeps extends Timing {
-  readonly engine: Engine
-  readonly reconciler: { isBusy(uuid: string): boolean }
-}
+export type LogDeps = Timing & SettledDeps
 
-const pollMs = 50
 /** Before a stream that ended without reason is opened again. */
 const reopenMs = 100
 const timerMaxMs = 2 ** 31 - 1
@@ -157,18 +153,3 @@ const toRange = ({ since, until }: LogQuery): Pick<LogOptions, 'since' | 'until'
   since: since === undefined ? undefined : toEngineTime(toNanoseconds(since)),
   until: until === undefined ? undefined : toEngineTime(toNanoseconds(until)),
 })
-
-/** The container, once no step is under way that would make or start it. */
-async function findSettled(
-  { engine, reconciler }: LogDeps,
-  uuid: string,
-  patient: boolean,
-  signal: AbortSignal,
-): Promise<ObservedContainer | undefined> {
-  for (;;) {
-    const busy = patient && reconciler.isBusy(uuid)
-    const container = await findByUuid(engine, uuid)
-    if (!busy || container?.state === 'running') return container
-    await wait(pollMs, undefined, { signal })
-  }
-}
