@@ -15,6 +15,7 @@ import { operatorRoutes } from './hosts/operator-routes.ts'
 import { hostRoutes } from './hosts/routes.ts'
 import { logRoutes } from './logs/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
+import { statsRoutes } from './stats/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
 import { uplinkRoutes } from './uplinks/routes.ts'
 
@@ -40,6 +41,7 @@ export function createApp(deps: Deps): Server {
   gpuRoutes(serve, deps)
   logRoutes(serve, deps)
   operatorRoutes(serve, deps)
+  statsRoutes(serve, deps)
   templateRoutes(serve, deps)
   hostRoutes(serveHosts, deps)
   inviteRoutes(serve, deps)

@@ -2,6 +2,7 @@ import {
   agent,
   type Client,
   type ContainerFacts,
+  type ContainerStats,
   control,
   createClient,
   type ExecOptions,
@@ -46,6 +47,8 @@ export class FakeHost {
   onExec: (command: ExecOptions & { container_uuid: string }) => Promise<Partial<ExecResult>> =
     async () => ({})
   logLines: LogLine[] = []
+  onStats: (uuid: string, follow: boolean, signal: AbortSignal) => AsyncIterable<ContainerStats> = (uuid) =>
+    toAsync([sampleStats(uuid)])
   target: { version: number; containers: TargetContainer[] } = { version: -1, containers: [] }
   readonly bootId = randomUUID()
   /** Of the newest dial. */
@@ -109,6 +112,9 @@ export class FakeHost {
     const serve = createServe(app, async () => null)
     serve(agent.exec, async ({ body }) => ({ ...emptyResult(), ...(await this.onExec(body)) }))
     serve(agent.logs, async () => toAsync(this.logLines))
+    serve(agent.stats, async ({ params, query }, { signal }) =>
+      this.onStats(params.uuid, query.follow, signal),
+    )
     serve(agent.health, async () => ({ version: 'test', engine: { available: true, message: null } }))
     const uplinks = createUplinkServer(app)
     const { url } = this.#options
@@ -223,4 +229,34 @@ const emptyResult = (): ExecResult => ({
   stderr_encoding: 'utf-8',
   duration_ms: 1,
   origin: 'command',
+})
+
+export const sampleStats = (uuid: string, changes: Partial<ContainerStats> = {}): ContainerStats => ({
+  uuid,
+  at: '2026-03-01T10:00:00.000Z',
+  cpu_percent: 45.2,
+  cpu_cores: 12,
+  memory_used_bytes: 18 * 2 ** 30,
+  memory_limit_bytes: 32 * 2 ** 30,
+  network_rx_bytes: 1000,
+  network_tx_bytes: 2000,
+  block_read_bytes: 3000,
+  block_write_bytes: 4000,
+  pids: 42,
+  pids_limit: 512,
+  gpus: [
+    {
+      uuid: 'GPU-one-0',
+      name: 'NVIDIA GeForce RTX 4090',
+      simulated: true,
+      memory_used_bytes: 20 * 2 ** 30,
+      memory_total_bytes: 24 * 2 ** 30,
+      utilization_percent: 87,
+      temperature_celsius: 72,
+      power_watts: 310.5,
+      power_limit_watts: 450,
+      problem: null,
+    },
+  ],
+  ...changes,
 })
