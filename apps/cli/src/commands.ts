@@ -59,6 +59,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['containers:logs'],
     load: () => import('./commands/logs.ts'),
   },
+  stats: {
+    summary: 'Show or watch what a container uses',
+    aliases: ['containers:stats'],
+    load: () => import('./commands/stats.ts'),
+  },
+  wait: {
+    summary: 'Wait until a container runs, stops, listens on a port or writes a line',
+    aliases: ['containers:wait'],
+    load: () => import('./commands/wait.ts'),
+  },
   events: {
     summary: 'Show or follow what happens to containers',
     aliases: ['containers:events'],

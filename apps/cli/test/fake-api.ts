@@ -1,6 +1,7 @@
 import {
   api,
   type Container,
+  type ContainerStats,
   type Event,
   type ExecOptions,
   type ExecResult,
@@ -14,6 +15,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { serveHosts } from './fake-hosts.ts'
+import { serveStats } from './fake-stats.ts'
 import {
   sampleContainer,
   sampleExecResult,
@@ -36,6 +38,8 @@ export interface FakeState {
   exec: (options: ExecOptions) => ExecResult | Promise<ExecResult>
   logLines: Omit<LogLine, 'cursor'>[]
   deployLines: string[]
+  /** Each is given once; after the last one the container ends. */
+  samples: ContainerStats[]
   /** What a container goes through, told as events. */
   statuses: (string | Partial<Container>)[]
   /** All events of the team. */
@@ -77,6 +81,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     exec: () => sampleExecResult(),
     logLines: [],
     deployLines: [],
+    samples: [],
     statuses: [],
     teamEvents: [],
     hosts: [sampleHost()],
@@ -110,6 +115,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
   serveContainers(serve, state)
   serveStreams(serve, state, cut)
   serveHosts(serve, state)
+  serveStats(serve, state, { findContainer, cut })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,

@@ -1,4 +1,12 @@
-import type { Container, ExecResult, GpuType, Host, HostSummary, Template } from '@gpulab/contract'
+import type {
+  Container,
+  ContainerStats,
+  ExecResult,
+  GpuType,
+  Host,
+  HostSummary,
+  Template,
+} from '@gpulab/contract'
 
 export const uuidOf = (start: string): string =>
   `${start}${'00000000-0000-4000-8000-000000000000'.slice(start.length)}`
@@ -132,5 +140,39 @@ export const sampleExecResult = (overrides: Partial<ExecResult> = {}): ExecResul
   stderr_encoding: 'utf-8',
   duration_ms: 3,
   origin: 'command',
+  ...overrides,
+})
+
+/** That of the plan's picture. */
+export const sampleStats = (overrides: Partial<ContainerStats> = {}): ContainerStats => ({
+  uuid: uuidOf('3f2a9c1e'),
+  at: '2026-03-01T10:00:10.000Z',
+  cpu_percent: 542.4,
+  cpu_cores: 12,
+  memory_used_bytes: 18.5 * 2 ** 30,
+  memory_limit_bytes: 32 * 2 ** 30,
+  network_rx_bytes: Math.round(1.2 * 2 ** 30),
+  network_tx_bytes: 345 * 2 ** 20,
+  block_read_bytes: Math.round(5.1 * 2 ** 30),
+  block_write_bytes: Math.round(2.3 * 2 ** 30),
+  pids: 42,
+  pids_limit: 512,
+  gpus: [sampleGpuStats()],
+  ...overrides,
+})
+
+export const sampleGpuStats = (
+  overrides: Partial<ContainerStats['gpus'][number]> = {},
+): ContainerStats['gpus'][number] => ({
+  uuid: 'GPU-1',
+  name: 'NVIDIA GeForce RTX 4090',
+  simulated: false,
+  memory_used_bytes: Math.round(20.1 * 2 ** 30),
+  memory_total_bytes: 24 * 2 ** 30,
+  utilization_percent: 87,
+  temperature_celsius: 72,
+  power_watts: 310.52,
+  power_limit_watts: 450,
+  problem: null,
   ...overrides,
 })
