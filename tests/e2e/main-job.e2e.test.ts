@@ -1,4 +1,4 @@
-import type { Container, ExecResult } from '@gpulab/contract'
+import type { Container, ContainerStats, ExecResult } from '@gpulab/contract'
 import { eventually } from '@gpulab/testing'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -98,6 +98,13 @@ describe('a newcomer', () => {
     const bytes = await system.gpulab(['exec', uuid, '--', 'sh', '-c', String.raw`printf '\000\377\n\r\200'`])
     expect([...bytes.bytes]).toEqual([0, 255, 10, 13, 128])
 
+    expect(await system.json<ContainerStats>('stats', 'my-training-job')).toMatchObject({
+      uuid,
+      memory_limit_bytes: 2 ** 30,
+      gpus: [{ uuid: card, simulated: true, problem: null }],
+    })
+    expect((await system.gpulab(['stats', uuid])).stdout).toMatch(/GPU: .* RTX 4090 \(simulated\)\nGPU Mem: /)
+
     const logs = await system.gpulab(['logs', 'my-training-job'])
     expect(logs).toMatchObject({ code: 0, stdout: 'training with 32\n', stderr: 'careful\n' })
     const shown = await system.gpulab(['inspect', 'my-training-job'])
@@ -170,6 +177,29 @@ describe('a container', () => {
     expect(second).toMatchObject({ uuid, status: 'running' })
     expect(second.started_at).not.toBe(first.started_at)
     await system.gpulab(['rm', 'ticker', '--force'])
+  })
+
+  it('is waited for, and watched until it ends', async () => {
+    const listen =
+      '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 8888, Listen => 1) or die; sleep 600'
+    const command = `sleep 1; echo ready; sleep 1; exec perl -MIO::Socket::INET -e '${listen}'`
+    const options = ['--template', 'ubuntu', '--memory', '1', '--command', command]
+    await system.json<Container>('deploy', '--name', 'server', ...options)
+    const wait = (goal: string) => system.gpulab(['wait', 'server', '--for', goal, '--timeout', '1m'])
+    expect(await wait('running')).toMatchObject({ code: 0 })
+    expect(await wait('port:8888')).toMatchObject({ code: 0, stdout: '✓ server listens on port 8888\n' })
+    expect(await wait('log:/^READY$/i')).toMatchObject({ code: 0, stdout: '✓ server wrote: ready\n' })
+
+    const watching = system.gpulab(['stats', 'server', '--watch', '--json'])
+    const stopped = wait('stopped')
+    expect((await system.json<ContainerStats>('stats', 'server')).cpu_percent).toBeGreaterThanOrEqual(0)
+    expect((await system.gpulab(['stop', 'server'])).code).toBe(0)
+    expect(await stopped).toMatchObject({ code: 0 })
+    const watched = await watching
+    expect(watched).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(watched.stdout.split('\n')[0] ?? '')).toMatchObject({ memory_limit_bytes: 2 ** 30 })
+    expect(await wait('running')).toMatchObject({ code: 1 })
+    await system.gpulab(['rm', 'server', '--force'])
   })
 
   it('lives on when its agent is killed, and is taken up again by the next', async () => {
