@@ -8,7 +8,9 @@ export interface SettledDeps {
   readonly reconciler: { isBusy(uuid: string): boolean }
 }
 
-const pollMs = 50
+const firstPollMs = 50
+/** One that restarts may be busy for a minute. */
+const pollMaxMs = 500
 
 /** The container; to the patient, once it runs or no step is under way that would make or start it. */
 export async function findSettled(
@@ -17,7 +19,7 @@ export async function findSettled(
   patient: boolean,
   signal: AbortSignal,
 ): Promise<ObservedContainer | undefined> {
-  for (;;) {
+  for (let pollMs = firstPollMs; ; pollMs = Math.min(pollMs * 1.5, pollMaxMs)) {
     const busy = patient && reconciler.isBusy(uuid)
     const container = await findByUuid(engine, uuid)
     if (!busy || container?.state === 'running') return container

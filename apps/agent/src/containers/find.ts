@@ -15,18 +15,14 @@ export async function findByUuid(engine: Engine, uuid: string): Promise<Observed
     .toSorted((a, b) => b.generation - a.generation)[0]
 }
 
+export const containerNotRunning = (uuid: string): GpulabError =>
+  new GpulabError('container_not_running', {
+    message: `The container ${uuid} is not running.`,
+    hint: `Start it with: gpulab start ${uuid}`,
+  })
+
 export const containerNotFound = (uuid: string): GpulabError =>
   new GpulabError('container_not_found', {
     message: `There is no container ${uuid} on this host.`,
     hint: 'gpulab ls shows the containers and their state.',
   })
-
-/** What was found, where it can be talked to. */
-export function requireRunning(container: ObservedContainer | undefined, uuid: string): ObservedContainer {
-  if (!container) throw containerNotFound(uuid)
-  if (container.state === 'running') return container
-  throw new GpulabError('container_not_running', {
-    message: `The container ${uuid} is not running.`,
-    hint: `Start it with: gpulab start ${uuid}`,
-  })
-}

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { orAbort } from '../backoff.ts'
 import type { GpuInjection } from '../containers/environment.ts'
 import { toGpuEnvironment } from '../containers/environment.ts'
-import { containerNotFound, findByUuid, requireRunning } from '../containers/find.ts'
+import { containerNotFound, findByUuid } from '../containers/find.ts'
 import type { ObservedContainer } from '../containers/labels.ts'
 import type { Engine } from '../docker/connect.ts'
 import { demux } from '../docker/demux.ts'
@@ -64,8 +64,7 @@ async function runWithin(
   caller: AbortSignal,
 ): Promise<Outcome> {
   const { engine, turns } = deps
-  const { container_uuid: uuid } = command
-  const container = requireRunning(await findByUuid(engine, uuid), uuid)
+  const container = await requireRunning(engine, command.container_uuid)
   const pidNamespace = await findPidNamespace(container.pid)
   const ending = AbortSignal.any([AbortSignal.timeout(command.timeout * 1000), caller])
   const endTurn = await turns.take(container.uuid, ending).catch((error: unknown) => {
@@ -101,6 +100,18 @@ async function runWithin(
     caller.throwIfAborted()
     return timedOut
   })
+}
+
+async function requireRunning(engine: Engine, uuid: string): Promise<ObservedContainer> {
+  const container = await findByUuid(engine, uuid)
+  if (!container) throw containerNotFound(uuid)
+  if (container.state !== 'running') {
+    throw new GpulabError('container_not_running', {
+      message: `The container ${uuid} is not running.`,
+      hint: `Start it with: gpulab start ${uuid}`,
+    })
+  }
+  return container
 }
 
 async function create(

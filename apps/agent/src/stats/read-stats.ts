@@ -1,5 +1,5 @@
 import type { ContainerStats } from '@gpulab/contract'
-import { requireRunning } from '../containers/find.ts'
+import { containerNotFound, containerNotRunning } from '../containers/find.ts'
 import { findSettled } from '../containers/find-settled.ts'
 import { type FollowDeps, followContainer } from './follow-container.ts'
 import { type GpuPollDeps, pollGpus } from './poll-gpus.ts'
@@ -23,7 +23,9 @@ export function createStatsReader(deps: StatsDeps): StatsReader {
   const samples = createSharedStreams((uuid, signal) => followContainer({ ...deps, gpus }, uuid, signal))
   return {
     read: async (uuid, follow, signal) => {
-      requireRunning(await findSettled(deps, uuid, follow, signal), uuid)
+      const container = await findSettled(deps, uuid, follow, signal)
+      if (!container) throw containerNotFound(uuid)
+      if (container.state !== 'running') throw containerNotRunning(uuid)
       return follow ? thin(watch(samples, uuid, signal)) : takeOne(watch(samples, uuid, signal))
     },
   }
