@@ -16,7 +16,6 @@ export interface Connection {
 }
 
 const statementTimeoutMs = 15_000
-const idleMs = 20_000
 /** Longer than any statement may take: whoever has not answered by then is gone, though nobody says so. */
 const answerMs = 20_000
 
@@ -33,8 +32,8 @@ export function connect(url: string, limits: { answerMs: number } = { answerMs }
     connection: {
       application_name: 'gpulab-api',
       statement_timeout: statementTimeoutMs,
-      // A replica that froze in a transaction would hold its locks until TCP notices.
-      idle_in_transaction_session_timeout: idleMs,
+      // A replica that lost its power in the middle of a transaction would keep its host locked for hours.
+      idle_in_transaction_session_timeout: limits.answerMs,
       TimeZone: 'UTC',
     },
   })

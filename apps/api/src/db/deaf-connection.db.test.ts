@@ -66,6 +66,22 @@ describe('connections whose other end is gone without a word', () => {
     await answersAgain(connection)
   })
 
+  it('hold no lock for long', async () => {
+    const connection = open()
+    const { db } = connection
+    await db.execute(sql`create table things (name text)`)
+    await db.execute(sql`insert into things values ('one')`)
+    const lock = sql`select * from things for update`
+    const work = db.transaction(async (tx) => {
+      await tx.execute(lock)
+      proxy.set({ kind: 'half-open', unaware: 'server' })
+      proxy.heal()
+      await tx.execute(lock)
+    })
+    await expect(work).rejects.toThrow()
+    await eventually(() => db.transaction((tx) => tx.execute(lock)))
+  })
+
   it('are noticed by whoever only listens: it wakes all, and hears again', async () => {
     const connection = open()
     const signals = await createSignals(connection.sql, { aliveMs: 200 })

@@ -17,6 +17,7 @@ describe('a failure of the database', () => {
     'ANSWER_TIMEOUT',
     'CONNECTION_CLOSED',
     '25006',
+    '25P03',
     '40001',
     '40P01',
     '53200',

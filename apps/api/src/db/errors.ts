@@ -15,6 +15,7 @@ const away = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
+  '25P03', // idle_in_transaction_session_timeout
   '25006', // read_only_sql_transaction: it is a replica now
   '40001', // serialization_failure
   '40P01', // deadlock_detected
