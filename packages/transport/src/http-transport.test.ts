@@ -102,6 +102,21 @@ describe('the time of a request', () => {
     await expect(reading).rejects.toMatchObject({ ...unreachable, ...late })
   })
 
+  it('is lost once to connections that went deaf together, not once for each of them', async () => {
+    const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
+    let isDeaf = false
+    const transport = await connect((socket) => {
+      socket.write(answer)
+      // Later requests on it find nobody, as after a partition that nobody was told of.
+      socket.on('data', () => isDeaf || socket.write(answer))
+    })
+    const ask = () => readAll(transport.request(call({ method: 'GET', timeoutMs })))
+    await Promise.all([ask(), ask(), ask()])
+    isDeaf = true
+    await expect(ask()).rejects.toMatchObject({ ...unreachable, ...late })
+    expect(await ask()).toBe('ok')
+  })
+
   it('does not end a stream', async () => {
     const transport = await connect((socket) => {
       socket.write(half)

@@ -45,6 +45,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     const timer = setTimeout(() => {
       late = new Error(`no answer within ${timeoutMs / 1000} s`)
       outgoing.destroy(late)
+      dropIdle(agent)
     }, timeoutMs)
     const abort = (): void => void outgoing.destroy(new DOMException('Aborted', 'AbortError'))
     call.signal?.addEventListener('abort', abort, { once: true })
@@ -78,6 +79,11 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     connect: () =>
       Promise.reject(new GpulabError('not_available', { message: 'Duplex calls need a session.' })),
   }
+}
+
+/** What cut one connection off without a word has cut off those that wait too. */
+function dropIdle({ freeSockets }: Agent): void {
+  for (const socket of Object.values(freeSockets).flat()) socket?.destroy()
 }
 
 function write(outgoing: ClientRequest, body: TransportRequest['body']): void {

@@ -11,7 +11,7 @@ interface PullDeps extends Timing {
 }
 
 /** Longer than the server's own wait, so that only a dead connection runs into it. */
-const pullMs = (targetWaitSeconds + 10) * 1000
+const pullMs = (targetWaitSeconds + 5) * 1000
 /** A server that answers without waiting is not asked in a tight loop. */
 const intervalMinMs = 500
 

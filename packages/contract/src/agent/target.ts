@@ -52,8 +52,11 @@ export const Target = z.object({
 })
 export type Target = z.infer<typeof Target>
 
-/** Longest time in seconds that the server holds a long poll. */
-export const targetWaitSeconds = 25
+/**
+ * Longest time in seconds that the server holds a long poll; with what the agent adds, how long it takes to notice that a
+ * connection was lost without a word.
+ */
+export const targetWaitSeconds = 20
 
 export const target = {
   get: endpoint({
