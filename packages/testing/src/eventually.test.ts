@@ -29,6 +29,15 @@ test('eventually throws the last error past the deadline', async () => {
   expect(calls).toBeGreaterThan(1)
 })
 
+test('eventually tells what was wrong rather than that the last attempt was cut short', async () => {
+  let calls = 0
+  const attempt = (): Promise<never> => {
+    calls += 1
+    return calls === 1 ? Promise.reject(new Error('the reason')) : Promise.withResolvers<never>().promise
+  }
+  await expect(eventually(attempt, { timeoutMs: 30, intervalMs: 5 })).rejects.toThrow('the reason')
+})
+
 test('eventually does not wait for an attempt that never settles', async () => {
   const attempt = (): Promise<never> => Promise.withResolvers<never>().promise
   await expect(eventually(attempt, { timeoutMs: 20 })).rejects.toThrow(/not settled/)

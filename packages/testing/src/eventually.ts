@@ -16,19 +16,24 @@ export async function eventually<T>(
 ): Promise<T> {
   const { timeoutMs = 5000, intervalMs = 20 } = options
   const deadline = Date.now() + timeoutMs
+  let last: unknown
   for (;;) {
     try {
       return await within(Math.max(deadline - Date.now(), 1), attempt)
     } catch (error) {
-      if (Date.now() + intervalMs >= deadline) throw error
+      // What was wrong says more than that the last attempt had no time left.
+      if (!(error instanceof Unsettled) || last === undefined) last = error
+      if (Date.now() + intervalMs >= deadline) throw last
     }
     await wait(intervalMs)
   }
 }
 
+class Unsettled extends Error {}
+
 async function within<T>(limitMs: number, attempt: () => T | Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`Still not settled after ${limitMs} ms.`)), limitMs)
+  const timer = setTimeout(() => reject(new Unsettled(`Still not settled after ${limitMs} ms.`)), limitMs)
   try {
     return await Promise.race([attempt(), late])
   } finally {
