@@ -1,4 +1,5 @@
 import { type Client, control, createClient } from '@gpulab/contract'
+import { createFailPoints, type FailPoint } from '@gpulab/fail-points'
 import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transport'
 import type { FastifyBaseLogger } from 'fastify'
 import { randomUUID } from 'node:crypto'
@@ -32,6 +33,8 @@ const captureMaxBytes = 64 << 20
 export interface Deps extends Timing {
   readonly config: Config
   readonly log: FastifyBaseLogger
+  /** Does nothing outside of fault tests. */
+  readonly failPoint: FailPoint
   readonly bootId: string
   readonly identity: Identity
   readonly session: HostSession
@@ -58,6 +61,7 @@ export interface Deps extends Timing {
 
 export async function createDeps(config: Config, identity: Identity, log: FastifyBaseLogger): Promise<Deps> {
   const bootId = randomUUID()
+  const failPoint = createFailPoints(process.env)
   const engine = connectEngine(config.engineSocket)
   const transport = createHttpTransport({ url: identity.apiUrl, insecure: config.insecure })
   const session = createHostSession({ join: createClient(control.join, transport), identity, log })
@@ -88,6 +92,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     deployTimeoutMs: config.deployTimeoutMs,
     startInTurn: createLimiter(Math.max(availableParallelism() * 2, 4)),
     log,
+    failPoint,
     tell: deployLog.tell,
     onChange: changed.raise,
   })
@@ -95,6 +100,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     ...systemTiming,
     config: { ...config, apiUrl: identity.apiUrl },
     log,
+    failPoint,
     bootId,
     identity,
     session,
@@ -104,7 +110,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     networks,
     firewall,
     reconciler,
-    reporter: createReporter({ ...systemTiming, control: client, bootId, log, onHelloMissing }),
+    reporter: createReporter({ ...systemTiming, control: client, bootId, log, failPoint, onHelloMissing }),
     deployLog,
     orphans: createOrphanSweep(
       { engine, networks, reconciler, health, clock, log },

@@ -1,4 +1,5 @@
 import type { ContainerFacts, TargetContainer } from '@gpulab/contract'
+import { createFailPoints } from '@gpulab/fail-points'
 import { pino } from 'pino'
 import { createLimiter } from '../src/bounded.ts'
 import { createExitFailures } from '../src/containers/exit-failures.ts'
@@ -93,6 +94,7 @@ export function startMemoryAgent({
     injection: 'nvidia',
     deployTimeoutMs,
     startInTurn: createLimiter(4),
+    failPoint: createFailPoints({}),
     log,
     tell: (_, line) => void lines.push(line),
     onChange: changed.raise,

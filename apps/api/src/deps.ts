@@ -1,3 +1,4 @@
+import type { FailPoint } from '@gpulab/fail-points'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from './config.ts'
 import type { Database } from './db/connect.ts'
@@ -16,4 +17,6 @@ export interface Deps {
   readonly uplinks: Uplinks
   readonly clock: Clock
   readonly log: FastifyBaseLogger
+  /** Does nothing outside of fault tests. */
+  readonly failPoint: FailPoint
 }

@@ -1,5 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { startPostgres } from '@gpulab/embedded-postgres'
+import { createFailPoints } from '@gpulab/fail-points'
 import pino from 'pino'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
@@ -58,7 +59,8 @@ async function serve(config: Config): Promise<void> {
   const signals = await createSignals(sql)
   const uplinks = createUplinks()
   const clock = stack.use(await createDatabaseClock(db))
-  const deps = { config, db, signals, uplinks, clock, log }
+  const failPoint = createFailPoints(process.env)
+  const deps = { config, db, signals, uplinks, clock, log, failPoint }
   const app = createApp(deps)
   stack.defer(() => app.close())
   const closeListeners = await listen(app, config.listen)

@@ -1,4 +1,5 @@
 import { api, type Client, createClient } from '@gpulab/contract'
+import { createFailPoints } from '@gpulab/fail-points'
 import { createFakeClock, createTestDatabase, type FakeClock } from '@gpulab/testing'
 import { createHttpTransport } from '@gpulab/transport'
 import { randomBytes } from 'node:crypto'
@@ -66,7 +67,8 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   const clock = createFakeClock(new Date())
   const uplinks = createUplinks()
   const signals = await createSignals(sql)
-  const deps = { config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }) }
+  const failPoint = createFailPoints({})
+  const deps = { config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }), failPoint }
   const app = createApp(deps)
   stack.defer(() => app.close())
   const socketPath = joinPath(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)

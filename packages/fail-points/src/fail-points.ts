@@ -1,11 +1,19 @@
 import { connect } from 'node:net'
-import type { FailPointName } from './names.ts'
+import type { FailPointName, Moment, Operation } from './names.ts'
 
 /**
  * Says that the process is at a named place and goes on when it is told to. `subject` is the uuid of the container that
  * it is about, where it is about one.
  */
 export type FailPoint = (name: FailPointName, subject?: string) => Promise<void>
+
+/** The moments of one operation: code that several operations share need not know which of them it works for. */
+export type Moments = (moment: Moment, uuid: string) => Promise<void>
+
+export const momentsOf =
+  (failPoint: FailPoint, operation: Operation): Moments =>
+  (moment, uuid) =>
+    failPoint(`api.${operation}.${moment}`, uuid)
 
 /** What a process tells: one line of JSON on a connection of its own. */
 export interface FailPointHit {

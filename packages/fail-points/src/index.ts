@@ -1,4 +1,11 @@
-export { createFailPoints, type FailPoint, type FailPointHit, failPointsVariable } from './fail-points.ts'
+export {
+  createFailPoints,
+  type FailPoint,
+  type FailPointHit,
+  failPointsVariable,
+  type Moments,
+  momentsOf,
+} from './fail-points.ts'
 export {
   type AgentStep,
   agentSteps,

@@ -1,24 +1,36 @@
 /** The agent's steps; as the kinds of `Step` in apps/agent/src/target/plan.ts. */
-export const agentSteps = ['create', 'start', 'restart', 'stop', 'remove'] as const
+export const agentSteps = [
+  'remove',
+  'stop',
+  'commit',
+  'create',
+  'start',
+  'restart',
+  'rerun',
+  'forget',
+  'lose',
+] as const
 export type AgentStep = (typeof agentSteps)[number]
 
-/** What users ask of a container. */
-export const operations = ['create', 'stop', 'start', 'restart', 'redeploy', 'remove'] as const
+/** What users ask of a container, and what the scheduler does for one that waits in line: `place`. */
+export const operations = ['create', 'stop', 'start', 'restart', 'redeploy', 'remove', 'place'] as const
 export type Operation = (typeof operations)[number]
 
 /** `before` and `after` what is named in front of them. */
 const sides = ['before', 'after'] as const
 
 /**
- * Moments of a request in the API: everything that it depends on is `read`, everything is `written` but not committed,
- * it is `committed` but not answered.
+ * Moments of an operation in the API: everything that it depends on is `read` and locked, everything is `written` but
+ * not committed, it is `committed` but not answered.
  */
-const moments = ['read', 'written', 'committed'] as const
+export const moments = ['read', 'written', 'committed'] as const
+
+export type Moment = (typeof moments)[number]
 
 export type FailPointName =
   | `agent.${AgentStep | 'report'}.${(typeof sides)[number]}`
   | 'agent.target.received'
-  | `api.${Operation}.${(typeof moments)[number]}`
+  | `api.${Operation}.${Moment}`
   | `api.report.${'written' | 'committed'}`
 
 /** Every place at which a process can be held. */

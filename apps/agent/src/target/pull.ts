@@ -1,4 +1,5 @@
 import { type Client, type control, type Target, targetWaitSeconds } from '@gpulab/contract'
+import type { FailPoint } from '@gpulab/fail-points'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
 import type { Timing } from '../clock.ts'
@@ -7,6 +8,7 @@ import { isHelloMissing } from './refusal.ts'
 interface PullDeps extends Timing {
   readonly control: Client<typeof control>
   readonly log: FastifyBaseLogger
+  readonly failPoint: FailPoint
   onHelloMissing(): void
 }
 
@@ -30,8 +32,10 @@ export async function pullTargets(
     try {
       const target = await control.target.get({ query: { after } }, { signal, timeoutMs: pullMs })
       backoff.reset()
-      if (target.version !== after) onTarget(target)
-      else if (clock.now() - askedAt < intervalMinMs) await clock.wait(intervalMinMs, signal)
+      if (target.version !== after) {
+        await deps.failPoint('agent.target.received')
+        onTarget(target)
+      } else if (clock.now() - askedAt < intervalMinMs) await clock.wait(intervalMinMs, signal)
     } catch (error) {
       signal.throwIfAborted()
       if (isHelloMissing(error)) deps.onHelloMissing()

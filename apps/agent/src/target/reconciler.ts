@@ -1,4 +1,5 @@
 import type { ContainerFacts, Target, TargetContainer } from '@gpulab/contract'
+import type { FailPoint } from '@gpulab/fail-points'
 import type { FastifyBaseLogger } from 'fastify'
 import { type Backoff, createBackoff } from '../backoff.ts'
 import type { ExitFailures } from '../containers/exit-failures.ts'
@@ -30,6 +31,7 @@ import { runStep, type StepDeps } from './steps.ts'
  */
 
 export interface ReconcilerDeps extends StepDeps {
+  readonly failPoint: FailPoint
   readonly exits: ExitFailures
   /** How long one attempt may be tried while the engine answers. */
   readonly deployTimeoutMs: number
@@ -198,7 +200,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       try {
         log.info({ container: uuid, step: step.do }, 'step')
         if (step.do === 'rerun') restarts.set(step.container, step.record)
+        await deps.failPoint(`agent.${step.do}.before`, uuid)
         await runStep(deps, step, context)
+        await deps.failPoint(`agent.${step.do}.after`, uuid)
       } catch (error) {
         const failure = late.aborted && !signal.aborted ? toTimeout(error) : error
         if (failure instanceof StepFailure && 'container' in step) {

@@ -1,4 +1,5 @@
 import { type Client, type control, GpulabError, type Heartbeat, type Report } from '@gpulab/contract'
+import { createFailPoints } from '@gpulab/fail-points'
 import { eventually } from '@gpulab/testing'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -31,6 +32,7 @@ const start = (answer: (kind: 'report' | 'heartbeat') => void | Promise<void> = 
     ...systemTiming,
     control: { report: { send, heartbeat } } as unknown as Client<typeof control>,
     bootId,
+    failPoint: createFailPoints({}),
     log: pino({ enabled: false }),
     onHelloMissing: () => missing.push('hello'),
   })

@@ -1,4 +1,5 @@
 import { type Client, type control, heartbeatSeconds, type Report } from '@gpulab/contract'
+import type { FailPoint } from '@gpulab/fail-points'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
 import type { Timing } from '../clock.ts'
@@ -21,6 +22,7 @@ interface ReporterDeps extends Timing {
   readonly control: Client<typeof control>
   readonly bootId: string
   readonly log: FastifyBaseLogger
+  readonly failPoint: FailPoint
   onHelloMissing(): void
 }
 
@@ -50,7 +52,9 @@ export function createReporter(deps: ReporterDeps): Reporter {
     }
     // Until it is known to be taken it may be half known.
     taken = undefined
+    await deps.failPoint('agent.report.before')
     await control.report.send({ body: { ...head, ...snapshot } }, options)
+    await deps.failPoint('agent.report.after')
     if (epoch === sentIn) taken = { seq: head.seq, text }
   }
 

@@ -1,4 +1,5 @@
 import { type Container, type CreateContainer, GpulabError } from '@gpulab/contract'
+import type { Moments } from '@gpulab/fail-points'
 import { isDeepStrictEqual } from 'node:util'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Transaction } from '../db/connect.ts'
@@ -23,7 +24,7 @@ import {
   readEnvironments,
 } from './store.ts'
 
-type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
+type Parts = Pick<Deps, 'db' | 'config' | 'clock'> & { readonly moment: Moments }
 
 export async function createContainer(
   deps: Parts,
@@ -138,7 +139,9 @@ async function storeContainer(
     const queued = { queuedAt: now, queueReason: shortage.message }
     await insert(tx, { ...unplaced, ...queued }, 'queued', 0)
     await signalCapacity(tx)
+    await deps.moment('written', row.uuid)
   })
+  await deps.moment('committed', row.uuid)
   return undefined
 }
 

@@ -1,4 +1,5 @@
 import type { Container } from '@gpulab/contract'
+import type { Moments } from '@gpulab/fail-points'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
@@ -13,7 +14,7 @@ import { getRecord } from './service.ts'
 import { type ContainerRecord, findAnyContainer } from './store.ts'
 import { writeIntent } from './write-intent.ts'
 
-type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
+type Parts = Pick<Deps, 'db' | 'config' | 'clock'> & { readonly moment: Moments }
 type Act = (deps: Parts, principal: Principal, uuid: string, remember: Remember) => Promise<Container>
 
 export const stopContainer: Act = (deps, principal, uuid, remember) =>
@@ -58,12 +59,16 @@ export async function changeIntent(
       const locked = await lockContainer(tx, uuid, row.hostUuid)
       if (!locked) return undefined
       const { record, host } = locked
+      await deps.moment('read', uuid)
       await remember?.(tx, uuid)
       const change = await decide(record, tx, host)
       if (!change) return record
       await writeIntent(tx, record, change, deps.clock.now())
+      await deps.moment('written', uuid)
       return (await findAnyContainer(tx, uuid)) ?? record
     })
-    if (changed) return presentOne(deps, changed)
+    if (!changed) continue
+    await deps.moment('committed', uuid)
+    return presentOne(deps, changed)
   }
 }

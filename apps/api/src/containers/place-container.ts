@@ -1,3 +1,4 @@
+import type { Moments } from '@gpulab/fail-points'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import { bumpTarget, type HostRow, lockHost } from '../hosts/store.ts'
@@ -44,7 +45,7 @@ export const toRequest = (
  * `lockAlso` are other hosts whose rows `write` changes.
  */
 export async function placeContainer(
-  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  { db, clock, moment }: Pick<Deps, 'db' | 'clock'> & { readonly moment: Moments },
   request: PlacementRequest,
   holder: Holder,
   write: (tx: Transaction, placed: Placed, host: HostRow) => Promise<void>,
@@ -61,10 +62,14 @@ export async function placeContainer(
         const host = await lockAll(tx, placement.hostUuid, lockAlso, skipLocked)
         const gpus = host && (await takeShare(tx, host, placement, request, now))
         if (!gpus) return false
+        await moment('read', holder.uuid)
         await settle(tx, host, placement, gpus)
+        await moment('written', holder.uuid)
         return true
       })
-      if (isPlaced) return undefined
+      if (!isPlaced) continue
+      await moment('committed', holder.uuid)
+      return undefined
     }
   }
   return explainShortage(await listCandidates(db, request, { seenAfter, all: true }), request)

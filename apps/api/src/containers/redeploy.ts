@@ -1,4 +1,5 @@
 import { type Container, GpulabError } from '@gpulab/contract'
+import type { Moments } from '@gpulab/fail-points'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
@@ -13,7 +14,7 @@ import { statusOf } from './status.ts'
 import { type ContainerRecord, findAnyContainer } from './store.ts'
 import { writePlace } from './write-intent.ts'
 
-type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
+type Parts = Pick<Deps, 'db' | 'config' | 'clock'> & { readonly moment: Moments }
 
 /**
  * Makes a failed or stopped container anew from its image, wherever there is room. Its host has to have proven that it

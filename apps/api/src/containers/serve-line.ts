@@ -1,3 +1,4 @@
+import { momentsOf } from '@gpulab/fail-points'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
 import { listCapacities } from '../leases/store.ts'
@@ -8,7 +9,7 @@ import { isRival, serveLine, type Waiting } from './queue.ts'
 import { findAnyContainer, listWaiting, lockWaiting, updateContainer, type WaitingRow } from './store.ts'
 import { writePlace } from './write-intent.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'failPoint'>
 
 /** Places whom it can of those that wait in line. Replicas may do so at the same time. */
 export async function placeWaiting(deps: Parts): Promise<void> {
@@ -60,7 +61,7 @@ async function tryToPlace(deps: Parts, waiting: WaitingRow): Promise<boolean> {
   const { uuid, generation } = waiting
   try {
     const shortage = await placeContainer(
-      deps,
+      { ...deps, moment: momentsOf(deps.failPoint, 'place') },
       toRequest(waiting),
       { uuid, generation },
       async (tx, placed) => {
@@ -79,7 +80,7 @@ async function tryToPlace(deps: Parts, waiting: WaitingRow): Promise<boolean> {
 }
 
 /** What is missing now, for those who follow its events. */
-async function tellReason({ db, clock }: Parts, waiting: WaitingRow, message: string): Promise<void> {
+async function tellReason({ db, clock }: Pick<Deps, 'db' | 'clock'>, waiting: WaitingRow, message: string): Promise<void> {
   const { uuid, teamUuid, queueReason } = waiting
   if (message === queueReason) return
   await db.transaction(async (tx) => {

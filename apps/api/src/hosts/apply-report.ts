@@ -20,7 +20,7 @@ import { bumpTarget, insertHostEvent, lockHost, signalCapacity, updateHost } fro
  * last one, so that late and doubled ones change nothing.
  */
 export async function applyReport(
-  { db, clock, log }: Pick<Deps, 'db' | 'clock' | 'log'>,
+  { db, clock, log, failPoint }: Pick<Deps, 'db' | 'clock' | 'log' | 'failPoint'>,
   { hostUuid, hostName }: HostPrincipal,
   report: Report,
 ): Promise<void> {
@@ -61,7 +61,9 @@ export async function applyReport(
     ])
     const isOpenAgain = report.engine.available && !host.engineAvailable
     if (isOpenAgain) await signalCapacity(tx)
+    await failPoint('api.report.written')
   })
+  await failPoint('api.report.committed')
 }
 
 const isSameForeign = (a: ForeignContainer, b: ForeignContainer): boolean =>

@@ -5,7 +5,7 @@ import { deleteKeysBefore } from '../idempotency/store.ts'
 import { endOverdue } from './end-overdue.ts'
 import { tellCutOff } from './tell-cut-off.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals' | 'failPoint'>
 
 /** Also the most by which a deadline is overrun. */
 const intervalMs = 2000
