@@ -1,5 +1,5 @@
 import { findLeftovers, toStateLayout } from '@gpulab/up'
-import { eventually } from '@gpulab/testing'
+import { eventually, type Finished, run } from '@gpulab/testing'
 import type { Container, GpuType } from '@gpulab/contract'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Finished, run } from './src/service.ts'
 
 const bootstrap = fileURLToPath(new URL('../../infra/up/bootstrap.mjs', import.meta.url))
 const up = (...args: string[]): Promise<Finished> => run(process.execPath, [bootstrap, 'up', ...args])

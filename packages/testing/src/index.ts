@@ -9,3 +9,5 @@ export {
   type TcpProxy,
   type TcpProxyOptions,
 } from './tcp-proxy.ts'
+export { findFreePort, writeSecret } from './scratch.ts'
+export { type Finished, run, type Service, startService } from './service.ts'

@@ -3,7 +3,7 @@ import { createHttpTransport } from '@gpulab/transport'
 import type Docker from 'dockerode'
 import { once } from 'node:events'
 import { it } from 'vitest'
-import { run } from '../src/service.ts'
+import { run } from '@gpulab/testing'
 import { startSystem, type System } from '../src/start-system.ts'
 import { type Comparison, compare, describeComparison, header, timeOf } from './measure.ts'
 

@@ -1,15 +1,21 @@
 import { ensureImages } from '@gpulab/images'
-import { eventually } from '@gpulab/testing'
+import {
+  eventually,
+  type Finished,
+  findFreePort,
+  run,
+  type Service,
+  startService,
+  writeSecret,
+} from '@gpulab/testing'
 import { PostgreSqlContainer } from '@testcontainers/postgresql'
 import Docker from 'dockerode'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
-import { type Finished, run, type Service, startService } from './service.ts'
 
 const program = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url))
 const gpulabProgram = program('cli/bin/gpulab')
@@ -59,14 +65,14 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
   stack.defer(() => rm(dir, { recursive: true, force: true }))
   const databaseUrl = await startDatabase(stack)
   const id = randomBytes(2).toString('hex')
-  const port = await freePort()
+  const port = await findFreePort()
   const apiUrl = `http://127.0.0.1:${port}`
   const standIns = await findStandIns(engine)
   const env = {
     DATABASE_URL: databaseUrl,
     GPULAB_LISTEN: `127.0.0.1:${port}`,
-    GPULAB_PEPPER_FILE: await secret(dir, 'pepper'),
-    GPULAB_ENCRYPTION_KEY_FILE: await secret(dir, 'encryption-key'),
+    GPULAB_PEPPER_FILE: await writeSecret(dir, 'pepper'),
+    GPULAB_ENCRYPTION_KEY_FILE: await writeSecret(dir, 'encryption-key'),
     GPULAB_STAND_INS_FILE: join(dir, 'stand-ins.json'),
     GPULAB_LOG_LEVEL: 'warn',
   }
@@ -176,19 +182,4 @@ async function findStandIns({ dockerHost }: Engine): Promise<Record<string, stri
   const prefix = 'gpulab.invalid/standin/'
   const standIns = Object.values(images).filter(({ standIn }) => standIn)
   return Object.fromEntries(standIns.map(({ reference }) => [reference.slice(prefix.length), reference]))
-}
-
-async function secret(dir: string, name: string): Promise<string> {
-  const path = join(dir, name)
-  await writeFile(path, randomBytes(32).toString('hex'), { mode: 0o600 })
-  return path
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-  })
-  return promise
 }
