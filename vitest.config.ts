@@ -1,9 +1,10 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const exclude = [...configDefaults.exclude, '**/dist/**', '**/.gpulab/**']
-const suffixes = ['**/*.db.test.ts', '**/*.docker.test.ts', '**/*.e2e.test.ts']
+const suffixes = ['**/*.db.test.ts', '**/*.docker.test.ts', '**/*.e2e.test.ts', '**/*.fault.test.ts']
 const postgres = 'packages/testing/src/postgres-global-setup.ts'
 const engine = 'packages/testing/src/engine-global-setup.ts'
+const bundles = 'tests/faults/src/global-setup.ts'
 const builtCli = 'infra/up/src/cli-global-setup.ts'
 
 export default defineConfig({
@@ -47,6 +48,17 @@ export default defineConfig({
           include: ['tests/**/*.e2e.test.ts'],
           exclude,
           globalSetup: [engine, builtCli],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['tests/**/*.fault.test.ts'],
+          exclude,
+          globalSetup: [bundles, builtCli],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,

@@ -18,7 +18,7 @@ const checks: Record<string, readonly string[]> = {
   knip: [join(bin, 'knip')],
   sherif: [join(bin, 'sherif')],
 }
-const projects = ['unit', 'db', 'docker', 'e2e']
+const projects = ['unit', 'db', 'docker', 'e2e', 'faults']
 const smoke = ['npm', 'run', '--silent', 'up', '--', '--smoke']
 const all = [...Object.keys(checks), ...projects, 'smoke']
 
