@@ -80,7 +80,11 @@ async function tryToPlace(deps: Parts, waiting: WaitingRow): Promise<boolean> {
 }
 
 /** What is missing now, for those who follow its events. */
-async function tellReason({ db, clock }: Pick<Deps, 'db' | 'clock'>, waiting: WaitingRow, message: string): Promise<void> {
+async function tellReason(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  waiting: WaitingRow,
+  message: string,
+): Promise<void> {
   const { uuid, teamUuid, queueReason } = waiting
   if (message === queueReason) return
   await db.transaction(async (tx) => {
