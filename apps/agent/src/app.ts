@@ -18,7 +18,11 @@ export function serveAgent(app: Server, deps: Deps): void {
   })
   serve(agent.orphans, async () => {
     const { orphans, blocked } = await deps.orphans.look()
-    return { removes: deps.config.orphans === 'remove', blocked, orphans: orphans.map(toRow) }
+    return {
+      removes: deps.config.orphans === 'remove',
+      blocked,
+      orphans: orphans.map((orphan) => toRow(orphan, deps.clock.now())),
+    }
   })
   serve(agent.exec, ({ body }, { signal }) => runCommand(deps, body, signal))
   serve(agent.logs, ({ params, query }, { signal }) =>
@@ -27,10 +31,10 @@ export function serveAgent(app: Server, deps: Deps): void {
   serve(agent.stats, ({ params, query }, { signal }) => deps.stats.read(params.uuid, query.follow, signal))
 }
 
-const toRow = ({ kind, name, owner, firstSeenMs, dueMs }: Orphan) => ({
+const toRow = ({ kind, name, owner, seenForMs, dueInMs, isRemovable }: Orphan, nowMs: number) => ({
   kind,
   name,
   owner,
-  first_seen_at: new Date(firstSeenMs).toISOString(),
-  removable_at: new Date(dueMs).toISOString(),
+  first_seen_at: new Date(nowMs - seenForMs).toISOString(),
+  removable_at: isRemovable ? new Date(nowMs + dueInMs).toISOString() : null,
 })

@@ -80,9 +80,11 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
   const unknown = createSignalBox(clock)
   const onHelloMissing = unknown.raise
   const deployLog = createDeployLog({ ...systemTiming, control: client, bootId, log, onHelloMissing })
+  const { hostUuid } = identity
   const reconciler = createReconciler({
     ...systemTiming,
     engine,
+    hostUuid,
     images: createImagePuller({ engine, clock, onPulled: inventory.raise }),
     exits: createExitFailures({ engine, clock }),
     networks,
@@ -115,6 +117,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     orphans: createOrphanSweep(
       { engine, networks, reconciler, health, clock, log },
       {
+        hostUuid,
         bridgePrefix: config.bridgePrefix,
         graceMs: config.orphanGraceMs,
         removes: config.orphans === 'remove',

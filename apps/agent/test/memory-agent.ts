@@ -43,8 +43,9 @@ interface Options extends CallHooks {
   readonly memory: MemoryEngine
   readonly clock: VirtualClock
   readonly deployTimeoutMs?: number
+  readonly hostUuid?: string
   /** Nothing is swept without it. */
-  readonly sweep?: Omit<SweepOptions, 'bridgePrefix'>
+  readonly sweep?: Omit<SweepOptions, 'bridgePrefix' | 'hostUuid'>
 }
 
 /** The agent's own reconciler and its loop, on an engine in memory and a clock that the test moves. */
@@ -52,6 +53,7 @@ export function startMemoryAgent({
   memory,
   clock,
   deployTimeoutMs = 900_000,
+  hostUuid = 'host',
   sweep,
   before,
   after,
@@ -86,6 +88,7 @@ export function startMemoryAgent({
   const reconciler = createReconciler({
     ...timing,
     engine,
+    hostUuid,
     images: createImagePuller({ engine, clock, onPulled: () => {} }),
     exits: createExitFailures({ engine, clock }),
     networks,
@@ -118,7 +121,7 @@ export function startMemoryAgent({
     }
   }
   listen().catch(() => {})
-  const options = { bridgePrefix, graceMs: 600_000, removes: true, ...sweep }
+  const options = { hostUuid, bridgePrefix, graceMs: 600_000, removes: true, ...sweep }
   const orphans = createOrphanSweep({ engine, networks, reconciler, health, clock, log }, options)
   if (sweep) orphans.run(stopping.signal).catch(() => {})
   void look(deps, [], stopping.signal)

@@ -3,6 +3,8 @@ import type { Clock } from '../src/clock.ts'
 export interface VirtualClock extends Clock {
   /** Lets so much time pass, and everything happen that falls into it. */
   advance(ms: number): Promise<void>
+  /** Somebody sets the clock; no time passes. */
+  set(byMs: number): void
   /** Lets time pass until the promise is settled; fails when it is not within `limitMs`. */
   settle<T>(promise: Promise<T>, limitMs?: number): Promise<T>
   /** Lets time pass until `check` throws no more, and gives what it gave. */
@@ -20,10 +22,11 @@ const startMs = Date.UTC(2026, 0, 1)
 /** A time that passes only when it is told to, and then at once. */
 export function createVirtualClock(): VirtualClock {
   let nowMs = startMs
+  let setMs = 0
   let timers = 0
   const pending = new Map<number, Timer>()
 
-  const set = (ms: number, fire: () => void): number => {
+  const arm = (ms: number, fire: () => void): number => {
     const number = ++timers
     pending.set(number, { at: nowMs + Math.max(ms, 0), number, fire })
     return number
@@ -57,7 +60,11 @@ export function createVirtualClock(): VirtualClock {
   }
 
   return {
-    now: () => nowMs,
+    now: () => nowMs + setMs,
+    monotonic: () => nowMs,
+    set: (byMs) => {
+      setMs += byMs
+    },
     wait: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason as Error)
@@ -65,7 +72,7 @@ export function createVirtualClock(): VirtualClock {
           pending.delete(number)
           reject(signal?.reason as Error)
         }
-        const number = set(ms, () => {
+        const number = arm(ms, () => {
           signal?.removeEventListener('abort', abort)
           resolve()
         })
@@ -73,7 +80,7 @@ export function createVirtualClock(): VirtualClock {
       }),
     timeout: (ms) => {
       const controller = new AbortController()
-      set(ms, () => controller.abort(new DOMException('The time is over.', 'TimeoutError')))
+      arm(ms, () => controller.abort(new DOMException('The time is over.', 'TimeoutError')))
       return controller.signal
     },
     advance: async (ms) => {

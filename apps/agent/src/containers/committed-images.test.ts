@@ -18,7 +18,7 @@ const source = {
   network: 'gl-team',
   volumes: [{ name: 'v1', path: '/data, "quoted" $HOME' }],
 }
-const labels = toCommittedLabels(uuid, source)
+const labels = toCommittedLabels(uuid, source, 'host')
 const listed = { references: [toCommitted(uuid, 2).reference], labels, createdAt: 'c' }
 
 describe('a committed image', () => {
@@ -30,6 +30,7 @@ describe('a committed image', () => {
         generation: 2,
         volumes: source.volumes,
         network: 'gl-team',
+        host: 'host',
         createdAt: 'c',
       },
     ])

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { EngineContainer, VolumeMount } from '../docker/containers.ts'
 import type { ListedImage } from '../docker/images.ts'
-import { blankLabels } from './labels.ts'
+import { blankLabels, hostLabel } from './labels.ts'
 
 /*
  * A container that is made anew with other GPUs goes on with its files: its older generation is committed to an image,
@@ -28,6 +28,8 @@ export interface CommittedImage {
   readonly volumes: readonly VolumeMount[]
   /** Of its container, by name. */
   readonly network: string
+  /** Where it was made; undefined where a version of before has made it. */
+  readonly host: string | undefined
   readonly createdAt: string
 }
 
@@ -42,9 +44,14 @@ export const toCommitted = (uuid: string, generation: number) => ({
   reference: `${registry}/${uuid}:g${generation}`,
 })
 
-export const toCommittedLabels = (uuid: string, source: Source): Record<string, string> => ({
+export const toCommittedLabels = (
+  uuid: string,
+  source: Source,
+  hostUuid: string,
+): Record<string, string> => ({
   // What somebody makes from it by hand is not ours.
   ...blankLabels,
+  [hostLabel]: hostUuid,
   [filesLabel]: uuid,
   [sourceLabel]: toSourceText(source),
   [volumesLabel]: JSON.stringify(source.volumes.map(({ name, path }) => [name, path])),
@@ -84,8 +91,7 @@ export function toCommittedImages({ references, labels, createdAt }: ListedImage
     const [, uuid, generation] = referencePattern.exec(reference) ?? []
     if (uuid === undefined || labels[filesLabel] !== uuid) return []
     const network = labels[networkLabel] ?? ''
-    return [
-      { reference, uuid, generation: Number(generation), volumes: toVolumes(labels), network, createdAt },
-    ]
+    const image = { reference, uuid, generation: Number(generation), network, createdAt }
+    return [{ ...image, volumes: toVolumes(labels), host: labels[hostLabel] }]
   })
 }

@@ -4,6 +4,8 @@ import type { EngineContainer } from '../docker/containers.ts'
 /** Our labels are the agent's whole memory: after a restart they say what each container is. */
 export const containerLabel = 'ai.gpulab.container'
 export const teamLabel = 'ai.gpulab.team'
+/** The host that it was made as: a machine may join anew, as another one. */
+export const hostLabel = 'ai.gpulab.host'
 const generationLabel = 'ai.gpulab.generation'
 const gpusLabel = 'ai.gpulab.gpus'
 
@@ -12,15 +14,21 @@ export interface ObservedContainer extends Omit<EngineContainer, 'labels'> {
   readonly uuid: string
   readonly generation: number
   readonly team: string
+  /** Undefined where a version of before has made it. */
+  readonly host: string | undefined
   readonly gpuUuids: readonly string[]
 }
 
 type Labelled = Pick<TargetContainer, 'uuid' | 'generation' | 'team_uuid' | 'gpu_uuids'>
 
-export const toLabels = ({ uuid, generation, team_uuid, gpu_uuids }: Labelled): Record<string, string> => ({
+export const toLabels = (
+  { uuid, generation, team_uuid, gpu_uuids }: Labelled,
+  hostUuid: string,
+): Record<string, string> => ({
   [containerLabel]: uuid,
   [generationLabel]: String(generation),
   [teamLabel]: team_uuid,
+  [hostLabel]: hostUuid,
   [gpusLabel]: gpu_uuids.join(','),
 })
 
@@ -29,6 +37,7 @@ export const blankLabels: Readonly<Record<string, string>> = {
   [containerLabel]: '',
   [generationLabel]: '',
   [teamLabel]: '',
+  [hostLabel]: '',
   [gpusLabel]: '',
 }
 
@@ -45,5 +54,5 @@ export function toObserved({ labels, ...container }: EngineContainer): ObservedC
   if (uuid === undefined || !uuidPattern.test(uuid)) return undefined
   if (!Number.isSafeInteger(generation) || generation < 1) return undefined
   const gpuUuids = (labels[gpusLabel] ?? '').split(',').filter((gpu) => gpu !== '')
-  return { ...container, uuid, generation, team: labels[teamLabel] ?? '', gpuUuids }
+  return { ...container, uuid, generation, team: labels[teamLabel] ?? '', host: labels[hostLabel], gpuUuids }
 }

@@ -26,6 +26,7 @@ const container: TargetContainer = {
 const options: SpecOptions = {
   image: { env: [], command: ['bash'], entrypoint: [] },
   network: 'gl-team',
+  hostUuid: 'host',
   injection: 'nvidia',
   ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
 }
@@ -39,6 +40,7 @@ describe('a container', () => {
       'ai.gpulab.container': uuid,
       'ai.gpulab.generation': '3',
       'ai.gpulab.team': container.team_uuid,
+      'ai.gpulab.host': 'host',
       'ai.gpulab.gpus': 'GPU-1,GPU-2',
     })
   })

@@ -23,6 +23,7 @@ export interface SpecOptions {
   readonly image: Pick<EngineImage, 'env' | 'command' | 'entrypoint'>
   readonly saved?: SavedFiles | undefined
   readonly network: string
+  readonly hostUuid: string
   readonly injection: GpuInjection
   readonly ulimits: readonly Ulimit[]
 }
@@ -59,7 +60,7 @@ export function toContainerSpec(container: TargetContainer, options: SpecOptions
     ...(entrypoint && { Entrypoint: [...entrypoint] }),
     ...(command && { Cmd: [...command] }),
     Env: toEnvironment(container, options.image, options.injection),
-    Labels: toLabels(container),
+    Labels: toLabels(container, options.hostUuid),
     HostConfig: toHostConfig(container, options),
   }
 }

@@ -7,15 +7,19 @@ export interface Found {
   /** The uuid of the container, or of the network's team. */
   readonly owner: string
   readonly createdAt: string
+  /** Whether it says of itself that it was made as this host. */
+  readonly isOurs: boolean
 }
 
 export interface Orphan extends Found {
-  readonly firstSeenMs: number
-  /** From when on it may be removed. */
-  readonly dueMs: number
+  readonly seenForMs: number
+  /** Until then it is let be. */
+  readonly dueInMs: number
+  /** Whether all that there is of it is known to be of this host: what is not is told of, and stays. */
+  readonly isRemovable: boolean
 }
 
-/** When each orphan was first seen as one, by `toKey`. */
+/** When each orphan was first seen as one, by `toKey`, on a clock that nobody sets. */
 export type Memory = ReadonlyMap<string, number>
 
 interface Input {
@@ -29,28 +33,28 @@ interface Input {
   readonly graceMs: number
 }
 
-const toKey = ({ kind, ref }: Found): string => `${kind} ${ref}`
+// Another image may have the name of one that is gone.
+const toKey = ({ kind, ref, createdAt }: Found): string => `${kind} ${ref} ${createdAt}`
 
 /**
  * What nobody wants, and what to remember of it until the next look. Each has to have been unwanted for the grace time
- * without a break, and to be that old itself; a container's images and volumes go with the youngest of its parts.
+ * without a break, and so is that old itself; a container's images and volumes go with the youngest of its parts.
  */
 export function findOrphans(input: Input): { readonly orphans: Orphan[]; readonly memory: Memory } {
   const { found, isWanted, nowMs, startedMs, graceMs } = input
   const unwanted = found.filter((each) => !isWanted(each))
   const memory = new Map(unwanted.map((each) => [toKey(each), input.memory.get(toKey(each)) ?? nowMs]))
   const seenOf = (each: Found): number => memory.get(toKey(each)) ?? nowMs
-  // An age that can not be read counts as none.
-  const createdOf = ({ createdAt }: Found): number => Date.parse(createdAt) || nowMs
-  const dueOf = new Map<string, number>()
-  for (const each of unwanted) {
-    const due = Math.max(seenOf(each), createdOf(each), startedMs) + graceMs
-    dueOf.set(each.owner, Math.max(due, dueOf.get(each.owner) ?? due))
-  }
-  const orphans = unwanted.map((each) => ({
-    ...each,
-    firstSeenMs: seenOf(each),
-    dueMs: dueOf.get(each.owner) ?? Infinity,
-  }))
+  const byOwner = Map.groupBy(unwanted, ({ owner }) => owner)
+  const orphans = [...byOwner.values()].flatMap((parts) => {
+    const dueMs = Math.max(startedMs, ...parts.map(seenOf)) + graceMs
+    const isRemovable = parts.every(({ isOurs }) => isOurs)
+    return parts.map((each) => ({
+      ...each,
+      seenForMs: nowMs - seenOf(each),
+      dueInMs: dueMs - nowMs,
+      isRemovable,
+    }))
+  })
   return { orphans, memory }
 }

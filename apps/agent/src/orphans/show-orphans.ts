@@ -16,7 +16,13 @@ export async function showOrphans(args: readonly string[], print: (text: string)
   const client = createClient(agent, createHttpTransport({ url: `unix:${config.agentSocket}` }))
   try {
     const { orphans, blocked, removes } = await client.orphans()
-    for (const { kind, name, removable_at } of orphans) print(`${kind}\t${name}\t${removable_at}\n`)
+    for (const { kind, name, removable_at } of orphans)
+      print(`${kind}\t${name}\t${removable_at ?? 'stays'}\n`)
+    if (orphans.some(({ removable_at: at }) => at === null)) {
+      process.stderr.write(
+        'What stays is not known to be of this host: remove it by hand if nobody needs it.\n',
+      )
+    }
     if (blocked !== null) process.stderr.write(`Nothing is removed now: ${blocked}\n`)
     if (!removes) process.stderr.write('Nothing is removed at all: GPULAB_ORPHANS is report.\n')
     return 0

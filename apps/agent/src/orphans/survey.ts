@@ -12,6 +12,7 @@ interface SurveyDeps {
   readonly networks: TeamNetworks
   /** Of this agent's networks; another agent on the same engine has another one. */
   readonly bridgePrefix: string
+  readonly hostUuid: string
 }
 
 export interface Survey {
@@ -21,41 +22,51 @@ export interface Survey {
 }
 
 /** All that this agent has made and the engine still has. Whole, or rejected. */
-export async function survey({ engine, networks, bridgePrefix }: SurveyDeps): Promise<Survey> {
-  const isOurs = ({ network }: { network: string }): boolean => network.startsWith(`${bridgePrefix}-`)
+export async function survey({ engine, networks, bridgePrefix, hostUuid }: SurveyDeps): Promise<Survey> {
+  const isOnOurs = ({ network }: { network: string }): boolean => network.startsWith(`${bridgePrefix}-`)
   const listed = await listContainers(engine)
   const stuck = listed.find(({ isStuck }) => isStuck)
   if (stuck) throw new EngineError(`there is no answer about ${stuck.name}.`, undefined, undefined)
   const containers = listed
     .map(toObserved)
     .filter((container) => container !== undefined)
-    .filter(isOurs)
-  const images = (await listImages(engine, committedPattern())).flatMap(toCommittedImages).filter(isOurs)
-  const found = [...containers.map(fromContainer), ...images.map(fromImage)]
+    .filter(isOnOurs)
+  const images = (await listImages(engine, committedPattern())).flatMap(toCommittedImages).filter(isOnOurs)
+  const madeHere = <T extends { host: string | undefined }>(each: T): T & { isOurs: boolean } => ({
+    ...each,
+    isOurs: each.host === hostUuid,
+  })
+  const found = [...containers.map(madeHere).map(fromContainer), ...images.map(madeHere).map(fromImage)]
   return {
     found: [...found, ...(await networks.list()).map(fromNetwork)],
     images: new Map(images.map((image) => [image.reference, image])),
   }
 }
 
-const fromContainer = ({ id, name, uuid, createdAt }: ObservedContainer): Found => ({
+type Made<T> = T & Pick<Found, 'isOurs'>
+
+const fromContainer = ({ id, name, uuid, createdAt, isOurs }: Made<ObservedContainer>): Found => ({
   kind: 'container',
   ref: id,
   name,
   owner: uuid,
   createdAt,
+  isOurs,
 })
-const fromImage = ({ reference, uuid, createdAt }: CommittedImage): Found => ({
+const fromImage = ({ reference, uuid, createdAt, isOurs }: Made<CommittedImage>): Found => ({
   kind: 'image',
   ref: reference,
   name: reference,
   owner: uuid,
   createdAt,
+  isOurs,
 })
+/** It holds nothing, and is made anew for whoever needs it. */
 const fromNetwork = ({ id, name, team, createdAt }: TeamNetwork): Found => ({
   kind: 'network',
   ref: id,
   name,
   owner: team,
   createdAt,
+  isOurs: true,
 })

@@ -12,8 +12,8 @@ async function createHost(hooks: CallHooks = {}) {
   const clock = createVirtualClock()
   const memory = createMemoryEngine({ clock })
   memory.addImage(image, { Cmd: ['serve'], Volumes: { '/data': {} } })
-  const start = (removes = true) =>
-    startMemoryAgent({ memory, clock, sweep: { graceMs: 10 * minute, removes }, ...hooks })
+  const start = ({ removes = true, hostUuid = 'host' } = {}) =>
+    startMemoryAgent({ memory, clock, hostUuid, sweep: { graceMs: 10 * minute, removes }, ...hooks })
   const agent = start()
   const wish = toWish(image)
   const next = { ...wish, generation: 2, base_generation: 1 }
@@ -122,10 +122,49 @@ describe('the sweep', () => {
     expect(left()).toEqual(all)
   })
 
+  it('only tells of what was made as another host, by whichever agent', async () => {
+    const { agent, clock, left, start, wish } = await createHost()
+    agent.kill()
+    const next = start({ hostUuid: 'another' })
+    next.want()
+    await clock.advance(60 * minute)
+    // The network holds nothing; as long as something is connected to it, it stays as well.
+    expect(left()).toEqual(all)
+    expect((await clock.settle(next.orphans.look())).orphans).toMatchObject([
+      { kind: 'container', owner: wish.uuid, isRemovable: false },
+      { kind: 'image', owner: wish.uuid, isRemovable: false },
+      { kind: 'network' },
+    ])
+  })
+
+  it('only tells of what does not say as which host it was made', async () => {
+    const { agent, clock, left, memory } = await createHost()
+    for (const [id, container] of memory.world.containers) {
+      const { 'ai.gpulab.host': _, ...Labels } = container.config.Labels
+      memory.world.containers.set(id, { ...container, config: { ...container.config, Labels } })
+    }
+    agent.want()
+    await clock.advance(60 * minute)
+    expect(left()).toEqual(all)
+  })
+
+  it('removes nothing early when the clock is set', async () => {
+    const { agent, clock, left } = await createHost()
+    await clock.advance(15 * minute)
+    agent.want()
+    await clock.advance(2 * minute)
+    clock.set(24 * 60 * minute)
+    await clock.advance(6 * minute)
+    expect(left()).toEqual(all)
+    clock.set(-48 * 60 * minute)
+    await clock.advance(4 * minute)
+    expect(left()).toEqual(nothing)
+  })
+
   it('only tells where it is told to', async () => {
     const { agent, clock, left, start } = await createHost()
     agent.kill()
-    const next = start(false)
+    const next = start({ removes: false })
     next.want()
     await clock.advance(15 * minute)
     expect(left()).toEqual(all)

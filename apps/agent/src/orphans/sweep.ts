@@ -13,8 +13,11 @@ import { type Survey, survey } from './survey.ts'
 /*
  * Removes what the control plane has forgotten. Rather nothing than something that is still wanted:
  * - only what carries our exact labels and is on a network of this agent's;
+ * - only what was made as this host: a machine that has joined anew, or a control plane that is another, knows nothing
+ *   of what there was before;
  * - only by a target that the control plane gave to this run of the agent;
  * - only by a complete list of an engine that is well;
+ * - only after a time that no setting of the clock shortens;
  * - a container only as its one task, so that a target that wants it again waits until it is gone for good.
  */
 
@@ -31,6 +34,7 @@ interface SweepDeps {
 }
 
 export interface SweepOptions {
+  readonly hostUuid: string
   readonly bridgePrefix: string
   readonly graceMs: number
   /** Otherwise they are only told of. */
@@ -56,8 +60,8 @@ const intervalMaxMs = 60_000
 
 export function createOrphanSweep(deps: SweepDeps, options: SweepOptions): OrphanSweep {
   const { engine, networks, reconciler, health, clock, log } = deps
-  const { graceMs } = options
-  const startedMs = clock.now()
+  const { graceMs, bridgePrefix, hostUuid } = options
+  const startedMs = clock.monotonic()
   let memory: Memory = new Map()
   let told = new Set<string>()
 
@@ -70,12 +74,12 @@ export function createOrphanSweep(deps: SweepDeps, options: SweepOptions): Orpha
     const nothing = { orphans: [], images: new Map<string, never>() }
     if (!health.state().available) return { ...nothing, blocked: 'The Docker Engine does not answer.' }
     try {
-      const { found, images } = await survey({ engine, networks, bridgePrefix: options.bridgePrefix })
+      const { found, images } = await survey({ engine, networks, bridgePrefix, hostUuid })
       // By the target as it is after the list was made: what has come into it meanwhile is wanted.
       if (reconciler.targetVersion() < 0) {
         return { ...nothing, blocked: 'The control plane has not said yet what it wants of this host.' }
       }
-      const nowMs = clock.now()
+      const nowMs = clock.monotonic()
       const result = findOrphans({ found, isWanted, memory, nowMs, startedMs, graceMs })
       if (remembers) memory = result.memory
       return { orphans: result.orphans, images, blocked: null }
@@ -88,17 +92,18 @@ export function createOrphanSweep(deps: SweepDeps, options: SweepOptions): Orpha
   const sweep = async (): Promise<void> => {
     const { orphans, images, blocked } = await find({ remembers: true })
     if (blocked !== null) log.debug({ blocked }, 'orphans are not looked for')
-    const due = orphans.filter(({ dueMs }) => dueMs <= clock.now())
+    const due = orphans.filter(({ dueInMs }) => dueInMs <= 0)
     tell(due)
     if (!options.removes) return
+    const removable = due.filter(({ isRemovable }) => isRemovable)
     const parts = Map.groupBy(
-      due.filter(({ kind }) => kind !== 'network'),
+      removable.filter(({ kind }) => kind !== 'network'),
       ({ owner }) => owner,
     )
     for (const [uuid, ofOne] of parts) {
       await attempt(reconciler.runUnwanted(uuid, () => remove(ofOne, images)))
     }
-    for (const network of due.filter(({ kind }) => kind === 'network')) {
+    for (const network of removable.filter(({ kind }) => kind === 'network')) {
       await attempt(networks.remove(network.ref, () => isWanted(network)))
     }
   }
@@ -115,8 +120,10 @@ export function createOrphanSweep(deps: SweepDeps, options: SweepOptions): Orpha
 
   const tell = (due: readonly Orphan[]): void => {
     const fate = options.removes ? 'is removed' : 'would be removed'
-    for (const { kind, name, ref } of due) {
-      if (!told.has(ref)) log.warn({ [kind]: name }, `an orphan ${fate}: the control plane does not know it`)
+    for (const { kind, name, ref, isRemovable } of due) {
+      if (told.has(ref)) continue
+      const text = isRemovable ? fate : 'stays, as it is not known to be of this host'
+      log.warn({ [kind]: name }, `an orphan ${text}: the control plane does not know it`)
     }
     told = new Set(due.map(({ ref }) => ref))
   }

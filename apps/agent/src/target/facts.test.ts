@@ -22,6 +22,7 @@ const observed: ObservedContainer = {
   uuid: 'a',
   generation: 2,
   team: 't',
+  host: 'h',
   gpuUuids: ['GPU-1'],
   state: 'exited',
   pid: 0,

@@ -12,7 +12,7 @@ import type { StepContext, StepDeps } from './steps.ts'
 
 /** Commits the older container's files for the wanted one, unless that was done since its last run. */
 export async function saveFiles(
-  engine: Engine,
+  { engine, hostUuid }: Pick<StepDeps, 'engine' | 'hostUuid'>,
   { container, name }: Extract<Step, { do: 'commit' }>,
   { tell, signal }: StepContext,
 ): Promise<void> {
@@ -25,7 +25,7 @@ export async function saveFiles(
   if (saved) await removeImage(engine, image.reference)
   tell('Saving its files, to go on with them on other GPUs')
   try {
-    const labels = toCommittedLabels(container.uuid, source)
+    const labels = toCommittedLabels(container.uuid, source, hostUuid)
     await commitContainer(engine, name, { ...image, labels }, signal)
   } catch (error) {
     throw isPermanent(error) ? toCommitFailure(error) : error

@@ -32,6 +32,8 @@ import { forgetFiles, getSaved, saveFiles, toLoss } from './saved-files.ts'
 export interface StepDeps extends Timing {
   readonly log: FastifyBaseLogger
   readonly engine: Engine
+  /** Of this host: what is made here says so. */
+  readonly hostUuid: string
   readonly images: ImagePuller
   readonly networks: TeamNetworks
   readonly claims: GpuClaims
@@ -74,7 +76,7 @@ const executors: Executors = {
     await stopContainer(engine, name)
     tell('Stopped')
   },
-  commit: ({ engine }, step, context) => saveFiles(engine, step, context),
+  commit: (deps, step, context) => saveFiles(deps, step, context),
   forget: (deps, step, context) => forgetFiles(deps, step, context),
   lose: () => Promise.reject(toLoss()),
   create: async (deps, { container, from }, { tell, signal }) => {
@@ -85,9 +87,9 @@ const executors: Executors = {
       deps.networks.ensure(container.team_uuid),
     ])
     signal.throwIfAborted()
-    const { injection } = deps
+    const { injection, hostUuid } = deps
     const ulimits = deps.ulimits.current()
-    const spec = toContainerSpec(container, { image, saved, network, injection, ulimits })
+    const spec = toContainerSpec(container, { image, saved, network, hostUuid, injection, ulimits })
     const { note } = chooseCommand(container.command, image)
     if (note !== undefined) tell(note)
     try {

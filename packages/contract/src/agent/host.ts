@@ -35,7 +35,9 @@ export const host = {
             name: z.string().describe("The engine's."),
             owner: z.string().describe('The uuid of the container, or of the team of a network.'),
             first_seen_at: Timestamp,
-            removable_at: Timestamp,
+            removable_at: Timestamp.nullable().describe(
+              'null: it stays, as it is not known that this host has made it.',
+            ),
           }),
         ),
       }),
