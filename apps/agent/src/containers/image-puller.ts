@@ -89,17 +89,17 @@ async function pull(
   controller: AbortController,
 ): Promise<void> {
   let progress = noProgress
-  let toldAt = 0
-  let heardAt = clock.now()
+  let toldAt = -Infinity
+  let heardAt = clock.monotonic()
   const done = new AbortController()
   const giveUpWhenStalled = async (): Promise<void> => {
-    for (let restMs = stallMs; restMs > 0; restMs = heardAt + stallMs - clock.now()) {
+    for (let restMs = stallMs; restMs > 0; restMs = heardAt + stallMs - clock.monotonic()) {
       await clock.wait(restMs, done.signal)
     }
     controller.abort()
   }
   const onEvent = (event: Parameters<typeof addPullEvent>[1]): void => {
-    heardAt = clock.now()
+    heardAt = clock.monotonic()
     progress = addPullEvent(progress, event)
     const line = describeProgress(progress)
     if (line === undefined || heardAt - toldAt < progressMs) return

@@ -43,13 +43,13 @@ export function createGpuClaims({
   return {
     hold: async (uuid, gpuUuids, start) => {
       if (gpuUuids.length === 0) return start()
-      const deadline = clock.now() + retryMs
+      const deadline = clock.monotonic() + retryMs
       try {
         for (;;) {
           const holder = await findHolder(uuid, gpuUuids)
           if (holder === undefined) return await start()
           release(uuid)
-          if (clock.now() > deadline) {
+          if (clock.monotonic() > deadline) {
             throw new StepFailure('gpu_busy', `A GPU of this container is still held by container ${holder}.`)
           }
           await clock.wait(intervalMs)

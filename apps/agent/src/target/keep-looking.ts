@@ -17,10 +17,9 @@ export async function keepLooking(deps: LookDeps, first: Snapshot, signal: Abort
   let snapshot = first
   for (;;) {
     deps.reporter.offer(snapshot)
-    const lookedAt = clock.now()
+    const lookedAt = clock.monotonic()
     await deps.changed.wait(signal, snapshot.engine.available ? lookAgainMs.up : lookAgainMs.down)
-    // A clock that was set back must not stop the looking.
-    const restMs = Math.min(lookedAt + debounceMs - clock.now(), debounceMs)
+    const restMs = lookedAt + debounceMs - clock.monotonic()
     if (restMs > 0) await clock.wait(restMs, signal)
     snapshot = await look(deps, snapshot.containers, signal)
   }

@@ -28,14 +28,14 @@ export async function pullTargets(
   const backoff = createBackoff(deps)
   for (;;) {
     const after = held()
-    const askedAt = clock.now()
+    const askedAt = clock.monotonic()
     try {
       const target = await control.target.get({ query: { after } }, { signal, timeoutMs: pullMs })
       backoff.reset()
       if (target.version !== after) {
         await deps.failPoint('agent.target.received')
         onTarget(target)
-      } else if (clock.now() - askedAt < intervalMinMs) await clock.wait(intervalMinMs, signal)
+      } else if (clock.monotonic() - askedAt < intervalMinMs) await clock.wait(intervalMinMs, signal)
     } catch (error) {
       signal.throwIfAborted()
       if (isHelloMissing(error)) deps.onHelloMissing()

@@ -209,6 +209,27 @@ describe('a container that the engine can not stop', () => {
   })
 })
 
+describe('a clock that is set', () => {
+  it('ends no attempt', async () => {
+    const clock = createVirtualClock()
+    const memory = createMemoryEngine({ clock })
+    memory.addImage(image, { Cmd: ['serve'] })
+    let isSet = false
+    const before = async ({ name }: EngineCall) => {
+      if (name === 'container.create') await clock.wait(1000)
+      if (name !== 'network.create' || isSet) return
+      isSet = true
+      clock.set(3600_000)
+      throw refusal(500, 'try again')
+    }
+    const agent = startMemoryAgent({ memory, clock, before })
+    const wish = toWish(image)
+    agent.want(wish)
+    expect(await agent.settled(wish.uuid)).toMatchObject({ state: 'running', failure: null })
+    expect(isSet).toBe(true)
+  })
+})
+
 describe('a container that is made anew with its files', () => {
   const first = toWish(image, { gpu_uuids: ['GPU-1'] })
   const second = { ...first, generation: 2, base_generation: 1, attempt: 2, gpu_uuids: ['GPU-2'] }

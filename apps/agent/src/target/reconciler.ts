@@ -144,7 +144,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   const renew = (task: Task): void => {
-    task.deadline = clock.now() + deps.deployTimeoutMs
+    task.deadline = clock.monotonic() + deps.deployTimeoutMs
   }
 
   const work = async (uuid: string, task: Task, first: Step[]): Promise<void> => {
@@ -189,7 +189,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   /** True when there is nothing more to try. */
   const runAll = async (uuid: string, task: Task, steps: readonly Step[]): Promise<boolean> => {
     const signal = AbortSignal.any([task.controller.signal, stopping.signal])
-    const late = clock.timeout(Math.max(task.deadline - clock.now(), 0))
+    const late = clock.timeout(Math.max(task.deadline - clock.monotonic(), 0))
     const context = {
       signal: AbortSignal.any([signal, late]),
       tell: (line: string) => deps.tell(uuid, line),

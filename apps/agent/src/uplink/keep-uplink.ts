@@ -20,7 +20,7 @@ export async function keepUplink(options: UplinkOptions, signal: AbortSignal): P
   const { url, session, insecure, server, clock, log } = options
   const backoff = createBackoff(options)
   for (;;) {
-    const dialledAt = clock.now()
+    const dialledAt = clock.monotonic()
     try {
       // An uplink outlives its session, so the control plane takes no old ones.
       const headers = { authorization: `Bearer ${await session.prove()}` }
@@ -32,7 +32,7 @@ export async function keepUplink(options: UplinkOptions, signal: AbortSignal): P
       signal.throwIfAborted()
       log.warn({ err: error, url }, 'uplink could not be made')
     }
-    if (clock.now() - dialledAt > goodMs) backoff.reset()
+    if (clock.monotonic() - dialledAt > goodMs) backoff.reset()
     await backoff.wait(signal)
   }
 }
