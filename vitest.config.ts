@@ -59,7 +59,8 @@ export default defineConfig({
           include: ['tests/**/*.fault.test.ts'],
           exclude,
           globalSetup: [bundles, builtCli],
-          fileParallelism: false,
+          // Each file has a system of its own, and much of its time is waiting.
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },

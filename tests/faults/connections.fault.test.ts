@@ -1,17 +1,15 @@
 import type { NetworkFault } from '@gpulab/testing'
 import { setTimeout as wait } from 'node:timers/promises'
-import { eventually } from '@gpulab/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest'
-import { findDisturbed, findFaults } from './src/checkers.ts'
 import { type Happening, happeningRules } from './src/operations.ts'
 import { isChosen, readFaultOptions } from './src/options.ts'
 import { createSubjectPool, type SubjectPool } from './src/subject-pool.ts'
 import { type Link, links } from './src/links.ts'
 import { type FaultSystem, startFaultSystem } from './src/system.ts'
+import { untilWell } from './src/until-well.ts'
 
 /** How long each connection is broken: long enough for every operation to run into it. */
 const outageMs = 1500
-const settleMs = 60_000
 /** From the end of the outage until all is well. A query or a call to the engine may take as long as it may. */
 const healMs: Readonly<Record<Link, number>> = {
   client: 30_000,
@@ -65,7 +63,7 @@ describe.runIf(scenarios.length > 0)('while operations are under way, a connecti
     onTestFailed(async () => void process.stderr.write(await system.tails()))
     const asked: readonly Happening[] = ['create', 'stop', 'restart', 'remove']
     const subjects = await pool.take(asked.map((operation) => happeningRules[operation].from))
-    await settled([])
+    await untilWell(system)
     const { engine } = await system.observe()
     const untouched = engine.filter(({ uuid }) => !subjects.some((subject) => subject.uuid === uuid))
 
@@ -78,22 +76,11 @@ describe.runIf(scenarios.length > 0)('while operations are under way, a connecti
     system.proxies[link].heal()
     const healedAt = performance.now()
     const done = await Promise.all(answers)
-    await settled(untouched)
+    await untilWell(system, { untouched })
     expect(performance.now() - healedAt).toBeLessThan(healMs[link])
     for (const [n, operation] of asked.entries()) {
       const subject = done[n]
       if (subject) pool.give(happeningRules[operation].to, subject)
     }
-    expect(system.gpuWatch.violations).toEqual([])
   })
 })
-
-async function settled(untouched: Parameters<typeof findDisturbed>[0]): Promise<void> {
-  await eventually(
-    async () => {
-      const now = await system.observe()
-      expect([...findFaults(now), ...findDisturbed(untouched, now.engine)]).toEqual([])
-    },
-    { timeoutMs: settleMs, intervalMs: 200 },
-  )
-}

@@ -20,7 +20,6 @@ export function createHost(
   const logFile = join(dir, 'agent.log')
   const own = {
     GPULAB_HOST_NAME: hostName,
-    GPULAB_STATE_DIR: join(dir, 'agent'),
     GPULAB_AGENT_SOCKET: join(dir, 'agent.sock'),
     GPULAB_BRIDGE_PREFIX: `f${id}`,
     GPULAB_FIREWALL_CHAIN: `GPULAB-F${id}`,

@@ -1,13 +1,10 @@
-import { eventually } from '@gpulab/testing'
-import { type EngineContainer, findDisturbed, findFaults, type Observation } from './checkers.ts'
+import type { EngineContainer, Observation } from './checkers.ts'
 import type { Hold } from './coordinator.ts'
 import { type FaultCase, nameOf, type Round } from './matrix.ts'
 import { happeningRules, statusAt, type Subject } from './operations.ts'
 import type { SubjectPool } from './subject-pool.ts'
 import type { FaultSystem } from './system.ts'
-
-/** How long a system may take to be well again. */
-const settleMs = 60_000
+import { untilWell } from './until-well.ts'
 
 interface Job {
   readonly faultCase: FaultCase
@@ -46,19 +43,10 @@ export async function runRound(
     await system.parts[victim].start()
   }
   const uuids = await Promise.all(jobs.map(({ answer }) => answer))
-  await eventually(
-    async () => {
-      const now = await system.observe()
-      const faults = [
-        ...findFaults(now),
-        ...findDisturbed(untouched, now.engine),
-        ...jobs.flatMap((job, index) => findUnfinished(job, uuids[index] ?? '', now)),
-      ]
-      if (faults.length > 0) throw new Error(faults.join('\n'))
-    },
-    { timeoutMs: settleMs, intervalMs: 200 },
-  )
-  if (system.gpuWatch.violations.length > 0) throw new Error(system.gpuWatch.violations.join('\n'))
+  await untilWell(system, {
+    untouched,
+    find: (now) => jobs.flatMap((job, index) => findUnfinished(job, uuids[index] ?? '', now)),
+  })
   for (const [index, { faultCase, subject }] of jobs.entries())
     pool.give(happeningRules[faultCase.happening].to, { ...subject, uuid: uuids[index] ?? '' })
 }

@@ -1,5 +1,4 @@
 import { eventually } from '@gpulab/testing'
-import { expect } from 'vitest'
 import { deploy, happeningRules, remove, type Rest, statusAt, type Subject } from './operations.ts'
 import type { FaultSystem } from './system.ts'
 
@@ -36,11 +35,14 @@ export function createSubjectPool(parts: Parts, prefix = 'subject'): SubjectPool
       },
       { timeoutMs: readyMs, intervalMs: 50 },
     )
-  const untilGone = (subject: Subject): Promise<void> =>
-    eventually(async () => void (await expect(read(subject)).rejects.toMatchObject({ status: 404 })), {
-      timeoutMs: readyMs,
-      intervalMs: 50,
-    })
+  const untilGone = ({ name, uuid }: Subject): Promise<void> =>
+    eventually(
+      async () => {
+        const { items } = await client.containers.list({ query: { name } })
+        if (items.some((item) => item.uuid === uuid)) throw new Error(`${name} is still there.`)
+      },
+      { timeoutMs: readyMs, intervalMs: 50 },
+    )
   const newName = (): string => `${prefix}-${++count}`
   const run = async (wanted: Parameters<typeof deploy>[2] = {}): Promise<Subject> => {
     const name = newName()

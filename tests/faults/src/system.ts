@@ -26,6 +26,7 @@ export interface FaultSystem extends AsyncDisposable {
   readonly points: Coordinator
   readonly sql: Sql
   readonly dockerHost: string
+  readonly nvidiaSmi: string
   readonly apiUrl: string
   readonly apiKey: string
   /** Goes on trying. */
@@ -52,6 +53,7 @@ export interface SystemOptions {
   readonly agentLink?: (apiPort: number) => Promise<AsyncDisposable & { readonly url: string }>
   /** After which the client gives an attempt up and tries again. */
   readonly clientTimeoutMs?: number
+  readonly agentDir?: string
   readonly postgresDir?: string
   readonly engineDir?: string
 }
@@ -99,6 +101,7 @@ export async function startFaultSystem(options: SystemOptions = {}): Promise<Fau
     env: {
       ...shared,
       DOCKER_HOST: urls.engine,
+      GPULAB_STATE_DIR: options.agentDir ?? join(dir, 'agent'),
       GPULAB_JOIN_TOKEN_FILE: joinTokenFile,
       GPULAB_API_URL: agentLink?.url ?? urls.agent,
       GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
@@ -120,6 +123,7 @@ export async function startFaultSystem(options: SystemOptions = {}): Promise<Fau
     points,
     sql,
     dockerHost,
+    nvidiaSmi: engine.nvidiaSmi,
     apiUrl: urls.client,
     apiKey,
     client,
