@@ -19,28 +19,42 @@ const statementTimeoutMs = 15_000
 /** Longer than any statement may take: whoever has not answered by then is gone, though nobody says so. */
 const answerMs = 20_000
 
-/** A pool of connections. Queries fail at once while the server is away, and work again when it is back. */
+const poolSize = { statements: 8, transactions: 16 }
+
+/**
+ * Pools of connections. Queries fail at once while the server is away, and work again when it is back.
+ *
+ * Transactions have a pool of their own. They wait for locks, and reads are not to wait with them. And the driver may
+ * send a `begin` after other statements on a connection that it then fails to reserve (porsager/postgres#823), so that
+ * strangers' statements end up in that transaction: where only transactions run, each begins on an idle connection.
+ */
 export function connect(url: string, limits: { answerMs: number } = { answerMs }): Connection {
-  const client = postgres(url, {
-    max: 16,
-    connect_timeout: 5,
-    answer_timeout: limits.answerMs / 1000,
-    idle_timeout: 300,
-    // Seconds. A query waits for the next try, so this bounds how long a request hangs while the server is away.
-    backoff: (retries) => Math.min(0.1 * 2 ** retries, 1),
-    onnotice: () => {},
-    connection: {
-      application_name: 'gpulab-api',
-      statement_timeout: statementTimeoutMs,
-      // A replica that lost its power in the middle of a transaction would keep its host locked for hours.
-      idle_in_transaction_session_timeout: limits.answerMs,
-      TimeZone: 'UTC',
-    },
-  })
+  const open = (max: number): Sql =>
+    postgres(url, {
+      max,
+      connect_timeout: 5,
+      answer_timeout: limits.answerMs / 1000,
+      idle_timeout: 300,
+      // Seconds. A query waits for the next try, so this bounds how long a request hangs while the server is away.
+      backoff: (retries) => Math.min(0.1 * 2 ** retries, 1),
+      onnotice: () => {},
+      connection: {
+        application_name: 'gpulab-api',
+        statement_timeout: statementTimeoutMs,
+        // A replica that lost its power in the middle of a transaction would keep its host locked for hours.
+        idle_in_transaction_session_timeout: limits.answerMs,
+        TimeZone: 'UTC',
+      },
+    })
+  const statements = open(poolSize.statements)
+  const transactions = open(poolSize.transactions)
+  const db = drizzle({ client: prepareStatements(statements) })
+  const inner = drizzle({ client: prepareStatements(transactions) })
   return {
-    sql: client,
-    db: drizzle({ client: prepareStatements(client) }),
-    close: () => client.end({ timeout: 2 }),
+    sql: statements,
+    db: Object.assign(db, { transaction: inner.transaction.bind(inner) }),
+    close: async () =>
+      void (await Promise.all([statements.end({ timeout: 2 }), transactions.end({ timeout: 2 })])),
   }
 }
 
