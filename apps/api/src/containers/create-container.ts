@@ -113,10 +113,14 @@ async function storeContainer(
   ) => {
     if (replaced) await giveWay(tx, replaced, now)
     const deadlineAt = deadlineOf(status, now, deployTimeoutMs)
-    await insertContainer(tx, { ...row, ...placed, announcedStatus: status, deadlineAt })
     const { uuid, teamUuid } = row
     const event = { containerUuid: uuid, teamUuid, at: now, type: 'status' as const, status, message: status }
-    await Promise.all([insertEvents(tx, [event]), remember(tx, uuid)])
+    // In this order: events are of containers that are there.
+    await Promise.all([
+      insertContainer(tx, { ...row, ...placed, announcedStatus: status, deadlineAt }),
+      insertEvents(tx, [event]),
+      remember(tx, uuid),
+    ])
   }
   const others = replaced?.host ? [replaced.host.uuid] : []
   const rivals = await findRivals(deps, row, replaced?.row.uuid)

@@ -1,5 +1,5 @@
 import { GpulabError, type Status } from '@gpulab/contract'
-import type { HostRow } from '../hosts/store.ts'
+import type { LockedHost } from '../hosts/store.ts'
 import { type Card, type ChosenCards, chooseCards } from '../leases/choose-cards.ts'
 import { toVerdict } from './deadline.ts'
 import { nextStepOf } from './next-step.ts'
@@ -15,7 +15,7 @@ export type Change = Partial<ContainerRow> | undefined
 
 /** A host's own totals and what is promised of them. */
 export type HostShares = Pick<
-  HostRow,
+  LockedHost,
   | 'uuid'
   | 'name'
   | 'state'

@@ -3,7 +3,7 @@ import type { Moments } from '@gpulab/fail-points'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import type { HostRow } from '../hosts/store.ts'
+import type { LockedHost } from '../hosts/store.ts'
 import type { Remember } from '../idempotency/service.ts'
 import { readCards } from '../leases/service.ts'
 import { insertLeases } from '../leases/store.ts'
@@ -51,7 +51,7 @@ export async function changeIntent(
   principal: Principal,
   uuid: string,
   remember: Remember | undefined,
-  decide: (record: ContainerRecord, tx: Transaction, host: HostRow | undefined) => Promise<Change>,
+  decide: (record: ContainerRecord, tx: Transaction, host: LockedHost | undefined) => Promise<Change>,
 ): Promise<Container> {
   for (;;) {
     const { row } = await getRecord(deps, principal, uuid)

@@ -1,11 +1,11 @@
 import type { Transaction } from '../db/connect.ts'
-import { type HostRow, lockHost } from '../hosts/store.ts'
+import { type LockedHost, lockHost } from '../hosts/store.ts'
 import { type ContainerRecord, findAnyContainer, lockWaiting } from './store.ts'
 
 export interface LockedContainer {
   readonly record: ContainerRecord
   /** Undefined while it waits in line. */
-  readonly host: HostRow | undefined
+  readonly host: LockedHost | undefined
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Moments } from '@gpulab/fail-points'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import { bumpTarget, type HostRow, lockHost } from '../hosts/store.ts'
+import { bumpTarget, type LockedHost, lockFirstFree, lockHost } from '../hosts/store.ts'
 import { aliveSince } from '../leases/service.ts'
 import { insertLeases, listCandidates, listFreeCards, recount } from '../leases/store.ts'
 import { withTag } from './image-reference.ts'
@@ -39,8 +39,9 @@ export const toRequest = (
 
 /**
  * Finds a host with room and takes a share of it in one transaction, in which `write` stores who holds it. Hosts are
- * chosen without locks, so one may have filled up by the time it is locked; then the next is tried. Those that somebody
- * else has locked come last. Gives undefined when it is placed, else what is missing.
+ * chosen without locks, so one may have filled up by the time it is locked; then the next is tried. One that nobody
+ * else has locked is preferred to a better one that would have to be waited for. Gives undefined when it is placed,
+ * else what is missing.
  *
  * `lockAlso` are other hosts whose rows `write` changes.
  */
@@ -48,69 +49,79 @@ export async function placeContainer(
   { db, clock, moment }: Pick<Deps, 'db' | 'clock'> & { readonly moment: Moments },
   request: PlacementRequest,
   holder: Holder,
-  write: (tx: Transaction, placed: Placed, host: HostRow) => Promise<void>,
+  write: (tx: Transaction, placed: Placed, host: LockedHost) => Promise<void>,
   lockAlso: readonly string[] = [],
 ): Promise<Shortage | undefined> {
   const now = clock.now()
   const seenAfter = aliveSince(now)
   for (let round = 0; round < roundsMax; round++) {
-    const ranked = rankHosts(await listCandidates(db, request, { seenAfter }), request)
-    if (ranked.length === 0) break
-    const skipLocked = round % 2 === 0
-    for (const placement of ranked) {
-      const isPlaced = await db.transaction(async (tx) => {
-        const host = await lockAll(tx, placement.hostUuid, lockAlso, skipLocked)
-        const gpus = host && (await takeShare(tx, host, placement, request, now))
-        if (!gpus) return false
-        await moment('read', holder.uuid)
-        await settle(tx, host, placement, gpus)
-        await moment('written', holder.uuid)
-        return true
-      })
-      if (!isPlaced) continue
-      await moment('committed', holder.uuid)
-      return undefined
+    let left = rankHosts(await listCandidates(db, request, { seenAfter }), request)
+    if (left.length === 0) break
+    const waits = round % 2 === 1
+    while (left.length > 0) {
+      const tried = await db.transaction((tx) => tryPlacing(tx, left, waits))
+      if (tried === 'placed') {
+        await moment('committed', holder.uuid)
+        return undefined
+      }
+      if (tried === 'locked') break
+      left = left.filter(({ hostUuid }) => hostUuid !== tried.uuid)
     }
   }
   return explainShortage(await listCandidates(db, request, { seenAfter, all: true }), request)
 
-  async function settle(
+  /** Gives the host that was tried and is full. */
+  async function tryPlacing(
     tx: Transaction,
-    host: HostRow,
-    { gpuType }: Placement,
-    gpus: string[],
-  ): Promise<void> {
-    const targetVersion = await bumpTarget(tx, host.uuid)
-    const place = { queuedAt: null, queueReason: null, targetVersion }
-    await write(tx, { hostUuid: host.uuid, gpuType, holds: true, ...place }, host)
-    // One connection runs them in this order; sent together they cost one round trip.
-    const { uuid: containerUuid, generation } = holder
+    placements: readonly Placement[],
+    waits: boolean,
+  ): Promise<'placed' | 'locked' | LockedHost> {
+    const host = await lockOne(tx, placements, lockAlso, waits)
+    if (!host) return 'locked'
+    const gpuType = placements.find(({ hostUuid }) => hostUuid === host.uuid)?.gpuType ?? null
+    const gpus = await takeShare(tx, host, gpuType, request, now)
+    if (!gpus) return host
+    await moment('read', holder.uuid)
+    const place = { hostUuid: host.uuid, gpuType, holds: true, queuedAt: null, queueReason: null }
     await Promise.all([
-      insertLeases(tx, gpus, { containerUuid, generation, leasedAt: now }),
-      recount(tx, host.uuid),
+      bumpTarget(tx, host.uuid),
+      write(tx, { ...place, targetVersion: host.targetVersion + 1 }, host),
     ])
+    const { uuid: containerUuid, generation } = holder
+    await insertLeases(tx, gpus, { containerUuid, generation, leasedAt: now })
+    await recount(tx, host.uuid)
+    await moment('written', holder.uuid)
+    return 'placed'
   }
 }
 
-/** The host, with all that are needed locked in the order of their uuids; undefined where it has to be waited for. */
-async function lockAll(
+/**
+ * Locks the first of the hosts that nobody has locked, or with `waits` the very first; and the others, in the order of
+ * their uuids where that means waiting. Undefined where one would have to be waited for.
+ */
+async function lockOne(
   tx: Transaction,
-  hostUuid: string,
+  placements: readonly Placement[],
   others: readonly string[],
-  skipLocked: boolean,
-): Promise<HostRow | undefined> {
-  const locked = new Map<string, HostRow | undefined>()
-  for (const uuid of [...new Set([hostUuid, ...others])].toSorted()) {
-    locked.set(uuid, await lockHost(tx, uuid, { skipLocked }))
+  waits: boolean,
+): Promise<LockedHost | undefined> {
+  const uuids = placements.map(({ hostUuid }) => hostUuid)
+  if (!waits) {
+    for (const uuid of others) if (!(await lockHost(tx, uuid, { skipLocked: true }))) return undefined
+    return lockFirstFree(tx, uuids)
   }
-  return locked.values().every((host) => host !== undefined) ? locked.get(hostUuid) : undefined
+  const locked = new Map<string, LockedHost | undefined>()
+  for (const uuid of [...new Set([...uuids.slice(0, 1), ...others])].toSorted()) {
+    locked.set(uuid, await lockHost(tx, uuid))
+  }
+  return locked.get(uuids[0] ?? '')
 }
 
 /** The cards to lease on a locked host; undefined when there is no room any more. */
 async function takeShare(
   tx: Transaction,
-  host: HostRow,
-  { gpuType }: Placement,
+  host: LockedHost,
+  gpuType: string | null,
   request: PlacementRequest,
   now: Date,
 ): Promise<string[] | undefined> {
@@ -120,7 +131,7 @@ async function takeShare(
   return free.length >= request.gpuCount ? free.slice(0, request.gpuCount).map(({ uuid }) => uuid) : undefined
 }
 
-const isOpen = (host: HostRow, now: Date): boolean =>
+const isOpen = (host: LockedHost, now: Date): boolean =>
   host.state === 'active' &&
   host.removedAt === null &&
   host.engineAvailable &&

@@ -11,7 +11,7 @@ import { announceIdentity } from './identity/store.ts'
 import { getHost, showHost } from './show-hosts.ts'
 import {
   bumpTarget,
-  type HostRow,
+  type LockedHost,
   insertHostEvent,
   lockHost,
   markGpusAbsent,
@@ -36,7 +36,7 @@ export const uncordonHost = (deps: Parts, uuid: string, remember: Remember): Pro
     await signalCapacity(tx)
   })
 
-function requireCleared(host: HostRow, records: readonly ContainerRecord[], now: Date): void {
+function requireCleared(host: LockedHost, records: readonly ContainerRecord[], now: Date): void {
   if (isSilent(host.lastSeenAt, now)) {
     throw wrongState(host, 'It is silent: start its agent first, which stops what it still runs.')
   }
@@ -134,7 +134,7 @@ async function operate(
   deps: Parts,
   uuid: string,
   remember: Remember,
-  act: (tx: Transaction, host: HostRow, now: Date) => Promise<void>,
+  act: (tx: Transaction, host: LockedHost, now: Date) => Promise<void>,
 ): Promise<Host> {
   await getHost(deps.db, uuid)
   await deps.db.transaction(async (tx) => {
@@ -148,13 +148,13 @@ async function operate(
 
 async function setState(
   tx: Transaction,
-  { uuid: hostUuid }: HostRow,
-  state: HostRow['state'],
+  { uuid: hostUuid }: LockedHost,
+  state: LockedHost['state'],
   now: Date,
 ): Promise<void> {
   await updateHost(tx, hostUuid, { state, stateSince: now })
   await insertHostEvent(tx, { hostUuid, at: now, type: state, message: `An operator has made it ${state}.` })
 }
 
-const wrongState = ({ name, state }: HostRow, hint: string): GpulabError =>
+const wrongState = ({ name, state }: LockedHost, hint: string): GpulabError =>
   new GpulabError('host_wrong_state', { message: `Host ${name} is ${state}.`, hint, details: { state } })

@@ -1,5 +1,5 @@
 import type { Heartbeat, Hello, HostGpu } from '@gpulab/contract'
-import { and, asc, eq, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, getColumns, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
 import {
   containers,
@@ -121,6 +121,11 @@ export async function markGpusAbsent(tx: Transaction, hostUuid: string): Promise
   await tx.update(gpus).set({ present: false }).where(eq(gpus.hostUuid, hostUuid))
 }
 
+// Lists that may be long, of which no decision under the lock depends.
+const { images: _images, checks: _checks, ...lockedColumns } = getColumns(hosts)
+
+export type LockedHost = Omit<HostRow, 'images' | 'checks'>
+
 /**
  * Locks a host: changes of intent and reports take turns on it. Whoever also locks containers locks the host first, and
  * whoever locks two hosts locks them in the order of their uuids. With `skipLocked`, undefined where another has it.
@@ -129,12 +134,28 @@ export async function lockHost(
   tx: Transaction,
   uuid: string,
   { skipLocked }: { skipLocked: boolean } = { skipLocked: false },
-): Promise<HostRow | undefined> {
+): Promise<LockedHost | undefined> {
   const [row] = await tx
-    .select()
+    .select(lockedColumns)
     .from(hosts)
     .where(eq(hosts.uuid, uuid))
     .for('update', skipLocked ? { skipLocked } : {})
+  return row
+}
+
+/** Locks the first of these hosts that nobody else has locked. */
+export async function lockFirstFree(
+  tx: Transaction,
+  uuids: readonly string[],
+): Promise<LockedHost | undefined> {
+  const list = sql`${sql.param([...uuids])}::uuid[]`
+  const [row] = await tx
+    .select(lockedColumns)
+    .from(hosts)
+    .where(sql`${hosts.uuid} = any(${list})`)
+    .orderBy(sql`array_position(${list}, ${hosts.uuid})`)
+    .limit(1)
+    .for('update', { skipLocked: true })
   return row
 }
 
