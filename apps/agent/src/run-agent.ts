@@ -112,18 +112,21 @@ async function keepKnown(deps: Deps, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Says hello until it is heard; gives the inventory that it told. */
+/** Says hello until it is heard; gives the inventory that it told, or nothing if not all of it was taken. */
 async function announce(deps: Deps, signal: AbortSignal): Promise<string> {
   const backoff = createBackoff(deps)
   for (;;) {
     const hello = await createHello(deps)
     try {
-      const { host_uuid } = await deps.control.report.hello({ body: hello }, { signal, timeoutMs: helloMs })
+      const options = { signal, timeoutMs: helloMs }
+      const { host_uuid, ignored_gpus: ignored } = await deps.control.report.hello({ body: hello }, options)
       deps.log.info(
         { host: host_uuid, gpus: hello.gpus.length, boot: deps.bootId },
         'the control plane knows us',
       )
-      return toInventoryText(hello)
+      if (ignored.length === 0) return toInventoryText(hello)
+      deps.log.warn({ gpus: ignored }, 'another host has these GPUs: stop its agent if they are here now')
+      return ''
     } catch (error) {
       if (signal.aborted || isReplaced(error)) throw error
       deps.log.warn({ err: error }, 'the control plane could not be greeted')

@@ -73,7 +73,7 @@ export async function startFakeControl(): Promise<FakeControl> {
   serve(control.report.hello, async ({ body }) => {
     hellos.push(body)
     bootId = body.boot_id
-    return { host_uuid: hostUuid }
+    return { host_uuid: hostUuid, ignored_gpus: [] }
   })
   serve(control.report.send, async ({ body }) => {
     requireBoot(body.boot_id)

@@ -7,6 +7,7 @@ import {
   createClient,
   type ExecOptions,
   type ExecResult,
+  type HostGpu,
   type LogLine,
   type Report,
   type TargetContainer,
@@ -43,6 +44,8 @@ const rest: Facts = {
 export class FakeHost {
   readonly name: string
   readonly control: Client<typeof control>
+  /** What it lists at its next hello. */
+  gpus: HostGpu[]
   readonly facts = new Map<string, Facts>()
   onExec: (command: ExecOptions & { container_uuid: string }) => Promise<Partial<ExecResult>> =
     async () => ({})
@@ -62,6 +65,13 @@ export class FakeHost {
   private constructor(options: FakeHostOptions) {
     this.#options = options
     this.name = options.name
+    this.gpus = options.gpus.map((name, index) => ({
+      uuid: `GPU-${this.name}-${index}`,
+      index,
+      name,
+      memory_bytes: 24 * 2 ** 30,
+      simulated: true,
+    }))
     const transport = createHttpTransport({ url: options.url })
     let session: Promise<string> | undefined
     const credential = {
@@ -79,7 +89,7 @@ export class FakeHost {
     return host
   }
 
-  hello(bootId = this.bootId): Promise<{ host_uuid: string }> {
+  hello(bootId = this.bootId): Promise<{ host_uuid: string; ignored_gpus: string[] }> {
     return this.control.report.hello({
       body: {
         boot_id: bootId,
@@ -91,13 +101,7 @@ export class FakeHost {
         deploy_timeout: 900,
         checks: [],
         engine: { available: true, version: 'test', message: null },
-        gpus: this.#options.gpus.map((name, index) => ({
-          uuid: `GPU-${this.name}-${index}`,
-          index,
-          name,
-          memory_bytes: 24 * 2 ** 30,
-          simulated: true,
-        })),
+        gpus: this.gpus,
       },
     })
   }

@@ -1,34 +1,44 @@
-import { type DeployLog, GpulabError, type Hello, type Target, targetWaitSeconds } from '@gpulab/contract'
+import {
+  type control,
+  type DeployLog,
+  GpulabError,
+  type HandlerResult,
+  type Hello,
+  type Target,
+  targetWaitSeconds,
+} from '@gpulab/contract'
 import { type HostPrincipal, sessionInvalid } from '../auth/authenticate.ts'
 import { restartsOf, wishOf } from '../containers/status.ts'
 import { type ContainerRecord, listContainersOfHost, readEnvironments } from '../containers/store.ts'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
-import { recount } from '../leases/store.ts'
 import { decrypt } from '../secrets/encryption.ts'
 import { bootReplaced } from './apply-report.ts'
+import { lockForCards, takeCards } from './cards.ts'
 import { isReplaced } from './is-replaced.ts'
 import { toRemovals } from './removals.ts'
-import { findTargetHead, listLeftBehind, lockHost, signalCapacity, storeGpus, storeHello } from './store.ts'
+import { findTargetHead, listLeftBehind, lockHost, signalCapacity, storeHello } from './store.ts'
 
 /** Makes this run of the agent the one that speaks for its host, and takes its inventory. */
 export async function welcomeHost(
-  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  { db, clock, log }: Pick<Deps, 'db' | 'clock' | 'log'>,
   { hostUuid, hostName, publicKey, sessionNumber }: HostPrincipal,
   hello: Hello,
-): Promise<{ host_uuid: string }> {
-  await db.transaction(async (tx) => {
-    const host = await lockHost(tx, hostUuid)
+): Promise<HandlerResult<typeof control.report.hello>> {
+  const now = clock.now()
+  const ignored = await db.transaction(async (tx) => {
+    const { host, losing } = await lockForCards(tx, hostUuid, hello.gpus, now)
     // It may have been removed, or given to another machine, since the session was looked at.
     if (!host?.publicKey.equals(publicKey) || host.removedAt !== null) throw sessionInvalid()
     // A hello that was under way while its agent died and the next one began.
     if (isReplaced(host, hello, sessionNumber)) throw bootReplaced(hostName)
-    await storeHello(tx, hostUuid, { ...hello, sessionNumber }, clock.now())
-    await storeGpus(tx, hostUuid, hello.gpus)
-    await recount(tx, hostUuid)
+    await storeHello(tx, hostUuid, { ...hello, sessionNumber }, now)
+    const left = await takeCards(tx, hostUuid, hello.gpus, losing, now)
     await signalCapacity(tx)
+    return left
   })
-  return { host_uuid: hostUuid }
+  if (ignored.length > 0) log.warn({ host: hostName, gpus: ignored }, 'host lists GPUs that another one has')
+  return { host_uuid: hostUuid, ignored_gpus: ignored }
 }
 
 /** The host's target as soon as it is newer than `after`, or the present one when the wait is over. */

@@ -190,30 +190,47 @@ export async function storeHello(
   })
 }
 
-/** The host's cards as it lists them now; others of its cards are kept, as not present. A card may change hosts. */
+/** The hosts that have these cards. */
+export async function listOwners(db: Queries, gpuUuids: readonly string[]): Promise<string[]> {
+  if (gpuUuids.length === 0) return []
+  const rows = await db
+    .selectDistinct({ hostUuid: gpus.hostUuid })
+    .from(gpus)
+    .where(inArray(gpus.uuid, [...gpuUuids]))
+  return rows.map(({ hostUuid }) => hostUuid)
+}
+
+/**
+ * A locked host's cards as it lists them now; others of its cards are kept, as not present. Those of other hosts it gets
+ * only from these, which are locked too. Gives the uuids of those that it has then.
+ */
 export async function storeGpus(
   tx: Transaction,
   hostUuid: string,
   listed: readonly HostGpu[],
-): Promise<void> {
+  fromHosts: readonly string[],
+): Promise<string[]> {
   const uuids = listed.map(({ uuid }) => uuid)
   await tx
     .update(gpus)
     .set({ present: false })
     .where(and(eq(gpus.hostUuid, hostUuid), uuids.length > 0 ? notInArray(gpus.uuid, uuids) : undefined))
-  if (listed.length === 0) return
-  await tx
+  if (listed.length === 0) return []
+  const stored = await tx
     .insert(gpus)
     .values(
-      listed.map(({ uuid, index, name, memory_bytes: memoryBytes, simulated }) => ({
-        uuid,
-        hostUuid,
-        index,
-        name,
-        memoryBytes,
-        simulated,
-        present: true,
-      })),
+      // In one order, so that two hosts that list the same do not wait for each other.
+      listed
+        .toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1))
+        .map(({ uuid, index, name, memory_bytes: memoryBytes, simulated }) => ({
+          uuid,
+          hostUuid,
+          index,
+          name,
+          memoryBytes,
+          simulated,
+          present: true,
+        })),
     )
     .onConflictDoUpdate({
       target: gpus.uuid,
@@ -225,7 +242,23 @@ export async function storeGpus(
         simulated: sql`excluded.simulated`,
         present: sql`true`,
       },
+      setWhere: inArray(gpus.hostUuid, [hostUuid, ...fromHosts]),
     })
+    .returning({ uuid: gpus.uuid })
+  return stored.map(({ uuid }) => uuid)
+}
+
+/** The names of the hosts that have these cards, by card. */
+export async function listOwnerNames(
+  db: Queries,
+  gpuUuids: readonly string[],
+): Promise<{ uuid: string; host: string }[]> {
+  return db
+    .select({ uuid: gpus.uuid, host: hosts.name })
+    .from(gpus)
+    .innerJoin(hosts, eq(hosts.uuid, gpus.hostUuid))
+    .where(inArray(gpus.uuid, [...gpuUuids]))
+    .orderBy(asc(gpus.uuid))
 }
 
 export async function updateHost(
@@ -306,6 +339,26 @@ export async function bumpTarget(tx: Transaction, uuid: string): Promise<number>
 /** Wakes whoever serves the line, once the transaction commits: there may be room. */
 export async function signalCapacity(tx: Transaction): Promise<void> {
   await tx.execute(sql`select pg_notify('gpulab_capacity', '')`)
+}
+
+/** As `insertHostEvent`, unless one of its type was written within so long: for what a host may do again and again. */
+export async function raiseHostEvent(
+  tx: Transaction,
+  event: Omit<typeof hostEvents.$inferInsert, 'id'>,
+  restMs: number,
+): Promise<void> {
+  const [recent] = await tx
+    .select({ id: hostEvents.id })
+    .from(hostEvents)
+    .where(
+      and(
+        eq(hostEvents.hostUuid, event.hostUuid),
+        eq(hostEvents.type, event.type),
+        gt(hostEvents.at, new Date(event.at.getTime() - restMs)),
+      ),
+    )
+    .limit(1)
+  if (!recent) await insertHostEvent(tx, event)
 }
 
 export async function insertHostEvent(

@@ -105,7 +105,14 @@ export const report = {
     summary: 'Announce a run of the agent with its inventory',
     scope: 'host',
     body: Hello,
-    result: json(z.object({ host_uuid: Uuid })),
+    result: json(
+      z.object({
+        host_uuid: Uuid,
+        ignored_gpus: z
+          .array(z.string())
+          .describe('Cards that a living host of another name has: say hello again for them later.'),
+      }),
+    ),
     errors: [],
   }),
   send: endpoint({
