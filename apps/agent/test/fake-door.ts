@@ -15,6 +15,10 @@ export interface Door {
   forgetHosts(): void
   /** How often a host has proven its key. */
   proofs(): number
+  /** What whoever would join hears; undefined: a welcome. */
+  refuseJoins(failure: GpulabError | undefined): void
+  /** How often somebody has tried to join. */
+  joins(): number
 }
 
 /** Serves `control.join` as a control plane does, with its hosts in memory. */
@@ -24,6 +28,8 @@ export function serveDoor(app: Server, { sessionSeconds = 900 }: { sessionSecond
   const challenges = new Set<string>()
   const sessions = new Set<string>()
   let proofs = 0
+  let joins = 0
+  let refusal: GpulabError | undefined
 
   const requireProof = (publicKey: string, text: string, challenge: string, signature: string): void => {
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' })
@@ -38,6 +44,8 @@ export function serveDoor(app: Server, { sessionSeconds = 900 }: { sessionSecond
   serve(control.join.join, async ({ body }) => {
     const { token, name, public_key: publicKey, challenge, signature } = body
     requireProof(publicKey, toProofText('join', challenge, publicKey), challenge, signature)
+    joins++
+    if (refusal) throw refusal
     if (token !== joinToken) throw new GpulabError('join_token_invalid')
     const uuid = [...keys].find(([, known]) => known === publicKey)?.[0] ?? randomUUID()
     keys.set(uuid, publicKey)
@@ -64,5 +72,9 @@ export function serveDoor(app: Server, { sessionSeconds = 900 }: { sessionSecond
       keys.clear()
     },
     proofs: () => proofs,
+    refuseJoins: (failure) => {
+      refusal = failure
+    },
+    joins: () => joins,
   }
 }

@@ -132,6 +132,15 @@ describe('add', () => {
     ])
   })
 
+  it('warns where a host has the name that the token is for', async () => {
+    const { code, stdout, stderr } = await run('add', 'gpu-1')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'gpulab_join_secret\n' })
+    expect(stderr).toBe(
+      'gpulab: There is a host gpu-1 already. The machine that joins with this token takes its place, once it is silent: its agent is refused from then on.\n',
+    )
+    expect((await run('add', 'gpu-3')).stderr).toBe('')
+  })
+
   it('tells at a terminal what to run on the machine, without the token in its arguments', async () => {
     const { screen } = await ask(['add', 'gpu-2'], '\0', '')
     expect(screen).toContain('One machine may join with it as gpu-2 until 2026-03-01 11:00:00 UTC.')

@@ -87,7 +87,7 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     () => startApi(layout, port, signal),
   )
   const api = connectApi(apiUrl, apiKey)
-  await untilAborted(ensureJoinToken(layout, api), signal)
+  await untilAborted(ensureJoinToken(layout, api, signal), signal)
   const ended = [engine.ended, apiPart.ended]
   if (nvidiaSmi !== undefined) {
     const start = (): Promise<Part> => startAgent(layout, target)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { joinToken, serveDoor } from '../../test/fake-door.ts'
+import { type Door, joinToken, serveDoor } from '../../test/fake-door.ts'
 import { ConfigError } from '../config.ts'
 import { readIdentity } from './identity-file.ts'
 import { obtainIdentity } from './obtain-identity.ts'
@@ -14,6 +14,7 @@ import { readTokenStream } from './read-token.ts'
 
 let folder: string
 let app: Server
+let door: Door
 let url: string
 const log = pino({ level: 'silent' })
 const signal = new AbortController().signal
@@ -22,7 +23,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gpulab-identity-'))
   url = `unix:${join(folder, 'api.sock')}`
   app = createServer({ logger: false })
-  serveDoor(app)
+  door = serveDoor(app)
   await writeFile(join(folder, 'token'), `${joinToken}\n`)
 })
 afterEach(async () => {
@@ -54,6 +55,15 @@ describe('the first start', () => {
     const joining = obtainIdentity(settings(), log, signal)
     await eventually(() => access(join(folder, 'state/joining.json')))
     await listen()
+    expect((await joining).hostUuid).toEqual(expect.any(String))
+  })
+
+  it('waits until the host is silent that has its name', async () => {
+    door.refuseJoins(new GpulabError('host_wrong_state'))
+    await listen()
+    const joining = obtainIdentity(settings(), log, signal)
+    await eventually(() => expect(door.joins()).toBeGreaterThan(1))
+    door.refuseJoins(undefined)
     expect((await joining).hostUuid).toEqual(expect.any(String))
   })
 

@@ -11,7 +11,7 @@ type IdentityConfig = Pick<Config, 'apiUrl' | 'hostName' | 'insecure' | 'stateDi
 
 /**
  * Who this machine is. One that has not joined yet joins with the token of `GPULAB_JOIN_TOKEN_FILE`, and waits as
- * long as the control plane is away.
+ * long as the control plane is away, or takes it for connected that had its name before.
  */
 export async function obtainIdentity(
   config: IdentityConfig,
@@ -57,5 +57,6 @@ async function keepJoining(
   }
 }
 
-/** The same attempt would be refused again. */
-const isFinal = ({ status }: GpulabError): boolean => status >= 400 && status < 500 && status !== 429
+/** The same attempt would be refused again. A host that is still connected will be silent if it is this machine. */
+const isFinal = ({ status, code }: GpulabError): boolean =>
+  status >= 400 && status < 500 && status !== 429 && code !== 'host_wrong_state'

@@ -42,7 +42,7 @@ export const join = {
       ),
     }),
     result: json(z.object({ host_uuid: Uuid, name: z.string() }), 201),
-    errors: ['join_token_invalid', 'host_proof_invalid', 'host_name_taken'],
+    errors: ['join_token_invalid', 'host_proof_invalid', 'host_name_taken', 'host_wrong_state'],
   }),
   connect: endpoint({
     method: 'POST',

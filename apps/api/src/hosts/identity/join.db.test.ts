@@ -141,6 +141,20 @@ describe('a machine with a token', () => {
     expect(events.map(({ type }) => type as string)).toEqual(['rejoined', 'rejoined'])
   })
 
+  it('gets no host that is connected, and leaves the token for when it is not', async () => {
+    const living = await api.startHost('living')
+    const token = await invite({ host_name: 'living' })
+    await expect(join('x', token)).rejects.toMatchObject({
+      code: 'host_wrong_state',
+      message: expect.stringContaining('Host living is connected'),
+    })
+    await living.report()
+    expect(await usesLeft(token)).toBe(1)
+    api.clock.advance(46_000)
+    expect(await outcomeOf(join('x', token))).toBe('done')
+    expect(await outcomeOf(living.report())).toBe('host_proof_invalid')
+  })
+
   it('may take the name of a host that was removed', async () => {
     const removed = await join('removed', await invite())
     await api.client.hosts.remove({ params: { uuid: removed.uuid } })
@@ -281,6 +295,7 @@ describe('a host', () => {
     const { host_uuid: uuid } = await old.hello()
     await old.pull()
     const waiting = outcomeOf(old.control.target.get({ query: { after: old.target.version } }))
+    api.clock.advance(46_000)
     const next = await join('x', await invite({ host_name: 'moved' }))
     await old.uplinkEnded
     for (const attempt of [() => old.hello(), () => old.report(), () => old.pull(), () => old.dial()]) {

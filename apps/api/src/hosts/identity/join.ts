@@ -16,6 +16,7 @@ import {
   sessionSeconds,
   toFingerprint,
 } from './session.ts'
+import { isSilent } from '../../containers/view.ts'
 import { insertHostEvent } from '../store.ts'
 import type { SpentChallenges } from './spent-challenges.ts'
 import {
@@ -38,8 +39,8 @@ const tokenHint =
   'Ask an administrator for a new one: gpulab hosts add, or gpulab-api invite where the API runs.'
 
 /**
- * Makes a machine a host. A token that names a host gives an existing one of that name to this machine's key; any
- * other only makes new ones. A repetition with the same key is the same join, since its answer may have been lost.
+ * Makes a machine a host. A token that names a host gives an existing one of that name to this machine's key, unless it
+ * is connected; any other only makes new ones. A repetition with the same key is the same join, since its answer may have been lost.
  */
 export async function joinHost(
   deps: JoinDeps,
@@ -62,6 +63,7 @@ export async function joinHost(
       })
     }
     if (existing && token.hostName === null) throw nameTaken(name)
+    if (existing && !isSilent(existing.lastSeenAt, deps.clock.now())) throw connected(name)
     const uuid = await takeName(tx, { existing, name, publicKey, token }, deps.clock.now())
     return { host_uuid: uuid, name }
   })
@@ -92,6 +94,13 @@ const nameTaken = (name: string): GpulabError =>
   new GpulabError('host_name_taken', {
     message: `A host named ${name} exists already.`,
     hint: `Choose another name with --host-name; or, if this machine is that host, join with a token for that name: gpulab hosts add ${name}.`,
+  })
+
+/** Its agent would be cut off, and its containers be unknown to whoever has its name then. */
+const connected = (name: string): GpulabError =>
+  new GpulabError('host_wrong_state', {
+    message: `Host ${name} is connected; its name is not given to another machine.`,
+    hint: 'Stop the agent of that host and try again after 45 seconds, with the same token; or choose another name: gpulab hosts add NAME.',
   })
 
 /** The token's row, whether used up or not; throws if it is none or has expired. */

@@ -30,9 +30,12 @@ export async function countConnect(db: Queries, uuid: string): Promise<number | 
   return row?.connects
 }
 
-export async function lockHostOfName(tx: Transaction, name: string): Promise<HostIdentity | undefined> {
+export async function lockHostOfName(
+  tx: Transaction,
+  name: string,
+): Promise<(HostIdentity & { readonly lastSeenAt: Date | null }) | undefined> {
   const [row] = await tx
-    .select(identity)
+    .select({ ...identity, lastSeenAt: hosts.lastSeenAt })
     .from(hosts)
     .where(and(eq(hosts.name, name), isNull(hosts.removedAt)))
     .for('update')
