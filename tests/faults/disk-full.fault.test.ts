@@ -135,13 +135,11 @@ describe("a full disk of the database's", () => {
   it('refuses what is to be written as something that passes; once there is room, all goes on', async () => {
     await pool.take(['running'])
     const impatient = createPatientClient({ url: system.apiUrl, apiKey: system.apiKey, patienceMs: 0 })
-    await disks.postgres.fill()
-    const refusal = await writeUntilRefused(system, impatient)
+    const refusal = await writeUntilRefused(system, impatient, () => disks.postgres.fill())
     expect(refusal).toMatchObject({ code: 'database_unavailable', retryable: true })
 
     await disks.postgres.free()
-    // A server that could not even recover has ended; whoever supervises it starts it again.
-    await system.parts.postgres.kill()
+    // A server that had no room to recover has ended, and whoever supervises it starts it again; nothing else is.
     await system.parts.postgres.start()
     const [stopped] = await pool.take(['stopped'])
     expect(stopped).toBeDefined()
@@ -157,11 +155,16 @@ const requestsMax = 500
 async function writeUntilRefused(
   { image, rareGpuTypes }: FaultSystem,
   client: ReturnType<typeof createPatientClient>,
+  fill: () => Promise<void>,
 ): Promise<GpulabError> {
   const [gpuType = ''] = rareGpuTypes
+  await client.containers.create({
+    body: { name: 'holder', image, gpu_type: gpuType, command: ['sleep', '1000'] },
+  })
+  await fill()
   for (let n = 0; n < requestsMax; n++) {
     const env = { NOISE: randomBytes(60_000).toString('hex') }
-    const body = { name: `ballast-${n}`, image, gpu_type: gpuType, gpu_count: 2, queue: true, env }
+    const body = { name: `ballast-${n}`, image, gpu_type: gpuType, queue: true, env }
     const refusal = await client.containers.create({ body }).then(
       () => undefined,
       (error: unknown) => error as GpulabError,

@@ -3,6 +3,7 @@ import {
   type EngineContainer,
   findDisturbed,
   findFaults,
+  findIllHosts,
   findLeaseFaults,
   findMismatches,
   findOverdue,
@@ -12,6 +13,7 @@ import {
 } from './checkers.ts'
 
 const now = new Date('2026-01-01T12:00:00Z')
+const hosts = [{ name: 'host-one', isEngineAvailable: true }]
 const container = (fields: Partial<EngineContainer> = {}): EngineContainer => ({
   id: 'id-a',
   uuid: 'a',
@@ -38,12 +40,13 @@ const lease = (fields: Partial<OpenLease> = {}): OpenLease => ({
 })
 
 test('a system that is well has no faults', () => {
-  expect(findFaults({ engine: [container()], rows: [row()], leases: [lease()], now })).toEqual([])
-  expect(findFaults({ engine: [], rows: [], leases: [], now })).toEqual([])
+  expect(findFaults({ engine: [container()], rows: [row()], leases: [lease()], hosts, now })).toEqual([])
+  expect(findFaults({ engine: [], rows: [], leases: [], hosts, now })).toEqual([])
   const stopped = {
     engine: [container({ state: 'exited' })],
     rows: [row({ status: 'stopped' })],
     leases: [],
+    hosts,
     now,
   }
   expect(findFaults(stopped)).toEqual([])
@@ -156,6 +159,12 @@ test('a row past its deadline is found, with some time for whoever sweeps', () =
     })
   expect(at(14)).toEqual([])
   expect(at(16)).toEqual([expect.stringContaining('past its deadline')])
+})
+
+test('a host whose engine is away is found', () => {
+  expect(findIllHosts({ hosts: [...hosts, { name: 'host-two', isEngineAvailable: false }] })).toEqual([
+    'Host host-two is not well.',
+  ])
 })
 
 describe('disturbed runs', () => {

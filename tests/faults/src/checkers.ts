@@ -32,7 +32,13 @@ export interface OpenLease {
   readonly generation: number
 }
 
+export interface Host {
+  readonly name: string
+  readonly isEngineAvailable: boolean
+}
+
 export interface Observation {
+  readonly hosts: readonly Host[]
   readonly engine: readonly EngineContainer[]
   readonly rows: readonly Row[]
   readonly leases: readonly OpenLease[]
@@ -74,7 +80,11 @@ export function findMismatches({ engine, rows }: Pick<Observation, 'engine' | 'r
  * Every open lease has a live row and a container of its generation that has that card, and whatever runs holds leases
  * of exactly its cards. True once everything has come to rest.
  */
-export function findLeaseFaults({ engine, rows, leases }: Omit<Observation, 'now'>): string[] {
+export function findLeaseFaults({
+  engine,
+  rows,
+  leases,
+}: Pick<Observation, 'engine' | 'rows' | 'leases'>): string[] {
   const idle = leases.flatMap((lease) => {
     const what = `the lease of ${lease.gpuUuid} by ${lease.containerUuid} g${lease.generation}`
     const row = rows.find(({ uuid }) => uuid === lease.containerUuid)
@@ -135,12 +145,17 @@ export function findDisturbed(
   })
 }
 
+/** Every host can be given work again. */
+export const findIllHosts = ({ hosts }: Pick<Observation, 'hosts'>): string[] =>
+  hosts.filter(({ isEngineAvailable }) => !isEngineAvailable).map(({ name }) => `Host ${name} is not well.`)
+
 /** Everything that has to be true once a system has come to rest. */
 export const findFaults = (observation: Observation): string[] => [
   ...findMismatches(observation),
   ...findLeaseFaults(observation),
   ...findSharedGpus(observation),
   ...findOverdue(observation),
+  ...findIllHosts(observation),
 ]
 
 const isSame = (row: Row, container: EngineContainer): boolean =>

@@ -1,6 +1,6 @@
 import { callEngineJson } from '@gpulab/images'
 import type { Sql } from 'postgres'
-import type { EngineContainer, Observation, OpenLease, Row } from './checkers.ts'
+import type { EngineContainer, Host, Observation, OpenLease, Row } from './checkers.ts'
 import type { ApiClient } from './client.ts'
 
 interface Listed {
@@ -62,12 +62,13 @@ export async function observe({
   sql: Sql
   client: ApiClient
 }): Promise<Observation> {
-  const [engine, rows, leases] = await Promise.all([
+  const [engine, rows, leases, hosts] = await Promise.all([
     listEngine(dockerHost),
     listRows(sql, client),
     listOpenLeases(sql),
+    listHosts(sql),
   ])
-  return { engine, rows, leases, now: new Date() }
+  return { engine, rows, leases, hosts, now: new Date() }
 }
 
 /** Which rows there are says the database; how they look to their users says the API. */
@@ -86,3 +87,10 @@ const listOpenLeases = (sql: Sql): Promise<OpenLease[]> =>
   sql<OpenLease[]>`
     select gpu_uuid as "gpuUuid", container_uuid as "containerUuid", generation
     from gpu_leases where released_at is null`.then((rows) => [...rows])
+
+/** Those that have ever reported; one that has only joined has nothing to be well. */
+const listHosts = (sql: Sql): Promise<Host[]> =>
+  sql<Host[]>`
+    select name, engine_available as "isEngineAvailable" from hosts where last_seq > 0`.then((rows) => [
+    ...rows,
+  ])

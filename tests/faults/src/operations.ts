@@ -100,7 +100,10 @@ const change =
 async function crash({ dockerHost }: Parts, { uuid }: Subject): Promise<string> {
   const container = (await listEngine(dockerHost)).find((each) => each.uuid === uuid)
   const path = `/containers/${container?.id}/kill?signal=KILL`
-  await readText((await callEngine(dockerHost, path, { method: 'POST' })).body)
+  // The engine may be killed before it answers, since what it has done is seen earlier.
+  await callEngine(dockerHost, path, { method: 'POST' })
+    .then(({ body }) => readText(body))
+    .catch(() => {})
   return uuid
 }
 

@@ -27,15 +27,19 @@ export async function createPostgresPart(
       server = undefined
     },
     start: async () => {
-      server ??= await startPostgres({ dataDir, port })
+      // One that could not go on by itself has ended.
+      if (!server || !isAlive(server.pid)) server = await startPostgres({ dataDir, port })
     },
   }
 }
+
+/** A zombie is not. */
+const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}/exe`)
 
 /** Kills a process that is not our child, or whose end somebody else waits for. */
 export async function killProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL')
   await eventually(() => {
-    if (existsSync(`/proc/${pid}/exe`)) throw new Error(`Process ${pid} does not end.`)
+    if (isAlive(pid)) throw new Error(`Process ${pid} does not end.`)
   })
 }
