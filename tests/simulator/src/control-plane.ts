@@ -40,6 +40,8 @@ export interface Snapshot {
   readonly containers: readonly ContainerState[]
   readonly leases: readonly LeaseState[]
   readonly hosts: readonly HostState[]
+  /** What each host could hold if nothing were there. */
+  readonly capacities: readonly Capacity[]
   /** Statuses that users were told, in order. */
   readonly events: readonly EventState[]
   /** What operators have done to hosts, in order. */
@@ -54,6 +56,7 @@ export interface ContainerState extends Intent {
   readonly status: StatusView
   readonly gpuTypes: readonly string[]
   readonly gpuCount: number
+  readonly memoryBytes: number
   readonly holds: boolean
   readonly createdAt: number
   readonly queuedAt: number | null
@@ -82,6 +85,13 @@ export interface HostState {
   readonly targetVersion: number
   readonly lastSeenAt: number | null
   readonly foreign: readonly string[]
+}
+
+export interface Capacity {
+  readonly hostUuid: string
+  /** Cards by type. */
+  readonly gpus: Readonly<Record<string, number>>
+  readonly memoryBytes: number
 }
 
 export interface EventState {

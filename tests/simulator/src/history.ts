@@ -83,6 +83,8 @@ export interface History {
   readonly made: readonly Made[]
   /** Containers whose engine container somebody else has removed by hand. */
   readonly meddled: ReadonlySet<string>
+  /** Hosts whose clocks have jumped. */
+  readonly skewed: ReadonlySet<string>
   /** Times at which requests were carried out differ by as much from what they wrote down. */
   readonly slackMs: number
   /** At the end. */

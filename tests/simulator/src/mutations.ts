@@ -179,6 +179,12 @@ export const mutations: readonly Mutation[] = [
     options: { agentBugs: { removesOrphans: false } },
   },
   {
+    name: 'nobody tells a host what moved away from it',
+    breaks: ['R2'],
+    first: 1,
+    options: { agentBugs: { removesOrphans: false }, decisions: { toRemovals: () => [] } },
+  },
+  {
     name: 'the agent restarts what its user does not want to be restarted',
     breaks: ['R1', 'R2', 'told'],
     first: 1,

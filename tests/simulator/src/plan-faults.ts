@@ -17,13 +17,15 @@ type FaultKind =
   | 'exit'
   | 'remove'
   | 'dead host'
+  | 'clock'
+  | 'plant'
   | 'echo'
 
 const weights: Readonly<Record<Temper, Readonly<Partial<Record<FaultKind, number>>>>> = {
   quiet: { exit: 1 },
   network: { weather: 4, cut: 3, 'users cut': 1, 'die after': 2, 'api away': 1, 'dead host': 1, echo: 3 },
-  crashes: { 'kill agent': 4, trap: 6, 'crash engine': 2, 'api away': 1, 'die after': 1, exit: 1 },
-  engines: { mood: 4, 'crash engine': 3, trap: 4, exit: 2, remove: 1 },
+  crashes: { clock: 1, 'kill agent': 4, trap: 6, 'crash engine': 2, 'api away': 1, 'die after': 1, exit: 1 },
+  engines: { plant: 0.3, mood: 4, 'crash engine': 3, trap: 4, exit: 2, remove: 1 },
   all: {
     weather: 3,
     cut: 3,
@@ -38,6 +40,8 @@ const weights: Readonly<Record<Temper, Readonly<Partial<Record<FaultKind, number
     remove: 0.5,
     'dead host': 2,
     echo: 2,
+    clock: 1,
+    plant: 0.3,
   },
 }
 
@@ -141,6 +145,10 @@ export function planFaults(random: Random, { activeMs, faults }: PlanSize, hosts
         ]
       case 'api away':
         return [{ at, do: 'api away', ms: random.pick([1000, 10_000, 60_000]) }]
+      case 'clock':
+        return [{ at, do: 'clock', host, ms: random.pick([-20_000, -3000, 3000, 20_000, 3_600_000]) }]
+      case 'plant':
+        return [{ at, do: 'meddle', host, how: 'plant', pick: random.int(0, 1) }]
       case 'exit':
         return [{ at, do: 'meddle', host, how: 'exit', pick: random.int(0, 9) }]
       case 'remove':
@@ -151,6 +159,9 @@ export function planFaults(random: Random, { activeMs, faults }: PlanSize, hosts
 
 const planTrap = (random: Random): Trap => ({
   call: random.weighted({
+    'agent.target.received': 1,
+    'agent.report.before': 1,
+    'agent.report.after': 1,
     'container.create': 3,
     'container.start': 4,
     'container.stop': 3,

@@ -3,7 +3,7 @@ import type { ContainerVerb, HostVerb } from './control-plane.ts'
 import { planClimate, planFaults } from './plan-faults.ts'
 import { planRequests } from './plan-requests.ts'
 import { createRandom, type Random } from './random.ts'
-import type { Fate, HostPlan, Mood, Trap } from './world/host.ts'
+import type { Fate, HostPlan, Meddling, Mood, Trap } from './world/host.ts'
 import type { Weather } from './world/link.ts'
 import type { ProgramKind } from './world/programs.ts'
 
@@ -33,8 +33,10 @@ export type Operation = { readonly at: number } & (
   | { readonly do: 'die after'; readonly host: number; readonly exchange: string }
   | { readonly do: 'echo'; readonly host: number; readonly ms: number }
   | { readonly do: 'api away'; readonly ms: number }
+  /** The machine's clock is set by so much. */
+  | { readonly do: 'clock'; readonly host: number; readonly ms: number }
   /** Somebody with a shell on the host; `pick` counts its containers. */
-  | { readonly do: 'meddle'; readonly host: number; readonly how: 'exit' | 'remove'; readonly pick: number }
+  | { readonly do: 'meddle'; readonly host: number; readonly how: Meddling; readonly pick: number }
 )
 
 export interface Plan {

@@ -2,12 +2,12 @@ import type { HostGpu } from '@gpulab/contract'
 import { isSilent } from '../containers/view.ts'
 import type { Transaction } from '../db/connect.ts'
 import { recount } from '../leases/store.ts'
-import { type HostRow, listOwnerNames, listOwners, lockHost, raiseHostEvent, storeGpus } from './store.ts'
+import { type LockedHost, listOwnerNames, listOwners, lockHost, raiseHostEvent, storeGpus } from './store.ts'
 
 const raisedEachMs = 3600_000
 
 /** Whether another host may have taken a card over. A living one would lose it to whoever claims its uuid. */
-const hasLet = (host: HostRow, now: Date): boolean =>
+const hasLet = (host: LockedHost, now: Date): boolean =>
   host.removedAt !== null || host.state === 'fenced' || isSilent(host.lastSeenAt, now)
 
 /** Locks a host that lists these cards, and those that have some of them now and may lose them. */
@@ -16,12 +16,12 @@ export async function lockForCards(
   hostUuid: string,
   listed: readonly HostGpu[],
   now: Date,
-): Promise<{ readonly host: HostRow | undefined; readonly losing: readonly string[] }> {
+): Promise<{ readonly host: LockedHost | undefined; readonly losing: readonly string[] }> {
   const owners = await listOwners(
     tx,
     listed.map(({ uuid }) => uuid),
   )
-  const locked = new Map<string, HostRow | undefined>()
+  const locked = new Map<string, LockedHost | undefined>()
   for (const uuid of [...new Set([hostUuid, ...owners])].toSorted())
     locked.set(uuid, await lockHost(tx, uuid))
   const losing = [...locked].filter(([uuid, host]) => uuid !== hostUuid && host && hasLet(host, now))

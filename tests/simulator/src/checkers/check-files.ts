@@ -51,8 +51,9 @@ function rootOf({ made }: Parts, { hostUuid, uuid }: EngineEvent, generation: nu
   }
 }
 
-/** Its user has deleted it or had it made anew from its image. */
+/** Its user has deleted it or had it made anew from its image; or it is nobody's. */
 function isGivenUp(history: Parts, { at, uuid, generation, hostUuid }: EngineEvent): boolean {
+  if (!history.end.containers.some((row) => row.uuid === uuid)) return true
   const isDeleted = history.end.events.some(
     (told) => told.containerUuid === uuid && told.at <= at && told.status.startsWith('delet'),
   )

@@ -1,6 +1,7 @@
 import { isRival } from '../../../../apps/api/src/containers/queue.ts'
 import type { ContainerState, Snapshot } from '../control-plane.ts'
 import type { History, Violation } from '../history.ts'
+import { isWithin, listFences } from './runs.ts'
 import { short } from '../world/short.ts'
 
 /** One that is placed for the first time, and since when it had wanted to be. */
@@ -18,6 +19,7 @@ export function checkLine({ end, slackMs }: Pick<History, 'end' | 'slackMs'>): V
       (other) =>
         other.container.uuid !== container.uuid &&
         isRival(other.container, container) &&
+        isPossible(end, other.container, placedAt) &&
         other.from + slackMs < wantedAt &&
         other.from < placedAt &&
         placedAt < other.to,
@@ -27,6 +29,19 @@ export function checkLine({ end, slackMs }: Pick<History, 'end' | 'slackMs'>): V
     return [{ rule: 'line', at: placedAt, message }]
   })
 }
+
+/** Whether some host could hold it if nothing else were there: who waits for what no host could holds up nobody. */
+const isPossible = (
+  end: Snapshot,
+  { gpuTypes, gpuCount, memoryBytes }: ContainerState,
+  at: number,
+): boolean =>
+  end.capacities.some(
+    (host) =>
+      !isWithin(listFences(end, host.hostUuid), at) &&
+      host.memoryBytes >= memoryBytes &&
+      (gpuCount === 0 || gpuTypes.some((type) => (host.gpus[type] ?? 0) >= gpuCount)),
+  )
 
 /** While it waits it may be told several times what is missing. */
 const toldOf = ({ events }: Snapshot, uuid: string) =>

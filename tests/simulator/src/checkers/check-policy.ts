@@ -13,11 +13,12 @@ const wishes: Readonly<Record<string, string>> = {
 }
 
 /** A container that gave up was started again by itself as often as its user allowed, and not much oftener. */
-export function checkPolicy({ engine, end, done, meddled }: History): Violation[] {
+export function checkPolicy({ engine, end, done, meddled, skewed }: History): Violation[] {
   const runs = listRuns(engine)
   return end.containers.flatMap((container): Violation[] => {
-    const { uuid, restart, status, deletedAt } = container
+    const { uuid, hostUuid, restart, status, deletedAt } = container
     const { max_retries: most } = restart
+    if (skewed.has(hostUuid ?? '')) return []
     if (restart.policy !== 'on-failure' || most === null || deletedAt !== null || meddled.has(uuid)) return []
     if (status.status !== 'failed' || status.reason?.code !== 'exited') return []
     const since = done.findLast((each) => each.uuid === uuid && wishes[each.what] === each.status)?.at ?? 0

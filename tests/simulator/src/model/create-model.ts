@@ -4,7 +4,7 @@ import { applyHeartbeat, applyReport, welcomeHost } from './apply-report.ts'
 import { type Decisions, realDecisions } from './decisions.ts'
 import { once } from './requests.ts'
 import { sweep } from './sweep.ts'
-import { createTables, type Host, type Model } from './tables.ts'
+import { countGpus, createTables, type Host, type Model } from './tables.ts'
 import { readTarget } from './target.ts'
 
 export interface ModelOptions {
@@ -83,6 +83,13 @@ function toSnapshot({ tables, decide }: Model): Snapshot {
     },
     get hosts() {
       return [...tables.hosts.values()].map(toHostState)
+    },
+    get capacities() {
+      return [...tables.hosts.values()].map(({ uuid, memoryBytes }) => ({
+        hostUuid: uuid,
+        gpus: countGpus(tables, uuid),
+        memoryBytes,
+      }))
     },
     get events() {
       return tables.events.map((event) => ({ ...event, at: event.at.getTime() }))

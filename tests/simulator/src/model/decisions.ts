@@ -10,6 +10,7 @@ import { isRival, serveLine } from '../../../../apps/api/src/containers/queue.ts
 import { statusOf, wishOf } from '../../../../apps/api/src/containers/status.ts'
 import type { ContainerRecord, ContainerRow } from '../../../../apps/api/src/containers/store.ts'
 import { decideReport } from '../../../../apps/api/src/hosts/decide-report.ts'
+import { toRemovals } from '../../../../apps/api/src/hosts/removals.ts'
 import { isReplaced } from '../../../../apps/api/src/hosts/is-replaced.ts'
 import { isBeforeLast } from './apply-report.ts'
 import { isCleared } from './operate-host.ts'
@@ -26,6 +27,7 @@ export const realDecisions = {
   isReplaced,
   isRival,
   serveLine,
+  toRemovals,
   statusOf,
   wishOf,
   isBeforeLast,

@@ -241,13 +241,16 @@ export const listCapacities = ({ tables }: Model): Candidate[] =>
     .map((host) => ({
       hostUuid: host.uuid,
       hostName: host.name,
-      freeGpus: countBy([...tables.gpus.values()].filter((gpu) => gpu.hostUuid === host.uuid && gpu.present)),
+      freeGpus: countGpus(tables, host.uuid),
       freeMemoryBytes: host.memoryBytes,
       freeCpus: host.cpus,
       freeDiskBytes: toDisk(host),
       freeSlots: containersMax,
       hasImage: false,
     }))
+
+export const countGpus = ({ gpus }: Tables, hostUuid: string): Record<string, number> =>
+  countBy([...gpus.values()].filter((gpu) => gpu.hostUuid === hostUuid && gpu.present))
 
 const toDisk = ({ diskBytes }: Host): number => (diskBytes === 0 ? Number.MAX_SAFE_INTEGER : diskBytes)
 

@@ -1,7 +1,6 @@
 import type { Target } from '@gpulab/contract'
 import type { ContainerRecord } from '../../../../apps/api/src/containers/store.ts'
 import { restartsOf } from '../../../../apps/api/src/containers/status.ts'
-import { toRemovals } from '../../../../apps/api/src/hosts/removals.ts'
 import { getHost, listRecordsOfHost, type Model } from './tables.ts'
 
 /** As hosts/service.ts, readTarget. */
@@ -15,7 +14,7 @@ export function readTarget(model: Model, hostUuid: string): Target {
     version,
     containers: [
       ...listRecordsOfHost(model, hostUuid).map((record) => toTarget(model, record)),
-      ...toRemovals(foreign, leftBehind),
+      ...model.decide.toRemovals(foreign, leftBehind),
     ],
   }
 }

@@ -6,6 +6,7 @@ import {
   events,
   gpuLeases,
   hostEvents,
+  hostGpuTypes,
   hosts,
 } from '../../../../apps/api/src/db/schema/index.ts'
 import type { HostState, Snapshot } from '../control-plane.ts'
@@ -17,6 +18,7 @@ export async function readSnapshot(db: Database): Promise<Snapshot> {
   const facts = new Map((await db.select().from(containerFacts)).map((row) => [row.containerUuid, row]))
   const leases = await db.select().from(gpuLeases).orderBy(gpuLeases.id)
   const told = await db.select().from(events).orderBy(events.id)
+  const types = await db.select().from(hostGpuTypes)
   const happened = await db.select().from(hostEvents).orderBy(hostEvents.id)
   return {
     containers: rows.map((row) => {
@@ -29,6 +31,13 @@ export async function readSnapshot(db: Database): Promise<Snapshot> {
       releasedAt: lease.releasedAt?.getTime() ?? null,
     })),
     hosts: await readHosts(db),
+    capacities: (await db.select().from(hosts)).map(({ uuid, memoryBytes }) => ({
+      hostUuid: uuid,
+      gpus: Object.fromEntries(
+        types.filter((row) => row.hostUuid === uuid).map(({ gpuType, total }) => [gpuType, total]),
+      ),
+      memoryBytes,
+    })),
     events: told
       .filter(({ type }) => type === 'status')
       .map(({ containerUuid, at, status, reason }) => ({

@@ -43,6 +43,7 @@ export function act({ hosts, users, front, programs, known }: Stage, operation: 
     case 'trap':
     case 'die after':
     case 'echo':
+    case 'clock':
     case 'meddle': {
       const host = hosts[operation.host]
       if (!host) return
@@ -77,6 +78,9 @@ function actOn(host: SimHost, fault: Fault): void {
     case 'echo':
       host.trace('old messages come again')
       return host.link.echo(fault.ms)
+    case 'clock':
+      host.trace(`its clock jumps by ${fault.ms} ms`)
+      return host.setClock(fault.ms)
     case 'meddle':
       return host.meddle(fault.how, fault.pick)
   }

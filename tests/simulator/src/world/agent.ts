@@ -56,6 +56,7 @@ export interface AgentBugs {
 }
 
 export interface AgentOptions extends AgentBugs {
+  readonly hostUuid: string
   readonly bootId: string
   /** Counts the agents of the host. */
   readonly session: number
@@ -65,6 +66,10 @@ export interface AgentOptions extends AgentBugs {
   readonly door: Door
   readonly inventory: Inventory
   readonly deployTimeoutMs: number
+  /** The machine's clock. */
+  now(): number
+  /** Wherever a fault test could hold it. */
+  onPoint(name: string): void
   /** What this agent's calls to the engine go through; it is not to get an answer once it is dead. */
   connect(life: Life): Engine
   /** It has ended by itself: another agent has taken over, or it has a bug. */
@@ -100,7 +105,8 @@ export function startAgent(options: AgentOptions): Agent {
     }
   }
   const clock: Clock = {
-    now: () => timeline.now(),
+    now: options.now,
+    monotonic: () => timeline.now(),
     wait: (ms, signal) => (life.isAlive ? gate(timeline.wait(ms, signal)) : hangForever),
     timeout: (ms) => timeline.timeout(ms),
   }
@@ -111,7 +117,8 @@ export function startAgent(options: AgentOptions): Agent {
   const changed = createSignalBox(clock)
   const unknown = createSignalBox(clock)
   const health = createEngineHealth()
-  const failPoint = async (): Promise<void> => {
+  const failPoint = async (name: string): Promise<void> => {
+    options.onPoint(name)
     if (!life.isAlive) await hangForever
   }
   const talk = { ...timing, control: client, bootId, log, failPoint, onHelloMissing: unknown.raise }
@@ -130,6 +137,7 @@ export function startAgent(options: AgentOptions): Agent {
     claims: options.claims?.(claims) ?? claims,
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',
+    hostUuid: options.hostUuid,
     deployTimeoutMs: options.deployTimeoutMs,
     startInTurn: createLimiter(4),
     log,
@@ -140,7 +148,12 @@ export function startAgent(options: AgentOptions): Agent {
   const reporter = createReporter(talk)
   const orphans = createOrphanSweep(
     { engine, networks, reconciler, health, clock, log },
-    { bridgePrefix, graceMs: orphanGraceMs, removes: options.removesOrphans ?? true },
+    {
+      hostUuid: options.hostUuid,
+      bridgePrefix,
+      graceMs: orphanGraceMs,
+      removes: options.removesOrphans ?? true,
+    },
   )
   const deps = { engine, health, reconciler, reporter, changed, clock, log }
   const { signal } = new AbortController()

@@ -5,6 +5,8 @@ import {
   type EngineCall,
   type MemoryEngine,
 } from '../../../../apps/agent/test/memory-engine.ts'
+import * as containers from '../../../../apps/agent/test/memory-engine/containers.ts'
+import * as networks from '../../../../apps/agent/test/memory-engine/networks.ts'
 import { type MemoryContainer, refusal } from '../../../../apps/agent/test/memory-engine/world.ts'
 import type { EngineContainer, EngineEvent, Leftover } from '../history.ts'
 import type { Random } from '../random.ts'
@@ -14,6 +16,9 @@ import { markOf, type ProgramKind, toProgram } from './programs.ts'
 
 /** Of the containers of an engine that crashes. */
 export type Fate = 'containers live' | 'containers die'
+
+/** What somebody with a shell on a host may do to its containers; to plant is to leave one of ours that nobody knows. */
+export type Meddling = 'exit' | 'remove' | 'plant'
 
 /** How an engine behaves at the moment; shares from 0 to 1. */
 export interface Mood {
@@ -47,6 +52,10 @@ export interface HostEngine {
   mood: Mood
   traps: Trap[]
   connect(life: Life): Engine
+  /** Springs the trap that is set there, if any; true when the caller gets no answer. */
+  spring(call: EngineCall, when: Trap['when']): boolean
+  /** Makes a container with our labels, and perhaps lets it run. */
+  plant(uuid: string, runs: boolean): void
   crash(fate: Fate): void
   recover(): void
   list(): EngineContainer[]
@@ -62,6 +71,8 @@ interface HostEngineDeps {
   readonly peaceAt: number
   readonly programs: ReadonlyMap<string, ProgramKind>
   record(event: EngineEvent): void
+  /** The machine's own. */
+  now(): number
   /** A trap has sprung. */
   onTrap(trap: Trap): void
   trace(line: string): void
@@ -88,7 +99,8 @@ const noAnswer = (): Error => Object.assign(new Error('socket hang up'), { code:
 export function createHostEngine(deps: HostEngineDeps): HostEngine {
   const { hostUuid, timeline, random, trace } = deps
   const clock = {
-    now: () => timeline.now(),
+    now: deps.now,
+    monotonic: () => timeline.now(),
     wait: (ms: number) => timeline.wait(ms),
     timeout: (ms: number) => timeline.timeout(ms),
   }
@@ -114,6 +126,8 @@ export function createHostEngine(deps: HostEngineDeps): HostEngine {
     mood: calm,
     traps: [],
     connect,
+    spring,
+    plant,
     crash,
     recover: () => memory.recover(),
     list: () =>
@@ -218,7 +232,25 @@ export function createHostEngine(deps: HostEngineDeps): HostEngine {
     return refusal(500, 'failed to do it: input/output error')
   }
 
-  /** True when the caller gets no answer. */
+  function plant(uuid: string, runs: boolean): void {
+    const name = `gpulab-${uuid}-g1`
+    const { uuid: container, generation, team, gpus, host } = labels
+    const Labels = { [container]: uuid, [generation]: '1', [team]: uuid, [gpus]: '', [host]: hostUuid }
+    const network = `gl-${uuid}`
+    networks.createNetwork(memory.world, {
+      Name: network,
+      Labels: { [team]: uuid },
+      Options: { [bridge]: network },
+    })
+    containers.createContainer(memory.world, {
+      name,
+      Image: images[0],
+      Labels,
+      HostConfig: { NetworkMode: network },
+    })
+    if (runs) containers.startContainer(memory.world, name)
+  }
+
   function spring(call: EngineCall, when: Trap['when']): boolean {
     const index = self.traps.findIndex((trap) => trap.call === call.name && trap.when === when)
     const trap = self.traps[index]
@@ -280,7 +312,14 @@ export function createHostEngine(deps: HostEngineDeps): HostEngine {
   }
 }
 
-const labels = { uuid: 'ai.gpulab.container', generation: 'ai.gpulab.generation' }
+const bridge = 'com.docker.network.bridge.name'
+const labels = {
+  uuid: 'ai.gpulab.container',
+  generation: 'ai.gpulab.generation',
+  team: 'ai.gpulab.team',
+  gpus: 'ai.gpulab.gpus',
+  host: 'ai.gpulab.host',
+}
 export const identify = ({ config }: MemoryContainer): { uuid: string; generation: number } => ({
   uuid: config.Labels[labels.uuid] ?? '',
   generation: Number(config.Labels[labels.generation]),

@@ -9,6 +9,7 @@ export interface Record {
   readonly done: Done[]
   readonly made: Map<string, Made>
   readonly meddled: Set<string>
+  readonly skewed: Set<string>
   readonly violations: Violation[]
 }
 
@@ -19,6 +20,7 @@ export const createRecord = (): Record => ({
   done: [],
   made: new Map(),
   meddled: new Set(),
+  skewed: new Set(),
   violations: [],
 })
 

@@ -10,6 +10,7 @@ import {
   type Fate,
   type HostEngine,
   type HostPlan,
+  type Meddling,
   identify,
   images,
   pulledImage,
@@ -30,7 +31,9 @@ export interface SimHost {
   killAgent(ms: number): void
   crashEngine(fate: Fate, ms: number): void
   /** Somebody with a shell on the host does this to one of its containers. */
-  meddle(how: 'exit' | 'remove', pick: number): void
+  meddle(how: Meddling, pick: number): void
+  /** By so much. */
+  setClock(ms: number): void
   makePeace(): void
   end(): void
   trace(line: string): void
@@ -75,9 +78,12 @@ export function createSimHost(deps: SimHostDeps): SimHost {
   let crashes = 0
   let isDown = false
   let isPeace = false
+  let skewMs = 0
+  const now = (): number => timeline.now() + skewMs
 
   const engine = createHostEngine({
     hostUuid: uuid,
+    now,
     timeline,
     random: deps.random(`engine ${index}`),
     pace,
@@ -107,6 +113,7 @@ export function createSimHost(deps: SimHostDeps): SimHost {
     const bootId = deps.newUuid()
     trace(`agent ${short(bootId)} starts`)
     agent = startAgent({
+      hostUuid: uuid,
       bootId,
       session: ++boots,
       timeline,
@@ -115,6 +122,8 @@ export function createSimHost(deps: SimHostDeps): SimHost {
       door,
       inventory,
       deployTimeoutMs: deps.deployTimeoutMs,
+      now,
+      onPoint: (name) => void engine.spring({ name, target: '' }, random.chance(0.5) ? 'before' : 'after'),
       connect: engine.connect,
       ...deps.agentBugs,
       tamper: (report) => stamp(deps.agentBugs.tamper?.(report) ?? report),
@@ -164,6 +173,7 @@ export function createSimHost(deps: SimHostDeps): SimHost {
     crashEngine,
     meddle: (how, pick) => {
       const { memory } = engine
+      if (how === 'plant') return engine.plant(deps.newUuid(), pick > 0)
       const all = [...memory.world.containers.values()].filter((each) => identify(each).uuid !== '')
       const container = all[pick % Math.max(all.length, 1)]
       if (!container || isDown) return
@@ -171,6 +181,10 @@ export function createSimHost(deps: SimHostDeps): SimHost {
       if (how === 'exit') return memory.exit(container.id, 9)
       record.meddled.add(identify(container).uuid)
       void memory.engine.getContainer(container.id).remove({ force: true, v: true })
+    },
+    setClock: (ms) => {
+      skewMs += ms
+      record.skewed.add(uuid)
     },
     makePeace: () => {
       isPeace = true
