@@ -1,0 +1,406 @@
+// Sessions: programs, and dialled ports of the container. All that the guest says unasked follows from a session's
+// state (speak), so nothing is lost while the connection is full or away.
+#include "session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+  // How long a lossless session waits for an agent that went away; then it goes on and keeps its newest output.
+  LOSSLESS_WAIT_MS = 60000,
+  // How long output is awaited after the program's exit, while something in the background holds its pipes.
+  LINGER_MS = 500,
+  READS_AT_ONCE = 8,
+  SPEECH_ROOM = BLOCK_BYTES + 256,
+};
+
+enum watched { WATCH_OUT = OUT, WATCH_ERR = ERR, WATCH_INPUT, WATCH_SUPERVISOR };
+
+static struct table {
+  struct session sessions[SESSION_MAX];
+  size_t top, turn;  // no session in use at or above `top`; who speaks first
+  struct {
+    struct session *session;
+    enum watched what;
+  } watched[SESSION_MAX * SESSION_WATCHES];
+  size_t watched_count;
+} *table;
+
+void sessions_init(void) { table = private_pages(sizeof *table); }
+
+// Iterates over those in use, from NULL to NULL.
+struct session *next_session(struct session *after) {
+  for (struct session *s = after ? after + 1 : table->sessions; s < table->sessions + table->top; s++) {
+    if (s->used) return s;
+  }
+  return NULL;
+}
+
+struct session *find_session(const uint8_t *id) {
+  struct session *s = NULL;
+  while ((s = next_session(s))) {
+    if (!s->dialled && !s->forgotten && memcmp(s->id, id, SESSION_ID_BYTES) == 0) break;
+  }
+  return s;
+}
+
+struct session *find_stream(uint32_t stream) {
+  struct session *s = NULL;
+  while ((s = next_session(s)) && (s->stream != stream || stream == 0)) continue;
+  return s;
+}
+
+void remove_session(struct session *s) {
+  fifo_clear(&s->output);
+  fifo_clear(&s->input);
+  close_ends(&s->ends);
+  s->used = false;
+  while (table->top > 0 && !table->sessions[table->top - 1].used) table->top--;
+}
+
+// An ended session that nobody has asked for makes room for a new one.
+static struct session *evict_session(void) {
+  struct session *oldest = NULL, *s = NULL;
+  while ((s = next_session(s))) {
+    bool idle = s->ended && !s->stream && s->ends.supervisor < 0;
+    if (idle && (!oldest || s->started < oldest->started)) oldest = s;
+  }
+  if (oldest) remove_session(oldest);
+  return oldest;
+}
+
+struct session *add_session(void) {
+  struct session *s = table->sessions;
+  while (s < table->sessions + SESSION_MAX && s->used) s++;
+  if (s == table->sessions + SESSION_MAX && !(s = evict_session())) return NULL;
+  *s = (struct session){.used = true, .started = now_ms(), .quota = {SIZE_MAX, SIZE_MAX}};
+  s->ends = (struct ends){-1, {-1, -1}, -1};
+  fifo_init(&s->input, FIFO_MIN_BLOCKS);
+  fifo_init(&s->output, FIFO_MIN_BLOCKS);
+  size_t index = s - table->sessions;
+  if (table->top <= index) table->top = index + 1;
+  return s;
+}
+
+void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_t credit, bool lossless) {
+  if (s->stream) send_error(s->stream, ESTALE);
+  s->stream = stream;
+  s->opened = s->told_output_end = false;
+  s->lossless = lossless;
+  s->lossless_until = 0;
+  s->sent = s->taken = offset;
+  s->credit = credit;
+}
+
+void detach_session(struct session *s) {
+  s->stream = 0;
+  s->lossless = false;
+  if (s->dialled) remove_session(s);
+}
+
+void sessions_disconnected(void) {
+  struct session *s = NULL;
+  while ((s = next_session(s))) {
+    s->stream = s->kill_stream = 0;
+    if (s->lossless) s->lossless_until = now_ms() + LOSSLESS_WAIT_MS;
+    if (s->dialled) remove_session(s);
+  }
+}
+
+// The program is gone or has closed its input, or a dialled port takes no more.
+static void lose_input(struct session *s) {
+  close_end(&s->ends.input);
+  fifo_clear(&s->input);
+}
+
+static void finish_input(struct session *s) {
+  if (s->dialled) shutdown(s->ends.input, SHUT_WR);
+  if (!s->terminal) close_end(&s->ends.input);
+}
+
+void write_input(struct session *s) {
+  while (s->ends.input >= 0 && !s->connecting && s->input.first < s->input.end) {
+    unsigned tag;
+    const uint8_t *bytes;
+    size_t length = fifo_peek(&s->input, s->input.first, &tag, &bytes);
+    ssize_t count = write(s->ends.input, bytes, length);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (count < 0) return lose_input(s);
+    fifo_release(&s->input, s->input.first + count);
+  }
+  if (s->ends.input >= 0 && !s->connecting && s->input_ended) finish_input(s);
+}
+
+// What was granted always fits.
+void queue_input(struct session *s, const uint8_t *bytes, size_t length) {
+  size_t room;
+  for (uint8_t *at; length > 0 && (at = fifo_reserve(&s->input, 0, &room)); bytes += room, length -= room) {
+    if (room > length) room = length;
+    memcpy(at, bytes, room);
+    fifo_commit(&s->input, room);
+  }
+}
+
+static void fail_dial(struct session *s, int error) {
+  s->ending = (struct ending){.failure = FAILED_DIAL, .error = error};
+  s->connecting = false;
+  close_end(&s->ends.output[OUT]);
+  lose_input(s);
+}
+
+static void finish_dial(struct session *s) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(s->ends.input, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error) return fail_dial(s, error);
+  s->connecting = false;
+  write_input(s);
+}
+
+static bool may_read(const struct session *s, int i) {
+  return s->quota[i] == 0 || !s->lossless || !fifo_full(&s->output);
+}
+
+static uint8_t *output_room(struct session *s, int i, size_t *room) {
+  while (fifo_full(&s->output) && !s->lossless && fifo_drop_oldest(&s->output)) continue;
+  uint8_t *at = fifo_reserve(&s->output, i, room);
+  if (*room > s->quota[i]) *room = s->quota[i];
+  return at;
+}
+
+// What comes after the session's end is read too, so that what stays in the background is neither blocked nor killed.
+static ssize_t read_once(struct session *s, int i, size_t *room) {
+  uint8_t unheard[4096];
+  *room = sizeof unheard;
+  if (s->quota[i] == 0) return read(s->ends.output[i], unheard, *room);
+  uint8_t *at = output_room(s, i, room);
+  ssize_t count = read(s->ends.output[i], at, *room);
+  if (count <= 0) return count;
+  fifo_commit(&s->output, count);
+  s->quota[i] -= count;
+  return count;
+}
+
+static void read_output(struct session *s, int i) {
+  for (int turn = 0; turn < READS_AT_ONCE && may_read(s, i); turn++) {
+    size_t room;
+    ssize_t count = read_once(s, i, &room);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (count < 0 && s->dialled) return fail_dial(s, errno);
+    // A terminal says EIO when the last of its programs has closed it.
+    if (count <= 0) return close_end(&s->ends.output[i]);
+    if ((size_t)count < room) return;
+  }
+}
+
+static void note_exit(struct session *s, const struct ending *ending) {
+  // The program's own report, that it could not be started, comes before its supervisor's.
+  if (ending->failure) s->ending = *ending;
+  if (s->exited || ending->failure == FAILED_EXEC || ending->failure == FAILED_CWD) return;
+  if (!s->ending.failure) s->ending = *ending;
+  s->exited = true;
+  s->drain_until = now_ms() + LINGER_MS;
+}
+
+static void hear_supervisor(struct session *s) {
+  struct ending ending;
+  ssize_t count = recv(s->ends.supervisor, &ending, sizeof ending, MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count == sizeof ending) return note_exit(s, &ending);
+  close_end(&s->ends.supervisor);
+  if (!s->exited) note_exit(s, &(struct ending){.failure = FAILED_SUPERVISOR, .code = 125});
+}
+
+static void watch(struct pollfd *watches, struct session *s, enum watched what, int fd, short events) {
+  size_t index = table->watched_count++;
+  table->watched[index].session = s;
+  table->watched[index].what = what;
+  watches[index] = (struct pollfd){.fd = fd, .events = events};
+}
+
+// Only what would be acted on: anything else, a hang-up included, would wake the loop again and again.
+size_t sessions_watch(struct pollfd *watches) {
+  table->watched_count = 0;
+  struct session *s = NULL;
+  while ((s = next_session(s))) {
+    const struct ends *ends = &s->ends;
+    bool writes = s->connecting || s->input.first < s->input.end;
+    for (int i = OUT; i <= ERR; i++) {
+      if (ends->output[i] >= 0 && !s->connecting && may_read(s, i)) watch(watches, s, i, ends->output[i], POLLIN);
+    }
+    if (ends->input >= 0 && writes) watch(watches, s, WATCH_INPUT, ends->input, POLLOUT);
+    if (ends->supervisor >= 0) watch(watches, s, WATCH_SUPERVISOR, ends->supervisor, POLLIN);
+  }
+  return table->watched_count;
+}
+
+void sessions_ready(const struct pollfd *watches) {
+  for (size_t i = 0; i < table->watched_count; i++) {
+    struct session *s = table->watched[i].session;
+    if (!watches[i].revents || !s->used) continue;
+    switch (table->watched[i].what) {
+      case WATCH_INPUT: s->connecting ? finish_dial(s) : write_input(s); break;
+      case WATCH_SUPERVISOR: hear_supervisor(s); break;
+      default: if (s->ends.output[table->watched[i].what] >= 0) read_output(s, table->watched[i].what);
+    }
+  }
+}
+
+static bool output_complete(const struct session *s) {
+  return (s->ends.output[OUT] < 0 || s->quota[OUT] == 0) && (s->ends.output[ERR] < 0 || s->quota[ERR] == 0);
+}
+
+// What the pipes hold now was written in time and still counts.
+static void limit_output(struct session *s) {
+  for (int i = OUT; i <= ERR; i++) {
+    int waiting = 0;
+    if (s->ends.output[i] >= 0) ioctl(s->ends.output[i], FIONREAD, &waiting);
+    s->quota[i] = waiting;
+  }
+  s->drain_until = INT64_MAX;
+}
+
+static void end_session(struct session *s) {
+  s->ended = true;
+  s->quota[OUT] = s->quota[ERR] = 0;
+  lose_input(s);
+}
+
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t settle(struct session *s, int64_t now) {
+  if (s->dialled && s->ends.input < 0 && s->ends.output[OUT] < 0) s->exited = true;
+  if (s->exited && !s->ended && now >= s->drain_until) limit_output(s);
+  if (s->exited && !s->ended && output_complete(s)) end_session(s);
+  if (s->lossless_until && now >= s->lossless_until) {
+    s->lossless = false;
+    s->lossless_until = 0;
+  }
+  if (s->forgotten && s->ends.supervisor < 0 && !s->kill_stream) {
+    remove_session(s);
+    return INT64_MAX;
+  }
+  int64_t due = s->exited && !s->ended ? s->drain_until : INT64_MAX;
+  return s->lossless_until ? earlier(due, s->lossless_until) : due;
+}
+
+// Does what time and the last events ask for; gives when to look again.
+int64_t sessions_settle(int64_t now) {
+  int64_t due = INT64_MAX;
+  struct session *s = NULL;
+  while ((s = next_session(s))) due = earlier(due, settle(s, now));
+  return due;
+}
+
+uint8_t *put_ending(uint8_t *at, const struct ending *ending) {
+  at = put_number(at, ending->flags, 1);
+  at = put_number(at, ending->failure, 1);
+  at = put_number(at, ending->code, 1);
+  at = put_number(at, ending->signal, 1);
+  return put_number(at, ending->error, 4);
+}
+
+static void tell_exited(struct session *s) {
+  uint8_t payload[SESSION_ID_BYTES + 8];
+  memcpy(payload, s->id, SESSION_ID_BYTES);
+  put_ending(payload + SESSION_ID_BYTES, &s->ending);
+  send_frame(EXITED, 0, payload, sizeof payload);
+  s->told_exit = true;
+}
+
+static void tell_opened(struct session *s) {
+  bool takes = s->ends.input >= 0 && !s->input_ended;
+  s->granted = takes ? fifo_window(&s->input) - (s->input.end - s->input.first) : 0;
+  uint8_t payload[20], *at = put_number(payload, s->sent, 8);
+  at = put_number(at, s->input.end, 8);
+  put_number(at, s->granted, 4);
+  send_frame(OPENED, s->stream, payload, sizeof payload);
+  s->opened = true;
+  s->told_input_closed = !takes;
+}
+
+static void tell_input(struct session *s) {
+  if (s->input_ended) return;
+  if (s->ends.input < 0) {
+    if (!s->told_input_closed) send_frame(CLOSED_INPUT, s->stream, NULL, 0);
+    s->told_input_closed = true;
+    return;
+  }
+  size_t used = s->input.end - s->input.first + s->granted;
+  if (fifo_window(&s->input) - used < fifo_window(&s->input) / 2) return;
+  // Half of the window was used up: this stream moves, so it may have a wider one.
+  fifo_widen(&s->input);
+  uint8_t payload[4];
+  uint32_t more = fifo_window(&s->input) - used;
+  put_number(payload, more, sizeof payload);
+  send_frame(GRANT, s->stream, payload, sizeof payload);
+  s->granted += more;
+}
+
+static bool send_output(struct session *s) {
+  if (s->sent == s->output.end || s->credit == 0) return false;
+  if (s->sent < s->output.first) {
+    uint8_t payload[8];
+    put_number(payload, s->output.first - s->sent, sizeof payload);
+    send_frame(GAP, s->stream, payload, sizeof payload);
+    s->sent = s->output.first;
+  }
+  unsigned tag;
+  const uint8_t *bytes;
+  size_t length = fifo_peek(&s->output, s->sent, &tag, &bytes);
+  if (length > s->credit) length = s->credit;
+  send_frame(STDOUT + tag, s->stream, bytes, length);
+  s->sent += length;
+  s->credit -= length;
+  return true;
+}
+
+static void tell_end(struct session *s) {
+  uint8_t payload[8];
+  put_ending(payload, &s->ending);
+  send_frame(EXIT, s->stream, payload, sizeof payload);
+  s->stream = 0;
+  if (s->dialled) remove_session(s);
+}
+
+static void answer_kill(struct session *s) {
+  send_frame(RESULT, s->kill_stream, NULL, 0);
+  s->kill_stream = 0;
+}
+
+// Gives whether there may be more to say at once.
+static bool speak(struct session *s) {
+  if (s->kill_stream && s->ends.supervisor < 0) answer_kill(s);
+  if (s->exited && !s->told_exit && !s->dialled) tell_exited(s);
+  if (!s->stream || s->connecting) return false;
+  if (!s->opened && s->ending.failure != FAILED_DIAL) tell_opened(s);
+  if (!s->exited) tell_input(s);
+  if (send_output(s)) return true;
+  if (s->sent < s->output.end) return false;
+  if (output_complete(s) && !s->ended && !s->told_output_end) {
+    send_frame(END_OUTPUT, s->stream, NULL, 0);
+    s->told_output_end = true;
+  }
+  if (s->ended) tell_end(s);
+  return false;
+}
+
+// In turns, a frame each, so that none waits for another's flood.
+void sessions_speak(void) {
+  bool more = true;
+  while (more) {
+    more = false;
+    for (size_t i = 0; i < table->top; i++) {
+      size_t index = (table->turn + i) % table->top;
+      struct session *s = &table->sessions[index];
+      if (wire_room() < SPEECH_ROOM) {
+        table->turn = index;
+        return;
+      }
+      if (s->used && speak(s)) more = true;
+    }
+  }
+}

@@ -1,0 +1,7 @@
+export { ensureGuestBuilt, guestPath, type GuestBuild } from './ensure-guest-built.ts'
+export { GuestError } from './errors.ts'
+export { GuestConnection, type AttachOptions, type GuestConnectionOptions } from './guest-connection.ts'
+export { createGuestListener, type GuestListener, type GuestListenerOptions } from './guest-listener.ts'
+export type { GuestStream, OffsetOutput } from './guest-stream.ts'
+export type { Ending, EndingFailure, GuestHello, SessionRow } from './payloads.ts'
+export type { RunRequest } from './protocol.ts'
