@@ -32,3 +32,14 @@ export const runShell = (connection: GuestConnection, script: string, options: P
 export async function shell(connection: GuestConnection, script: string, options: Partial<RunRequest> = {}) {
   return collect(await runShell(connection, script, options))
 }
+
+/** An ending that is unremarkable but for what is given. */
+export const endingOf = (part: Partial<Ending>): Ending => ({
+  exitCode: 0,
+  signal: null,
+  timedOut: false,
+  killed: false,
+  survivors: false,
+  failure: null,
+  ...part,
+})
