@@ -164,7 +164,8 @@ static void taken(const struct frame *frame) {
 static int order(struct session *s, uint8_t kind, uint8_t signal) {
   struct order order = {.kind = kind, .signal = signal};
   if (s->ends.supervisor < 0) return ESRCH;
-  return send(s->ends.supervisor, &order, sizeof order, MSG_NOSIGNAL) < 0 ? errno : 0;
+  if (send(s->ends.supervisor, &order, sizeof order, MSG_NOSIGNAL) > 0) return 0;
+  return errno == EAGAIN ? EBUSY : ESRCH;
 }
 
 static int send_signal(struct session *s, uint8_t signal) {
@@ -175,9 +176,8 @@ static int send_signal(struct session *s, uint8_t signal) {
 // Answered when nothing of the session is left.
 static int kill_session(struct session *s, uint32_t stream) {
   if (s->kill_stream) return EALREADY;
-  if (s->ends.supervisor < 0) return 0;
   int error = order(s, ORDER_KILL, 0);
-  if (error) return error;
+  if (error) return error == ESRCH ? 0 : error;
   s->kill_stream = stream;
   return ANSWERED;
 }

@@ -93,6 +93,7 @@ void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_
   s->lossless_until = 0;
   s->sent = s->taken = offset;
   s->credit = credit;
+  if (lossless) fifo_release(&s->output, offset);
 }
 
 void detach_session(struct session *s) {
@@ -344,9 +345,11 @@ static bool send_output(struct session *s) {
   if (s->sent == s->output.end || s->credit == 0) return false;
   if (s->sent < s->output.first) {
     uint8_t payload[8];
-    put_number(payload, s->output.first - s->sent, sizeof payload);
+    uint64_t lost = s->output.first - s->sent;
+    put_number(payload, lost, sizeof payload);
     send_frame(GAP, s->stream, payload, sizeof payload);
-    s->sent = s->output.first;
+    s->sent += lost;
+    s->taken += lost;
   }
   unsigned tag;
   const uint8_t *bytes;

@@ -44,3 +44,9 @@ export function fromErrno(errno: number): GuestError {
   const code = toErrnoName(errno)
   return new GuestError(code, meanings[code] ?? `The guest answered ${code}.`)
 }
+
+/** The error that a file program names; what is no errno's name is the tenant's nonsense. */
+export const fromErrnoName = (name: string): GuestError =>
+  /^E[A-Z0-9]{1,20}$/.test(name)
+    ? new GuestError(name, `The container answered ${name}.`)
+    : new GuestError('protocol', 'The guest gave nonsense for an answer.')

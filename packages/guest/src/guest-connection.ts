@@ -104,7 +104,8 @@ export class GuestConnection {
     this.#options = options
     this.hello = hello
     this.closed = this.#closed.promise
-    void this.#send(frameType.hello, 0, Buffer.concat([u16(oldestProtocolVersion), u16(protocolVersion)]))
+    const versions = Buffer.concat([u16(oldestProtocolVersion), u16(protocolVersion)])
+    this.#send(frameType.hello, 0, versions).catch(() => undefined)
   }
 
   /** Starts a program and attaches to it. Throws a GuestError, or a RangeError on what can't be sent at all. */

@@ -227,7 +227,7 @@ export class GuestStream {
     return true
   }
 
-  /** What its reader is done with; told to the guest in larger parts. */
+  /** What its reader is done with; told in larger parts, but at once when the guest may be waiting for it. */
   #take(item: Output): void {
     if (item.kind === 'gap') {
       this.offset += item.lostBytes
@@ -235,9 +235,10 @@ export class GuestStream {
     }
     this.offset += item.bytes.length
     this.#untold += item.bytes.length
-    if (this.#untold < this.#windowBytes / 4 || this.#final || this.#detaching) return
+    const isWaiting = this.#queue.isEmpty || this.#untold >= this.#windowBytes / 4
+    if (!isWaiting || this.#final || this.#detaching) return
     this.#allowed += this.#untold
-    void this.#link.send(frameType.taken, u32(this.#untold))
+    this.#link.send(frameType.taken, u32(this.#untold)).catch(() => undefined)
     this.#untold = 0
   }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from '@gpulab/testing'
@@ -214,7 +214,6 @@ describe('the end', () => {
     expect([stdout.toString(), ending.exitCode]).toEqual(['started\n', 0])
     expect((await connection.list()).find((row) => row.id === id)?.background).toBe(true)
     // Its words are heard by nobody, but neither do they block or kill it.
-    const { readFile } = await import('node:fs/promises')
     await eventually(async () => expect(await readFile(file, 'utf8')).toBe('done\n'))
     await eventually(async () => {
       expect((await connection.list()).find((row) => row.id === id)?.background).toBe(false)

@@ -32,7 +32,14 @@ export async function startTestGuest(options: TestGuestOptions = {}) {
   }
   const listen = () => createGuestListener({ onConnection, ...options, directory: join(directory, 'run') })
   let listener = await listen()
-  const argv = [...(options.wrapper ?? []), program, join(directory, 'run/agent.sock')]
+  const argv = [
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
+    ...(options.wrapper ?? []),
+    program,
+    join(directory, 'run/agent.sock'),
+  ]
   const child = spawn(argv[0] as string, argv.slice(1), {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...options.env },

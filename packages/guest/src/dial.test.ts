@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { GuestConnection } from './guest-connection.ts'
+import { collect } from './test-support/collect.ts'
+import { startTestGuest, type TestGuest } from './test-support/test-guest.ts'
+
+let guest: TestGuest
+let connection: GuestConnection
+const servers: Server[] = []
+
+beforeAll(async () => {
+  guest = await startTestGuest()
+  connection = await guest.connect()
+}, 120_000)
+afterAll(async () => {
+  await guest[Symbol.asyncDispose]()
+  for (const server of servers) server.close()
+})
+
+async function serve(accept: (socket: Socket) => void, host = '127.0.0.1'): Promise<number> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined)
+    accept(socket)
+  })
+  servers.push(server)
+  server.listen(0, host)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+describe('a port', () => {
+  test('is reached with bytes exact both ways, and half closed', async () => {
+    const port = await serve((socket) => socket.pipe(socket))
+    const content = randomBytes(5 << 20)
+    const stream = await connection.dial(port)
+    const all = collect(stream)
+    await stream.write(content)
+    await stream.endInput()
+    expect((await all).stdout.equals(content)).toBe(true)
+    expect((await all).ending).toMatchObject({ exitCode: 0, failure: null })
+  })
+
+  test('may end its side first', async () => {
+    const heard: Buffer[] = []
+    const done = Promise.withResolvers<void>()
+    const port = await serve((socket) => {
+      socket.end('all')
+      socket.on('data', (chunk: Buffer) => heard.push(chunk)).on('end', () => done.resolve())
+    })
+    const stream = await connection.dial(port)
+    let text = ''
+    for await (const item of stream.output()) if (item.kind !== 'gap') text += item.bytes.toString()
+    expect(text).toBe('all')
+    await stream.write(Buffer.from('still heard'))
+    await stream.endInput()
+    await done.promise
+    expect(Buffer.concat(heard).toString()).toBe('still heard')
+    expect((await stream.ended).failure).toBeNull()
+  })
+
+  test('is reached by IPv6 where it listens there only', async () => {
+    const port = await serve((socket) => socket.end('six'), '::1')
+    await expect(connection.dial(port)).rejects.toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }))
+    const stream = await connection.dial(port, { family: 6 })
+    await stream.endInput()
+    expect((await collect(stream)).stdout.toString()).toBe('six')
+  })
+
+  test('that nobody listens on is refused', async () => {
+    await expect(connection.dial(1)).rejects.toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }))
+  })
+
+  test('that is cut says so', async () => {
+    const port = await serve((socket) => setTimeout(() => socket.resetAndDestroy(), 50))
+    const stream = await connection.dial(port)
+    expect((await stream.ended).failure).toEqual({ what: 'dial', code: 'ECONNRESET' })
+  })
+
+  test('is closed when it is left, and when the connection ends', async () => {
+    const closed: Promise<unknown>[] = []
+    const port = await serve((socket) => {
+      socket.resume()
+      closed.push(once(socket, 'end'))
+    })
+    const stream = await connection.dial(port)
+    await stream.detach()
+    await closed[0]
+    await connection.dial(port)
+    connection.destroy()
+    connection = await guest.connect()
+    await closed[1]
+  })
+
+  test(
+    'takes two hundred connections at once, and a stalled one holds up none',
+    { timeout: 30_000 },
+    async () => {
+      const port = await serve((socket) => socket.pipe(socket))
+      const flood = await serve((socket) => {
+        const more = (): void => {
+          while (socket.write(Buffer.alloc(1 << 16)));
+        }
+        socket.on('drain', more)
+        more()
+      })
+      const stalled = await Promise.all(Array.from({ length: 20 }, () => connection.dial(flood)))
+      const streams = await Promise.all(Array.from({ length: 200 }, () => connection.dial(port)))
+      const answers = await Promise.all(
+        streams.map(async (stream, index) => {
+          await stream.write(Buffer.from(`connection ${index}`))
+          await stream.endInput()
+          return (await collect(stream)).stdout.toString()
+        }),
+      )
+      expect(answers).toEqual(streams.map((_, index) => `connection ${index}`))
+      await Promise.all(stalled.map((stream) => stream.detach()))
+    },
+  )
+})
