@@ -14,6 +14,8 @@ export interface GuestConnectionOptions {
   readonly helloTimeoutMs?: number
   /** For each answer that the guest can give at once, and for bytes that wait for it to read. */
   readonly answerTimeoutMs?: number
+  /** For a kill; a guest reports what survives after five seconds. Its failure does not end the connection. */
+  readonly killTimeoutMs?: number
   /** How much output of one stream may wait for its reader here; less where there are many streams. */
   readonly windowBytes?: number
 }
@@ -25,13 +27,17 @@ export interface AttachOptions {
   readonly lossless?: boolean
 }
 
+const defaults: Required<GuestConnectionOptions> = {
+  helloTimeoutMs: 5000,
+  answerTimeoutMs: 10_000,
+  killTimeoutMs: 10_000,
+  windowBytes: 256 << 10,
+}
 const streamsMax = 512
 const windowsBytes = 16 << 20
 const windowMinBytes = 32 << 10
 /** Sessions of a guest: so many may end that we have never seen. */
 const sessionsMax = 256
-/** A guest reports what survives a kill after five seconds. */
-const killTimeoutMs = 10_000
 
 interface Answerer {
   /** Says whether the frame was the last of its stream. */
@@ -63,7 +69,7 @@ export class GuestConnection {
 
   /** Waits for the guest's first frame, and answers it. Throws, and destroys the socket, where none comes in time. */
   static async open(socket: Socket, options: GuestConnectionOptions = {}): Promise<GuestConnection> {
-    const settings = { helloTimeoutMs: 5000, answerTimeoutMs: 10_000, windowBytes: 256 << 10, ...options }
+    const settings = { ...defaults, ...options }
     const decoder = new FrameDecoder()
     let connection: GuestConnection | undefined
     const { promise, resolve, reject } = Promise.withResolvers<GuestConnection>()
@@ -138,7 +144,7 @@ export class GuestConnection {
 
   /** Kills everything that the session started, and resolves when nothing of it is left. */
   async kill(id: string): Promise<void> {
-    await this.#request(frameType.kill, sessionId(id), killTimeoutMs)
+    await this.#request(frameType.kill, sessionId(id), this.#options.killTimeoutMs)
   }
 
   /** Lets the guest drop an ended session's output. */

@@ -134,7 +134,7 @@ export class GuestStream {
         return this.#fail(fromErrno(decodeNumber(frame.payload, 4)))
       case frameType.result:
         if (!this.#detaching) throw violation('answered what was not asked')
-        return this.#fail(new GuestError('detached', 'Somebody left this attachment.'))
+        return this.#fail(new GuestError('detached', 'This attachment was left.'))
       default:
         throw violation(`sent a frame of type ${frame.type}`)
     }
@@ -251,6 +251,7 @@ export class GuestStream {
   async #writeNow(bytes: Uint8Array): Promise<void> {
     let rest = bytes
     while (rest.length > 0) {
+      if (this.#final instanceof GuestError) throw this.#final
       if (this.inputClosed || this.#inputEnded)
         throw new GuestError('EPIPE', 'The program takes no more input.')
       const part = rest.subarray(0, Math.min(this.#granted, inputFrameBytes))
