@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
@@ -111,6 +112,8 @@ static void exit_failed(enum failure failure, int error) {
 
 // In the program's own process.
 _Noreturn void start_program(const struct launch *launch) {
+  // Nobody could end it after its supervisor.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   setsid();
   if (launch->terminal) ioctl(0, TIOCSCTTY, 0);
   sigset_t none;

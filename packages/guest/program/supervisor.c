@@ -32,7 +32,7 @@ static int block_child_signals(void) {
 
 static void note_exit(struct supervisor *s, int status) {
   s->exited = true;
-  if (WIFSIGNALED(status)) s->ending.signal = WTERMSIG(status);
+  s->ending.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   s->ending.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -62,8 +62,8 @@ static void obey(struct supervisor *s) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   // Without the guest nobody hears the program any more.
   if (count != sizeof order || order.kind == ORDER_KILL) kill_everything(s, FLAG_KILLED);
-  // Until it is reaped here, its id and that of its group can't be anybody else's.
-  else if (!s->exited) kill(-s->program, order.signal);
+  // Until it is reaped here, its id and that of its group can't be anybody else's. It makes the group first thing.
+  else if (!s->exited && kill(-s->program, order.signal) < 0) kill(s->program, order.signal);
 }
 
 // A killed session has ended when nothing of it is left: at once, but for what hangs in the kernel or belongs to
@@ -80,24 +80,21 @@ static void report(struct supervisor *s) {
   send(CONTROL_FD, &s->ending, sizeof s->ending, MSG_NOSIGNAL);
 }
 
-static int waiting_time(struct supervisor *s) {
-  if (s->kill_since) {
-    int wait = s->kill_again_ms;
-    s->kill_again_ms = wait * 2 < KILL_AGAIN_MAX_MS ? wait * 2 : KILL_AGAIN_MAX_MS;
-    return wait;
-  }
+static int waiting_time(const struct supervisor *s) {
+  if (s->kill_since) return s->kill_again_ms;
   if (s->deadline == 0 || s->exited) return -1;
   int64_t left = s->deadline - now_ms();
-  return left < 0 ? 0 : (int)left;
+  return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
 static void watch(struct supervisor *s) {
   struct pollfd watches[] = {{.fd = s->children_signals, .events = POLLIN}, {.fd = CONTROL_FD, .events = POLLIN}};
   if (s->kill_since) watches[1].fd = -1;
-  if (poll(watches, 2, waiting_time(s)) > 0 && watches[1].revents) obey(s);
+  int ready = poll(watches, 2, waiting_time(s));
+  if (ready > 0 && watches[1].revents) obey(s);
+  if (ready == 0 && s->kill_again_ms < KILL_AGAIN_MAX_MS) s->kill_again_ms *= 2;
   if (s->deadline && !s->exited && !s->kill_since && now_ms() >= s->deadline) kill_everything(s, FLAG_TIMED_OUT);
-  reap(s);
-  if (s->kill_since && !s->childless) kill_tree();
+  if (s->kill_since) kill_tree();
 }
 
 _Noreturn void supervise(const struct launch *launch) {
@@ -115,9 +112,10 @@ _Noreturn void supervise(const struct launch *launch) {
   // Its copies would keep the program's pipes open.
   for (int fd = 0; fd < CONTROL_FD; fd++) close(fd);
   wire_forget_inbox();
-  while (!s.childless) {
-    watch(&s);
+  for (;;) {
+    reap(&s);
     report(&s);
+    if (s.childless) _exit(0);
+    watch(&s);
   }
-  _exit(0);
 }

@@ -139,7 +139,7 @@ describe('the death', () => {
     expect(await stream.ended).toEqual(
       endingOf({ exitCode: 125, failure: { what: 'supervisor', code: 'E0' } }),
     )
-    for (const pid of await findProcesses(mark)) process.kill(pid, 'SIGKILL')
+    await untilGone(`: ${mark}`, 2000)
   })
 
   test('of the guest ends everything that it started', async () => {
