@@ -18,7 +18,7 @@ struct supervisor {
   int children_signals;
   int64_t deadline, kill_since;  // 0 for none
   int kill_again_ms;
-  bool exited, reported, childless;
+  bool exited, reported, childless, hunting;
   struct ending ending;
 };
 
@@ -47,9 +47,16 @@ static void reap(struct supervisor *s) {
   s->childless = child < 0 && errno == ECHILD;
 }
 
+// Until it is reaped here, its id and that of its group can't be anybody else's. It makes the group first thing.
+static void signal_program(const struct supervisor *s, int signal) {
+  if (kill(-s->program, signal) < 0) kill(s->program, signal);
+}
+
+// Most sessions are no more than their program's process group; only what is left after it must be looked for.
 static void kill_everything(struct supervisor *s, uint8_t flag) {
   s->kill_since = now_ms();
   s->kill_again_ms = KILL_AGAIN_MS;
+  if (!s->exited) signal_program(s, SIGKILL);
   if (s->exited) return;
   s->ending.flags |= flag;
   s->ending.signal = SIGKILL;
@@ -62,8 +69,7 @@ static void obey(struct supervisor *s) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   // Without the guest nobody hears the program any more.
   if (count != sizeof order || order.kind == ORDER_KILL) kill_everything(s, FLAG_KILLED);
-  // Until it is reaped here, its id and that of its group can't be anybody else's. It makes the group first thing.
-  else if (!s->exited && kill(-s->program, order.signal) < 0) kill(s->program, order.signal);
+  else if (!s->exited) signal_program(s, order.signal);
 }
 
 // A killed session has ended when nothing of it is left: at once, but for what hangs in the kernel or belongs to
@@ -90,11 +96,12 @@ static int waiting_time(const struct supervisor *s) {
 static void watch(struct supervisor *s) {
   struct pollfd watches[] = {{.fd = s->children_signals, .events = POLLIN}, {.fd = CONTROL_FD, .events = POLLIN}};
   if (s->kill_since) watches[1].fd = -1;
+  bool killing = s->kill_since;
   int ready = poll(watches, 2, waiting_time(s));
   if (ready > 0 && watches[1].revents) obey(s);
   if (ready == 0 && s->kill_again_ms < KILL_AGAIN_MAX_MS) s->kill_again_ms *= 2;
   if (s->deadline && !s->exited && !s->kill_since && now_ms() >= s->deadline) kill_everything(s, FLAG_TIMED_OUT);
-  if (s->kill_since) kill_tree();
+  s->hunting = killing;
 }
 
 _Noreturn void supervise(const struct launch *launch) {
@@ -116,6 +123,7 @@ _Noreturn void supervise(const struct launch *launch) {
     reap(&s);
     report(&s);
     if (s.childless) _exit(0);
+    if (s.hunting) kill_tree();
     watch(&s);
   }
 }
