@@ -18,7 +18,7 @@ enum { DIAL_AGAIN_MS = 20, DIAL_AGAIN_MAX_MS = 1000, REPLY_ROOM = 32 << 10, HELL
 static struct {
   struct sockaddr_un address;
   int fd;
-  bool greeted;
+  bool greeted, unserved;
   int64_t dial_at, dial_again_ms;
   uint64_t incarnation;
 } agent = {.fd = -1, .dial_again_ms = DIAL_AGAIN_MS};
@@ -31,7 +31,7 @@ int64_t now_ms(void) {
 
 static void hang_up(void) {
   close_end(&agent.fd);
-  agent.greeted = false;
+  agent.greeted = agent.unserved = false;
   agent.dial_at = now_ms() + agent.dial_again_ms;
   agent.dial_again_ms = agent.dial_again_ms * 2 < DIAL_AGAIN_MAX_MS ? agent.dial_again_ms * 2 : DIAL_AGAIN_MAX_MS;
   sessions_disconnected();
@@ -65,6 +65,7 @@ static bool greet(const struct frame *frame) {
   return true;
 }
 
+// Frames wait in the inbox while there is no room for answers.
 static void serve_agent(void) {
   struct frame frame;
   enum inbox_state state = INBOX_EMPTY;
@@ -72,10 +73,12 @@ static void serve_agent(void) {
   while (kept && wire_room() >= REPLY_ROOM && (state = wire_next(&frame)) == INBOX_FRAME) {
     kept = agent.greeted ? serve_request(&frame) : greet(&frame);
   }
+  agent.unserved = state == INBOX_FRAME;
   if (!kept || state == INBOX_BROKEN) hang_up();
 }
 
 static int waiting_time(int64_t due) {
+  if (agent.unserved && wire_room() >= REPLY_ROOM) return 0;
   if (agent.fd < 0 && agent.dial_at < due) due = agent.dial_at;
   int64_t wait = due - now_ms();
   return due == INT64_MAX ? -1 : wait < 0 ? 0 : wait > 60000 ? 60000 : (int)wait;

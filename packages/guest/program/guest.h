@@ -124,12 +124,13 @@ _Noreturn void supervise(const struct launch *launch);
 _Noreturn void start_program(const struct launch *launch);
 void kill_tree(void);
 
-// session.c: programs and dialled ports, with what they said and what they shall hear.
+// session.c, speech.c, request.c: programs and dialled ports, with what they said and what they shall hear.
 
 enum { SESSION_MAX = 256, SESSION_WATCHES = 4, SESSION_ID_BYTES = 16 };
 
+// serve_request gives false when the agent breaks the protocol, sessions_settle when it has to be called again.
 void sessions_init(void);
-bool serve_request(const struct frame *frame);  // request.c; false when the agent breaks the protocol
+bool serve_request(const struct frame *frame);
 void sessions_disconnected(void);
 size_t sessions_watch(struct pollfd *watches);
 void sessions_ready(const struct pollfd *watches);

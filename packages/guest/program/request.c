@@ -188,12 +188,13 @@ static int resize(struct session *s, uint16_t columns, uint16_t rows) {
   return ioctl(s->ends.output[OUT], TIOCSWINSZ, &size) < 0 ? errno : 0;
 }
 
-// What it left in the background goes on, and its output is still read.
+// What it left in the background goes on, and its output is read and dropped.
 static int forget(struct session *s) {
-  if (!s->ended) return EBUSY;
+  if (!s->exited) return EBUSY;
   if (s->stream) send_error(s->stream, ESTALE);
   s->stream = 0;
   s->forgotten = true;
+  s->quota[OUT] = s->quota[ERR] = 0;
   fifo_clear(&s->output);
   return 0;
 }

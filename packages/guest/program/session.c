@@ -1,5 +1,5 @@
-// Sessions: programs, and dialled ports of the container. All that the guest says unasked follows from a session's
-// state (speak), so nothing is lost while the connection is full or away.
+// Sessions: programs, and dialled ports of the container. What happens here only changes a session's state; speech.c
+// tells the agent.
 #include "session.h"
 
 #include <errno.h>
@@ -14,14 +14,13 @@ enum {
   // How long output is awaited after the program's exit, while something in the background holds its pipes.
   LINGER_MS = 500,
   READS_AT_ONCE = 8,
-  SPEECH_ROOM = BLOCK_BYTES + 256,
 };
 
 enum watched { WATCH_OUT = OUT, WATCH_ERR = ERR, WATCH_INPUT, WATCH_SUPERVISOR };
 
 static struct table {
   struct session sessions[SESSION_MAX];
-  size_t top, turn;  // no session in use at or above `top`; who speaks first
+  size_t top;  // no session in use at or above it
   struct {
     struct session *session;
     enum watched what;
@@ -30,6 +29,10 @@ static struct table {
 } *table;
 
 void sessions_init(void) { table = private_pages(sizeof *table); }
+
+size_t sessions_top(void) { return table->top; }
+
+struct session *session_at(size_t index) { return &table->sessions[index]; }
 
 // Iterates over those in use, from NULL to NULL.
 struct session *next_session(struct session *after) {
@@ -250,7 +253,7 @@ void sessions_ready(const struct pollfd *watches) {
   }
 }
 
-static bool output_complete(const struct session *s) {
+bool output_complete(const struct session *s) {
   return (s->ends.output[OUT] < 0 || s->quota[OUT] == 0) && (s->ends.output[ERR] < 0 || s->quota[ERR] == 0);
 }
 
@@ -294,116 +297,4 @@ int64_t sessions_settle(int64_t now) {
   struct session *s = NULL;
   while ((s = next_session(s))) due = earlier(due, settle(s, now));
   return due;
-}
-
-uint8_t *put_ending(uint8_t *at, const struct ending *ending) {
-  at = put_number(at, ending->flags, 1);
-  at = put_number(at, ending->failure, 1);
-  at = put_number(at, ending->code, 1);
-  at = put_number(at, ending->signal, 1);
-  return put_number(at, ending->error, 4);
-}
-
-static void tell_exited(struct session *s) {
-  uint8_t payload[SESSION_ID_BYTES + 8];
-  memcpy(payload, s->id, SESSION_ID_BYTES);
-  put_ending(payload + SESSION_ID_BYTES, &s->ending);
-  send_frame(EXITED, 0, payload, sizeof payload);
-  s->told_exit = true;
-}
-
-static void tell_opened(struct session *s) {
-  bool takes = s->ends.input >= 0 && !s->input_ended;
-  s->granted = takes ? fifo_window(&s->input) - (s->input.end - s->input.first) : 0;
-  uint8_t payload[20], *at = put_number(payload, s->sent, 8);
-  at = put_number(at, s->input.end, 8);
-  put_number(at, s->granted, 4);
-  send_frame(OPENED, s->stream, payload, sizeof payload);
-  s->opened = true;
-  s->told_input_closed = !takes;
-}
-
-static void tell_input(struct session *s) {
-  if (s->input_ended) return;
-  if (s->ends.input < 0) {
-    if (!s->told_input_closed) send_frame(CLOSED_INPUT, s->stream, NULL, 0);
-    s->told_input_closed = true;
-    return;
-  }
-  size_t used = s->input.end - s->input.first + s->granted;
-  if (fifo_window(&s->input) - used < fifo_window(&s->input) / 2) return;
-  // Half of the window was used up: this stream moves, so it may have a wider one.
-  fifo_widen(&s->input);
-  uint8_t payload[4];
-  uint32_t more = fifo_window(&s->input) - used;
-  put_number(payload, more, sizeof payload);
-  send_frame(GRANT, s->stream, payload, sizeof payload);
-  s->granted += more;
-}
-
-static bool send_output(struct session *s) {
-  if (s->sent == s->output.end || s->credit == 0) return false;
-  if (s->sent < s->output.first) {
-    uint8_t payload[8];
-    uint64_t lost = s->output.first - s->sent;
-    put_number(payload, lost, sizeof payload);
-    send_frame(GAP, s->stream, payload, sizeof payload);
-    s->sent += lost;
-    s->taken += lost;
-  }
-  unsigned tag;
-  const uint8_t *bytes;
-  size_t length = fifo_peek(&s->output, s->sent, &tag, &bytes);
-  if (length > s->credit) length = s->credit;
-  send_frame(STDOUT + tag, s->stream, bytes, length);
-  s->sent += length;
-  s->credit -= length;
-  return true;
-}
-
-static void tell_end(struct session *s) {
-  uint8_t payload[8];
-  put_ending(payload, &s->ending);
-  send_frame(EXIT, s->stream, payload, sizeof payload);
-  s->stream = 0;
-  if (s->dialled) remove_session(s);
-}
-
-static void answer_kill(struct session *s) {
-  send_frame(RESULT, s->kill_stream, NULL, 0);
-  s->kill_stream = 0;
-}
-
-// Gives whether there may be more to say at once.
-static bool speak(struct session *s) {
-  if (s->kill_stream && s->ends.supervisor < 0) answer_kill(s);
-  if (s->exited && !s->told_exit && !s->dialled) tell_exited(s);
-  if (!s->stream || s->connecting) return false;
-  if (!s->opened && s->ending.failure != FAILED_DIAL) tell_opened(s);
-  if (!s->exited) tell_input(s);
-  if (send_output(s)) return true;
-  if (s->sent < s->output.end) return false;
-  if (output_complete(s) && !s->ended && !s->told_output_end) {
-    send_frame(END_OUTPUT, s->stream, NULL, 0);
-    s->told_output_end = true;
-  }
-  if (s->ended) tell_end(s);
-  return false;
-}
-
-// In turns, a frame each, so that none waits for another's flood.
-void sessions_speak(void) {
-  bool more = true;
-  while (more) {
-    more = false;
-    for (size_t i = 0; i < table->top; i++) {
-      size_t index = (table->turn + i) % table->top;
-      struct session *s = &table->sessions[index];
-      if (wire_room() < SPEECH_ROOM) {
-        table->turn = index;
-        return;
-      }
-      if (s->used && speak(s)) more = true;
-    }
-  }
 }

@@ -1,4 +1,4 @@
-// What session.c and request.c know of a session.
+// What session.c, speech.c and request.c know of a session.
 #pragma once
 
 #include "guest.h"
@@ -26,6 +26,8 @@ struct session {
 
 struct session *find_session(const uint8_t *id);
 struct session *find_stream(uint32_t stream);
+size_t sessions_top(void);
+struct session *session_at(size_t index);
 struct session *next_session(struct session *after);
 struct session *add_session(void);
 void remove_session(struct session *s);
@@ -33,4 +35,5 @@ void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_
 void detach_session(struct session *s);
 void queue_input(struct session *s, const uint8_t *bytes, size_t length);
 void write_input(struct session *s);
+bool output_complete(const struct session *s);
 uint8_t *put_ending(uint8_t *at, const struct ending *ending);

@@ -36,6 +36,7 @@ export async function createGuestListener(options: GuestListenerOptions): Promis
   const bucket = createBucket(acceptsPerSecond)
   let server: Server | undefined
   let timer: NodeJS.Timeout | undefined
+  let isClosed = false
 
   const accept = (socket: Socket): void => {
     if (!bucket.take()) pause()
@@ -51,20 +52,23 @@ export async function createGuestListener(options: GuestListenerOptions): Promis
   const pause = (): void => {
     server?.close()
     server = undefined
+    if (isClosed) return
     timer ??= setTimeout(() => {
       timer = undefined
-      void listen().catch(pause)
+      listen().catch(pause)
     }, 1000)
   }
   const listen = async (): Promise<void> => {
     await rm(path, { force: true })
-    server = await listenOn(path, accept)
+    // No descriptor left, for instance, is a reason to pause as well.
+    server = await listenOn(path, accept, pause)
     await chmod(path, 0o666)
+    if (isClosed) server.close()
   }
   const close = async (): Promise<void> => {
+    isClosed = true
     clearTimeout(timer)
-    server?.close()
-    server = undefined
+    pause()
     for (const socket of sockets) socket.destroy()
     await rm(path, { force: true })
     await folder.close()
@@ -92,11 +96,14 @@ async function openDirectory(directory: string) {
   }
 }
 
-function listenOn(path: string, accept: (socket: Socket) => void): Promise<Server> {
+function listenOn(path: string, accept: (socket: Socket) => void, fail: () => void): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: false }, accept)
+    const server = createServer(accept)
     server.once('error', reject)
-    server.listen({ path, backlog: 16 }, () => resolve(server))
+    server.listen({ path, backlog: 16 }, () => {
+      server.off('error', reject).on('error', fail)
+      resolve(server)
+    })
   })
 }
 

@@ -73,8 +73,11 @@ export class GuestStream {
     for (;;) {
       const item = this.#queue.shift()
       if (item) {
-        yield { ...item, offset: this.offset }
-        this.#take(item)
+        try {
+          yield { ...item, offset: this.offset }
+        } finally {
+          this.#take(item)
+        }
       } else if (this.#outputEnded || this.#final === 'ended') return
       else if (this.#final) throw this.#final
       else {

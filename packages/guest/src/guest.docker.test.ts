@@ -156,6 +156,7 @@ describe('the tenant, as root', () => {
       'rmdir /.gpulab-run',
       'rm -f /.gpulab/gpulab-guest',
       'cp /bin/busybox /.gpulab/gpulab-guest',
+      `echo >/proc/${connection.hello.pid}/exe`,
     ]
     const script = attempts.map((attempt) => `(${attempt}) 2>/dev/null && echo '${attempt}'`).join('\n')
     expect((await shell(connection, script)).stdout.toString()).toBe('')

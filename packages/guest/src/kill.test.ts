@@ -127,7 +127,7 @@ describe('the death', () => {
   test("of a session's supervisor ends the session with a reason", async () => {
     const id = randomUUID()
     const mark = createMark()
-    const stream = await runShell(connection, `sleep 1000; : ${mark}`, { id })
+    const stream = await runShell(connection, `exec sleep ${mark}`, { id })
     await untilThere(mark, 1)
     const { stdout } = await collect(
       await runShell(
@@ -139,18 +139,15 @@ describe('the death', () => {
     expect(await stream.ended).toEqual(
       endingOf({ exitCode: 125, failure: { what: 'supervisor', code: 'E0' } }),
     )
-    await untilGone(`: ${mark}`, 2000)
+    await untilGone(mark, 2000)
   })
 
   test('of the guest ends everything that it started', async () => {
     await using other = await startTestGuest()
     const otherConnection = await other.connect()
     const mark = createMark()
-    const stream = await runShell(
-      otherConnection,
-      `(setsid sh -c 'sleep 1000; : ${mark}' &); sleep 1000; : ${mark}`,
-    )
-    await untilThere(mark, 2)
+    const stream = await runShell(otherConnection, `(setsid sh -c 'sleep ${mark}; :' &); sleep ${mark}; :`)
+    await untilThere(mark, 4)
     process.kill(other.pid, 'SIGKILL')
     await expect(stream.ended).rejects.toThrow(expect.objectContaining({ code: 'lost' }))
     await untilGone(mark, 3000)

@@ -50,9 +50,10 @@ describe('a terminal', () => {
 
   test('makes ^C of a byte', async () => {
     const id = randomUUID()
-    const stream = await open('echo ready; sleep 100', id)
+    const stream = await connection.run({ id, argv: ['cat'], terminal, input: true })
     const all = collect(stream)
-    await seen(id, 7)
+    await stream.write(Buffer.from('x\n'))
+    await seen(id, 6)
     await stream.write(Buffer.from('\x03'))
     expect((await all).ending).toEqual(endingOf({ exitCode: 130, signal: 'SIGINT' }))
   })
