@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { GuestConnection } from './guest-connection.ts'
 import { collect, runShell, shell } from './test-support/collect.ts'
 import { readMemory } from './test-support/processes.ts'
-import { isSanitized, startTestGuest, type TestGuest } from './test-support/test-guest.ts'
+import { isSlow, startTestGuest, type TestGuest } from './test-support/test-guest.ts'
 
 let guest: TestGuest
 let connection: GuestConnection
@@ -22,7 +22,7 @@ const floods = (count: number, options = {}) =>
     ),
   )
 const bounded = async (limitKib: number): Promise<void> => {
-  if (!isSanitized) expect((await readMemory(guest.pid)).residentKib).toBeLessThan(limitKib)
+  if (!isSlow) expect((await readMemory(guest.pid)).residentKib).toBeLessThan(limitKib)
 }
 
 describe('streams that nobody reads', () => {
@@ -36,7 +36,7 @@ describe('streams that nobody reads', () => {
     for (let round = 0; round < 20; round++) {
       expect((await shell(connection, 'echo quick')).stdout.toString()).toBe('quick\n')
     }
-    expect((performance.now() - start) / 20).toBeLessThan(isSanitized ? 1000 : 200)
+    expect((performance.now() - start) / 20).toBeLessThan(isSlow ? 1000 : 200)
     expect((await shell(connection, 'head -c 5000000 /dev/zero')).stdout.length).toBe(5_000_000)
     expect(stalled).toHaveLength(50)
     await bounded(20 << 10)
@@ -91,7 +91,7 @@ describe('the memory', () => {
     const id = randomUUID()
     const stream = await runShell(connection, "grep RssAnon /proc/$PPID/status | tr -dc '0-9'", { id })
     const { stdout } = await collect(stream)
-    if (!isSanitized) expect(Number(stdout.toString())).toBeLessThan(150)
+    if (!isSlow) expect(Number(stdout.toString())).toBeLessThan(150)
   })
 })
 

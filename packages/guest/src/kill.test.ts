@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GuestConnection } from './guest-connection.ts'
 import { collect, endingOf, runShell } from './test-support/collect.ts'
 import { findProcesses, untilGone, untilThere } from './test-support/processes.ts'
-import { isSanitized, startTestGuest, type TestGuest } from './test-support/test-guest.ts'
+import { isSlow, startTestGuest, type TestGuest } from './test-support/test-guest.ts'
 
 let guest: TestGuest
 let connection: GuestConnection
@@ -22,7 +22,7 @@ const createMark = (): string => `1${String(randomInt(1e9)).padStart(9, '0')}`
 /** Children that left their parents, their session and their process group; theirs did again. */
 const daemons = `
   daemon() { (setsid sh -c '(setsid sh -c "sleep $0; :" &); sleep $0; :' "$1" >/dev/null 2>&1 </dev/null &); }`
-const limitMs = isSanitized ? 8000 : 2000
+const limitMs = isSlow ? 8000 : 2000
 
 const startDaemons = async (mark: string, timeoutMs = 0) => {
   const id = randomUUID()

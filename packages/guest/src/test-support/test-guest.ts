@@ -3,14 +3,15 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ensureGuestBuilt } from '../ensure-guest-built.ts'
+import { ensureGuestBuilt, type GuestBuild } from '../ensure-guest-built.ts'
 import type { GuestConnection } from '../guest-connection.ts'
 import { createGuestListener, type GuestListenerOptions } from '../guest-listener.ts'
 
-/** Which build the tests run: GPULAB_TEST_GUEST=asan for the one with sanitizers. */
-export const testedBuild = process.env['GPULAB_TEST_GUEST'] === 'asan' ? 'asan' : undefined
-/** Sanitizers make everything slower, and larger than any bound on memory. */
-export const isSanitized = testedBuild === 'asan'
+/** Which build the tests run: `asan` with sanitizers, `arm64` under qemu's emulation. By default this machine's own. */
+const build = process.env['GPULAB_TEST_GUEST'] as GuestBuild | undefined
+const emulator = build === 'arm64' && process.arch !== 'arm64' ? ['qemu-aarch64-static'] : []
+/** Such builds are slower, and larger than any bound on memory. */
+export const isSlow = build !== undefined
 
 /** How a test starts its guest. */
 export interface TestGuestOptions extends Partial<GuestListenerOptions> {
@@ -21,7 +22,7 @@ export interface TestGuestOptions extends Partial<GuestListenerOptions> {
 
 /** A guest that runs as a plain process of this machine, and an agent's listener that can restart. */
 export async function startTestGuest(options: TestGuestOptions = {}) {
-  const program = await ensureGuestBuilt(testedBuild)
+  const program = await ensureGuestBuilt(build)
   const directory = await mkdtemp(join(tmpdir(), 'gpulab-guest-'))
   const connections: GuestConnection[] = []
   const waiting: ((connection: GuestConnection) => void)[] = []
@@ -37,6 +38,7 @@ export async function startTestGuest(options: TestGuestOptions = {}) {
     '--pdeathsig',
     'KILL',
     ...(options.wrapper ?? []),
+    ...emulator,
     program,
     join(directory, 'run/agent.sock'),
   ]
