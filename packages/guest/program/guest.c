@@ -89,12 +89,20 @@ static struct pollfd watch_agent(void) {
   return (struct pollfd){.fd = agent.fd, .events = (reads ? POLLIN : 0) | (wire_wants_write() ? POLLOUT : 0)};
 }
 
+// Only what is left unwritten wakes the loop again, so nothing may be left unsaid when everything is written.
+static void speak(void) {
+  bool more;
+  do {
+    more = agent.greeted && sessions_speak();
+    if (!wire_write(agent.fd)) hang_up();
+  } while (more && agent.fd >= 0 && !wire_wants_write());
+}
+
 static void turn(void) {
   static struct pollfd watches[1 + SESSION_MAX * SESSION_WATCHES];
   if (agent.fd < 0 && now_ms() >= agent.dial_at) dial_agent();
   int64_t due = sessions_settle(now_ms());
-  if (agent.greeted) sessions_speak();
-  if (agent.fd >= 0 && !wire_write(agent.fd)) hang_up();
+  if (agent.fd >= 0) speak();
   watches[0] = watch_agent();
   size_t count = sessions_watch(watches + 1);
   if (poll(watches, 1 + count, waiting_time(due)) < 0) return;

@@ -41,6 +41,7 @@ enum {
   FRAME_HEADER_BYTES = 9,
   FRAME_MAX_BYTES = 2 << 20,
   INPUT_MAX_BYTES = 64 << 10,
+  OUTPUT_MAX_BYTES = 64 << 10,
 };
 
 enum frame_type {
@@ -82,6 +83,7 @@ void wire_feed(const uint8_t *bytes, size_t length);
 enum inbox_state wire_next(struct frame *frame);
 void wire_forget_inbox(void);
 void send_frame(uint8_t type, uint32_t stream, const void *payload, size_t length);
+void extend_frame(const void *payload, size_t more, size_t length);
 void send_error(uint32_t stream, int error);
 
 // launch.c: a program with its pipes or terminal, and the supervisor that starts it.
@@ -135,7 +137,7 @@ void sessions_disconnected(void);
 size_t sessions_watch(struct pollfd *watches);
 void sessions_ready(const struct pollfd *watches);
 int64_t sessions_settle(int64_t now);
-void sessions_speak(void);
+bool sessions_speak(void);
 
 // file.c, sha256.c
 

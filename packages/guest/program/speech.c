@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { SPEECH_ROOM = BLOCK_BYTES + 256 };
+enum { SPEECH_ROOM = OUTPUT_MAX_BYTES + 256 };
 
 uint8_t *put_ending(uint8_t *at, const struct ending *ending) {
   at = put_number(at, ending->flags, 1);
@@ -51,6 +51,15 @@ static void tell_input(struct session *s) {
   s->granted += more;
 }
 
+static size_t take_output(struct session *s, size_t limit, unsigned *tag, const uint8_t **bytes) {
+  size_t length = fifo_peek(&s->output, s->sent, tag, bytes);
+  if (length > limit) length = limit;
+  if (length > s->credit) length = s->credit;
+  s->sent += length;
+  s->credit -= length;
+  return length;
+}
+
 static bool send_output(struct session *s) {
   if (s->sent == s->output.end || s->credit == 0) return false;
   if (s->sent < s->output.first) {
@@ -61,13 +70,18 @@ static bool send_output(struct session *s) {
     s->sent += lost;
     s->taken += lost;
   }
-  unsigned tag;
+  unsigned first, tag;
   const uint8_t *bytes;
-  size_t length = fifo_peek(&s->output, s->sent, &tag, &bytes);
-  if (length > s->credit) length = s->credit;
-  send_frame(STDOUT + tag, s->stream, bytes, length);
-  s->sent += length;
-  s->credit -= length;
+  size_t length = take_output(s, OUTPUT_MAX_BYTES, &first, &bytes);
+  send_frame(STDOUT + first, s->stream, bytes, length);
+  // What lies in several blocks goes in one frame.
+  while (s->credit > 0 && s->sent < s->output.end && length < OUTPUT_MAX_BYTES) {
+    size_t more = fifo_peek(&s->output, s->sent, &tag, &bytes);
+    if (tag != first) break;
+    more = take_output(s, OUTPUT_MAX_BYTES - length, &tag, &bytes);
+    extend_frame(bytes, more, length);
+    length += more;
+  }
   return true;
 }
 
@@ -101,8 +115,8 @@ static bool speak(struct session *s) {
   return false;
 }
 
-// In turns, a frame each, so that none waits for another's flood.
-void sessions_speak(void) {
+// In turns, a frame each, so that none waits for another's flood. Gives whether something is left for want of room.
+bool sessions_speak(void) {
   static size_t next;
   bool more = true;
   while (more) {
@@ -112,9 +126,10 @@ void sessions_speak(void) {
       struct session *s = session_at(index);
       if (wire_room() < SPEECH_ROOM) {
         next = index;
-        return;
+        return true;
       }
       if (s->used && speak(s)) more = true;
     }
   }
+  return false;
 }

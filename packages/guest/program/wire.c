@@ -123,15 +123,27 @@ bool wire_write(int connection) {
 }
 
 // Callers look at wire_room first.
+static uint8_t *take_room(size_t length) {
+  if (length > wire_room()) abort();
+  if (length > OUTBOX_BYTES - outbox.end) compact(&outbox);
+  uint8_t *room = outbox.bytes + outbox.end;
+  outbox.end += length;
+  return room;
+}
+
 void send_frame(uint8_t type, uint32_t stream, const void *payload, size_t length) {
-  if (FRAME_HEADER_BYTES + length > wire_room()) abort();
-  if (FRAME_HEADER_BYTES + length > OUTBOX_BYTES - outbox.end) compact(&outbox);
-  uint8_t *at = outbox.bytes + outbox.end;
+  uint8_t *at = take_room(FRAME_HEADER_BYTES + length);
   at = put_number(at, type, 1);
   at = put_number(at, stream, 4);
   at = put_number(at, length, 4);
   if (length > 0) memcpy(at, payload, length);
-  outbox.end += FRAME_HEADER_BYTES + length;
+}
+
+// Room for another payload of this frame, the newest, of `length` so far.
+void extend_frame(const void *payload, size_t more, size_t length) {
+  uint8_t *at = take_room(more);
+  memcpy(at, payload, more);
+  put_number(at - length - 4, length + more, 4);
 }
 
 void send_error(uint32_t stream, int error) {

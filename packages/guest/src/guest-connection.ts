@@ -33,6 +33,8 @@ const defaults: Required<GuestConnectionOptions> = {
   killTimeoutMs: 10_000,
   windowBytes: 256 << 10,
 }
+/** Copying so little is cheaper than writing two parts. */
+const joinMaxBytes = 4096
 const streamsMax = 512
 const windowsBytes = 16 << 20
 const windowMinBytes = 32 << 10
@@ -244,12 +246,18 @@ export class GuestConnection {
 
   #send(type: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure)
-    this.#socket.cork()
-    this.#socket.write(encodeHeader(type, stream, payload.length))
-    const hasRoom = payload.length === 0 ? !this.#socket.writableNeedDrain : this.#socket.write(payload)
-    process.nextTick(() => this.#socket.uncork())
+    const hasRoom = this.#write(encodeHeader(type, stream, payload.length), payload)
     if (hasRoom) return Promise.resolve()
     return (this.#room ??= this.#waitForRoom())
+  }
+
+  #write(header: Buffer, payload: Uint8Array): boolean {
+    if (payload.length <= joinMaxBytes) return this.#socket.write(Buffer.concat([header, payload]))
+    this.#socket.cork()
+    this.#socket.write(header)
+    const hasRoom = this.#socket.write(payload)
+    this.#socket.uncork()
+    return hasRoom
   }
 
   /** One wait for all senders. Whoever reads nothing for so long has stopped. */

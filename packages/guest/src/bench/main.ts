@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { once } from 'node:events'
 import type { GuestConnection } from '../guest-connection.ts'
+import { readMemory } from '../test-support/processes.ts'
 import { startTestGuest } from '../test-support/test-guest.ts'
 
 const runTrue = async (connection: GuestConnection): Promise<void> => {
@@ -32,13 +34,17 @@ async function measureRate(connection: GuestConnection, parallel: number, rounds
   return Math.round((rounds / (performance.now() - start)) * 1000)
 }
 
+const dd = (mebibytes: number) =>
+  ['dd', 'if=/dev/zero', 'bs=1M', `count=${mebibytes}`, 'status=none'] as const
+const perSecond = (mebibytes: number, start: number) =>
+  Math.round(mebibytes / ((performance.now() - start) / 1000))
+
 async function measureOutput(connection: GuestConnection, mebibytes: number) {
   const start = performance.now()
-  const argv = ['head', '-c', String(mebibytes << 20), '/dev/zero']
-  const stream = await connection.run({ id: randomUUID(), argv, lossless: true })
+  const stream = await connection.run({ id: randomUUID(), argv: dd(mebibytes), lossless: true })
   let bytes = 0
   for await (const item of stream.output()) if (item.kind === 'stdout') bytes += item.bytes.length
-  return Math.round(bytes / (1 << 20) / ((performance.now() - start) / 1000))
+  return perSecond(bytes / (1 << 20), start)
 }
 
 async function measureInput(connection: GuestConnection, mebibytes: number) {
@@ -49,15 +55,19 @@ async function measureInput(connection: GuestConnection, mebibytes: number) {
   for (let sent = 0; sent < mebibytes << 20; sent += chunk.length) await stream.write(chunk)
   await stream.endInput()
   await stream.ended
-  return Math.round(mebibytes / ((performance.now() - start) / 1000))
+  return perSecond(mebibytes, start)
 }
 
-async function readMemory(pid: number) {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return status
-    .match(/Rss(?:Anon|File).*|VmRSS.*/g)
-    ?.join(', ')
-    .replaceAll(/\s+/g, ' ')
+/** What the same costs where this process starts the program itself. */
+async function measureFloor(mebibytes: number) {
+  const start = performance.now()
+  for (let round = 0; round < 100; round++) await once(spawn('true'), 'close')
+  const each = ((performance.now() - start) / 100).toFixed(2)
+  const [command, ...args] = dd(mebibytes)
+  const since = performance.now()
+  let bytes = 0
+  for await (const chunk of spawn(command, args).stdout) bytes += (chunk as Buffer).length
+  return `true ${each} ms, stdout ${perSecond(bytes / (1 << 20), since)} MiB/s`
 }
 
 await using guest = await startTestGuest()
@@ -67,6 +77,7 @@ await measureLatency(connection, 200)
 console.log('true, one at a time:', await measureLatency(connection, 2000))
 console.log('true, 8 in parallel:', await measureRate(connection, 8, 5000), 'a second')
 for (let round = 0; round < 3; round++) {
+  console.log('plain spawn:', await measureFloor(1024))
   console.log('stdout:', await measureOutput(connection, 1024), 'MiB/s')
   console.log('stdin:', await measureInput(connection, 1024), 'MiB/s')
 }
