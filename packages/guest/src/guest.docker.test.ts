@@ -169,7 +169,8 @@ describe('the tenant, as root', () => {
     await using container = await start()
     const connection = await container.start()
     const stream = await runShell(connection, 'sleep 7777')
-    await runShell(connection, `kill -9 ${connection.hello.pid}`)
+    // Its answer may come too late.
+    await runShell(connection, `kill -9 ${connection.hello.pid}`).catch(() => undefined)
     await expect(stream.ended).rejects.toThrow(expect.objectContaining({ code: 'lost' }))
     const again = await container.start()
     expect(again.hello.incarnation).not.toBe(connection.hello.incarnation)

@@ -3,7 +3,7 @@ import { eventually } from '@gpulab/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { GuestConnection } from './guest-connection.ts'
 import { collect, runShell, shell } from './test-support/collect.ts'
-import { readMemory } from './test-support/processes.ts'
+import { readMemory, readProcessorMs } from './test-support/processes.ts'
 import { isSlow, startTestGuest, type TestGuest } from './test-support/test-guest.ts'
 
 let guest: TestGuest
@@ -92,6 +92,24 @@ describe('the memory', () => {
     const stream = await runShell(connection, "grep RssAnon /proc/$PPID/status | tr -dc '0-9'", { id })
     const { stdout } = await collect(stream)
     if (!isSlow) expect(Number(stdout.toString())).toBeLessThan(150)
+  })
+})
+
+describe('waiting', () => {
+  test('costs no time of the processor, whatever is stuck', { timeout: 30_000 }, async () => {
+    await floods(10)
+    const writer = await runShell(connection, 'exec sleep 1000', { input: true })
+    writer.write(Buffer.alloc(4 << 20)).catch(() => undefined)
+    await shell(connection, 'sleep 1000 & exit')
+    await runShell(connection, 'exec 1>&- 2>&-; sleep 1000')
+    await runShell(connection, 'cat', { terminal: { columns: 80, rows: 24 }, lossless: false })
+    const wait = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 700))
+    await wait()
+    const before = await readProcessorMs(guest.pid)
+    await wait()
+    await guest.stopAgent()
+    await wait()
+    expect((await readProcessorMs(guest.pid)) - before).toBeLessThan(isSlow ? 200 : 60)
   })
 })
 

@@ -27,3 +27,9 @@ export async function readMemory(pid: number): Promise<{ residentKib: number; an
   const read = (key: string): number => Number(status.match(new RegExp(`^${key}:\\s+(\\d+)`, 'm'))?.[1])
   return { residentKib: read('VmRSS'), anonymousKib: read('RssAnon') }
 }
+
+/** Time that a process has had of the processors. */
+export async function readProcessorMs(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
