@@ -103,13 +103,14 @@ static size_t make_payload(uint8_t type, uint8_t *payload) {
       at = put_number(put_id(at), pick(8), 1);
       at = put_number(at, 80 << 16 | 24, 4);
       at = put_number(at, 0, 4);
+      at = put_number(at, pick(2) * 60000, 4);
       at = put_number(at, pick(300000), 4);
       at = put_number(at, pick(10) ? pick(400000) : pick(UINT32_MAX), 4);
       memcpy(at, "/tmp\0\0\2true\0x\0\0\1A=B", 20);
       at += 20;
       *at++ = 0;
       break;
-    case ATTACH: at = put_number(put_number(put_number(put_id(at), pick(3000), 8), pick(300000), 4), pick(2), 1); break;
+    case ATTACH: at = put_number(put_number(put_number(put_id(at), pick(3000), 8), pick(300000), 4), pick(2), 4); break;
     case DIAL: at = put_number(put_number(put_number(at, pick(2) ? 4 : 6, 1), pick(65536), 2), pick(99999), 4); break;
     case INPUT: at += pick(pick(5) ? 100 : INPUT_MAX_BYTES); break;
     case TAKEN: at = put_number(at, pick(20000), 4); break;

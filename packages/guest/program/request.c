@@ -12,12 +12,11 @@
 #include <unistd.h>
 
 enum { ANSWERED = -1, DIAL_BOUND = 256 << 10, ROW_BYTES = 58 };
-enum { RUN_TERMINAL = 1, RUN_INPUT = 2, RUN_LOSSLESS = 4 };
+enum { RUN_TERMINAL = 1, RUN_INPUT = 2 };
 
 struct run_request {
   const uint8_t *id;
-  uint32_t credit, bound;
-  bool lossless;
+  uint32_t patience_ms, credit, bound;
   struct launch launch;
 };
 
@@ -42,10 +41,10 @@ static int read_run(const struct frame *frame, struct run_request *request) {
   uint8_t flags = take_number(&reader, 1);
   launch->terminal = flags & RUN_TERMINAL;
   launch->input = flags & RUN_INPUT;
-  request->lossless = flags & RUN_LOSSLESS;
   launch->columns = take_number(&reader, 2);
   launch->rows = take_number(&reader, 2);
   launch->timeout_ms = take_number(&reader, 4);
+  request->patience_ms = take_number(&reader, 4);
   request->credit = take_number(&reader, 4);
   request->bound = take_number(&reader, 4);
   launch->cwd = take_string(&reader);
@@ -69,7 +68,7 @@ static int start_session(const struct run_request *request, uint32_t stream) {
   memcpy(s->id, request->id, SESSION_ID_BYTES);
   s->terminal = request->launch.terminal;
   fifo_init(&s->output, request->bound / BLOCK_BYTES);
-  attach_session(s, stream, 0, request->credit, request->lossless);
+  attach_session(s, stream, 0, request->credit, request->patience_ms);
   return ANSWERED;
 }
 
@@ -87,12 +86,12 @@ static int attach(const struct frame *frame) {
   const uint8_t *id = take_bytes(&reader, SESSION_ID_BYTES);
   uint64_t offset = take_number(&reader, 8);
   uint32_t credit = take_number(&reader, 4);
-  bool lossless = take_number(&reader, 1);
+  uint32_t patience_ms = take_number(&reader, 4);
   if (reader.failed) return EINVAL;
   struct session *s = find_session(id);
   if (!s) return ENOENT;
   if (offset > s->output.end) return ERANGE;
-  attach_session(s, frame->stream, offset, credit, lossless);
+  attach_session(s, frame->stream, offset, credit, patience_ms);
   return ANSWERED;
 }
 
@@ -126,7 +125,7 @@ static int dial(const struct frame *frame) {
     return error;
   }
   fifo_init(&s->output, DIAL_BOUND / BLOCK_BYTES);
-  attach_session(s, frame->stream, 0, credit, true);
+  attach_session(s, frame->stream, 0, credit, 1);
   return ANSWERED;
 }
 
@@ -158,7 +157,7 @@ static void taken(const struct frame *frame) {
   if (!s || count > s->sent - s->taken) return;
   s->credit += count;
   s->taken += count;
-  if (s->lossless) fifo_release(&s->output, s->taken);
+  if (s->patience_ms) fifo_release(&s->output, s->taken);
 }
 
 static int order(struct session *s, uint8_t kind, uint8_t signal) {

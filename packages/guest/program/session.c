@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 enum {
-  // How long a lossless session waits for an agent that went away; then it goes on and keeps its newest output.
-  LOSSLESS_WAIT_MS = 60000,
   // How long output is awaited after the program's exit, while something in the background holds its pipes.
   LINGER_MS = 500,
   READS_AT_ONCE = 8,
@@ -88,28 +86,28 @@ struct session *add_session(void) {
   return s;
 }
 
-void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_t credit, bool lossless) {
+void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_t credit, uint32_t patience_ms) {
   if (s->stream) send_error(s->stream, ESTALE);
   s->stream = stream;
   s->opened = s->told_output_end = false;
-  s->lossless = lossless;
-  s->lossless_until = 0;
+  s->patience_ms = patience_ms;
+  s->patient_until = 0;
   s->sent = s->taken = offset;
   s->credit = credit;
-  if (lossless) fifo_release(&s->output, offset);
+  if (patience_ms) fifo_release(&s->output, offset);
 }
 
 void detach_session(struct session *s) {
   s->stream = 0;
-  s->lossless = false;
+  s->patience_ms = 0;
   if (s->dialled) remove_session(s);
 }
 
 void sessions_disconnected(void) {
   struct session *s = NULL;
   while ((s = next_session(s))) {
+    if (s->stream && s->patience_ms) s->patient_until = now_ms() + s->patience_ms;
     s->stream = s->kill_stream = 0;
-    if (s->lossless) s->lossless_until = now_ms() + LOSSLESS_WAIT_MS;
     if (s->dialled) remove_session(s);
   }
 }
@@ -165,11 +163,11 @@ static void finish_dial(struct session *s) {
 }
 
 static bool may_read(const struct session *s, int i) {
-  return s->quota[i] == 0 || !s->lossless || !fifo_full(&s->output);
+  return s->quota[i] == 0 || !s->patience_ms || !fifo_full(&s->output);
 }
 
 static uint8_t *output_room(struct session *s, int i, size_t *room) {
-  while (fifo_full(&s->output) && !s->lossless && fifo_drop_oldest(&s->output)) continue;
+  while (fifo_full(&s->output) && !s->patience_ms && fifo_drop_oldest(&s->output)) continue;
   uint8_t *at = fifo_reserve(&s->output, i, room);
   if (*room > s->quota[i]) *room = s->quota[i];
   return at;
@@ -215,7 +213,7 @@ static void hear_supervisor(struct session *s) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count == sizeof ending) return note_exit(s, &ending);
   close_end(&s->ends.supervisor);
-  if (!s->exited) note_exit(s, &(struct ending){.failure = FAILED_SUPERVISOR, .code = 125});
+  if (!s->exited) note_exit(s, &(struct ending){.failure = FAILED_SUPERVISOR, .error = ECHILD, .code = 125});
 }
 
 static void watch(struct pollfd *watches, struct session *s, enum watched what, int fd, short events) {
@@ -279,16 +277,13 @@ static int64_t settle(struct session *s, int64_t now) {
   if (s->dialled && s->ends.input < 0 && s->ends.output[OUT] < 0) s->exited = true;
   if (s->exited && !s->ended && now >= s->drain_until) limit_output(s);
   if (s->exited && !s->ended && output_complete(s)) end_session(s);
-  if (s->lossless_until && now >= s->lossless_until) {
-    s->lossless = false;
-    s->lossless_until = 0;
-  }
+  if (s->patient_until && now >= s->patient_until) s->patience_ms = s->patient_until = 0;
   if (s->forgotten && s->ends.supervisor < 0 && !s->kill_stream) {
     remove_session(s);
     return INT64_MAX;
   }
   int64_t due = s->exited && !s->ended ? s->drain_until : INT64_MAX;
-  return s->lossless_until ? earlier(due, s->lossless_until) : due;
+  return s->patient_until ? earlier(due, s->patient_until) : due;
 }
 
 // Does what time and the last events ask for; gives when to look again.

@@ -6,7 +6,7 @@
 enum { OUT, ERR };
 
 struct session {
-  bool used, terminal, dialled, lossless;
+  bool used, terminal, dialled;
   bool connecting;  // a dialled port that has not answered yet
   bool exited;      // the program has exited, or a dialled port is closed both ways
   bool ended;       // and all of its output is in `output`
@@ -16,7 +16,10 @@ struct session {
   struct ending ending;
   uint32_t stream;       // 0 while nobody is attached
   uint32_t kill_stream;  // whose request is answered when nothing is left
-  int64_t started, drain_until, lossless_until;
+  int64_t started, drain_until;
+  // A lossless session's program waits for its reader, so long for an agent that went away; 0 where nobody waits.
+  uint32_t patience_ms;
+  int64_t patient_until;
   struct fifo output, input;
   uint64_t sent, taken;  // offsets in `output`
   uint32_t credit;       // bytes of output that may be sent
@@ -31,7 +34,7 @@ struct session *session_at(size_t index);
 struct session *next_session(struct session *after);
 struct session *add_session(void);
 void remove_session(struct session *s);
-void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_t credit, bool lossless);
+void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_t credit, uint32_t patience_ms);
 void detach_session(struct session *s);
 void queue_input(struct session *s, const uint8_t *bytes, size_t length);
 void write_input(struct session *s);

@@ -131,6 +131,18 @@ describe('a restart of the agent', () => {
     expect(stdout.toString()).toBe(numbers(0, 300_000))
   })
 
+  test('is not waited for without end', async () => {
+    const id = randomUUID()
+    await runShell(connection, count(300_000), { id, patienceMs: 300 })
+    await guest.stopAgent()
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    connection = await guest.startAgent()
+    await untilEnded(id)
+    const { stdout, lostBytes } = await collect(await connection.attach(id, { lossless: true }))
+    expect(lostBytes).toBeGreaterThan(0)
+    expect(stdout.toString()).toBe(numbers(0, 300_000).slice(lostBytes))
+  })
+
   test('leaves time-outs and other sessions as they were', async () => {
     const [timed, other] = [randomUUID(), randomUUID()]
     await runShell(connection, 'sleep 100', { id: timed, timeoutMs: 300 })

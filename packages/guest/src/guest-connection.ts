@@ -6,7 +6,13 @@ import { GuestStream } from './guest-stream.ts'
 import { decodeExited, decodeHello, decodeNumber, decodeRows } from './payloads.ts'
 import type { Ending, GuestHello, SessionRow } from './payloads.ts'
 import { encodeHeader, encodeRun, frameType, sessionId, u16, u32, u64, u8 } from './protocol.ts'
-import { oldestProtocolVersion, protocolVersion, type Frame, type RunRequest } from './protocol.ts'
+import {
+  oldestProtocolVersion,
+  protocolVersion,
+  toPatience,
+  type Frame,
+  type RunRequest,
+} from './protocol.ts'
 
 /** Deadlines and bounds; each has a default. */
 export interface GuestConnectionOptions {
@@ -25,6 +31,7 @@ export interface AttachOptions {
   /** By default from the beginning; what is no longer kept shows as a gap. */
   readonly offset?: number
   readonly lossless?: boolean
+  readonly patienceMs?: number
 }
 
 const defaults: Required<GuestConnectionOptions> = {
@@ -124,9 +131,9 @@ export class GuestConnection {
   }
 
   /** Attaches to a session, instead of whoever is. */
-  attach(id: string, { offset = 0, lossless = false }: AttachOptions = {}): Promise<GuestStream> {
+  attach(id: string, { offset = 0, ...waits }: AttachOptions = {}): Promise<GuestStream> {
     return this.#openStream(frameType.attach, (window) =>
-      Buffer.concat([sessionId(id), u64(offset), u32(window), u8(lossless ? 1 : 0)]),
+      Buffer.concat([sessionId(id), u64(offset), u32(window), u32(toPatience(waits))]),
     )
   }
 

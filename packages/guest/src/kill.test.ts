@@ -137,7 +137,7 @@ describe('the death', () => {
     )
     process.kill(Number(stdout), 'SIGKILL')
     expect(await stream.ended).toEqual(
-      endingOf({ exitCode: 125, failure: { what: 'supervisor', code: 'E0' } }),
+      endingOf({ exitCode: 125, failure: { what: 'supervisor', code: 'ECHILD' } }),
     )
     await untilGone(mark, 2000)
   })

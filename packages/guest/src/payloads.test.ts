@@ -72,7 +72,7 @@ describe('what the agent says', () => {
       4096,
     )
     expect(payload.toString('latin1')).toBe(
-      `${sessionId(id).toString('latin1')}\x02\0\0\0\0\0\0\0\0\0\0\x10\0\0\x04\0\0/x\0\0\x02a\0\xff\0\0\x01K=V\0`,
+      `${sessionId(id).toString('latin1')}\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\x04\0\0/x\0\0\x02a\0\xff\0\0\x01K=V\0`,
     )
   })
 

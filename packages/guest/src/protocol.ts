@@ -94,14 +94,21 @@ export interface RunRequest {
   readonly input?: boolean
   /** A slow reader holds the program back as a pipe does; else the oldest output is dropped with a gap. */
   readonly lossless?: boolean
+  /** How long a lossless program waits after the connection broke; by default a minute. */
+  readonly patienceMs?: number
   /** 0 for none; then everything of the session is killed. */
   readonly timeoutMs?: number
   /** How much output the guest keeps, at most 8 MiB. */
   readonly bufferBytes?: number
 }
 
-const toFlags = (request: RunRequest): number =>
-  (request.terminal ? 1 : 0) | (request.input ? 2 : 0) | (request.lossless ? 4 : 0)
+const toFlags = (request: RunRequest): number => (request.terminal ? 1 : 0) | (request.input ? 2 : 0)
+
+/** In milliseconds as the guest takes it: 0 is not lossless. */
+export const toPatience = ({
+  lossless,
+  patienceMs = 60_000,
+}: Pick<RunRequest, 'lossless' | 'patienceMs'>): number => (lossless ? Math.max(patienceMs, 1) : 0)
 
 /** Payload of `run`. Throws a RangeError on what the frame can't hold. */
 export function encodeRun(request: RunRequest, creditBytes: number): Buffer {
@@ -111,6 +118,7 @@ export function encodeRun(request: RunRequest, creditBytes: number): Buffer {
     u16(request.terminal?.columns ?? 0),
     u16(request.terminal?.rows ?? 0),
     u32(request.timeoutMs ?? 0),
+    u32(toPatience(request)),
     u32(creditBytes),
     u32(request.bufferBytes ?? 256 << 10),
     string(request.cwd ?? ''),
