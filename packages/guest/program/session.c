@@ -11,7 +11,7 @@
 enum {
   // How long output is awaited after the program's exit, while something in the background holds its pipes.
   LINGER_MS = 500,
-  READS_AT_ONCE = 8,
+  READS_AT_ONCE = 16,
 };
 
 enum watched { WATCH_OUT = OUT, WATCH_ERR = ERR, WATCH_INPUT, WATCH_SUPERVISOR };

@@ -36,7 +36,7 @@ describe('streams that nobody reads', () => {
     for (let round = 0; round < 20; round++) {
       expect((await shell(connection, 'echo quick')).stdout.toString()).toBe('quick\n')
     }
-    expect((performance.now() - start) / 20).toBeLessThan(isSlow ? 1000 : 200)
+    expect((performance.now() - start) / 20).toBeLessThan(isSlow ? 2000 : 500)
     expect((await shell(connection, 'head -c 5000000 /dev/zero')).stdout.length).toBe(5_000_000)
     expect(stalled).toHaveLength(50)
     await bounded(20 << 10)
