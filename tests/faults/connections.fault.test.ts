@@ -56,6 +56,8 @@ describe.runIf(scenarios.length > 0)('while operations are under way, a connecti
   beforeAll(async () => {
     system = await startFaultSystem({ proxied: true, clientTimeoutMs: 3000 })
     pool = createSubjectPool(system)
+    // Bystanders: whatever is killed, they are to stay as they are.
+    await pool.take(['running', 'stopped'])
   })
   afterAll(() => system?.[Symbol.asyncDispose]())
 

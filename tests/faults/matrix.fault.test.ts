@@ -21,6 +21,8 @@ describe.runIf(rounds.length > 0)('a process that is killed at a fail point', ()
   beforeAll(async () => {
     system = await startFaultSystem({ gpus: 40 })
     pool = createSubjectPool(system)
+    // Bystanders: whatever is killed, they are to stay as they are.
+    await pool.take(['running', 'stopped'])
   })
   afterAll(() => system?.[Symbol.asyncDispose]())
 
