@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, it, onTestFailed } from 'vitest'
+import type { EngineContainer } from './src/checkers.ts'
 import { listCases, nameOf, selectShort, toRounds } from './src/matrix.ts'
 import { isChosen, readFaultOptions } from './src/options.ts'
 import { createRandom } from './src/random.ts'
 import { runRound } from './src/run-round.ts'
 import { createSubjectPool, type SubjectPool } from './src/subject-pool.ts'
 import { type FaultSystem, startFaultSystem } from './src/system.ts'
+import { untilWell } from './src/until-well.ts'
 
 const options = readFaultOptions(process.env)
 const random = createRandom(options.seed)
@@ -16,6 +18,7 @@ const rounds = toRounds(cases, random)
 
 let system: FaultSystem
 let pool: SubjectPool
+let bystanders: readonly EngineContainer[]
 
 describe.runIf(rounds.length > 0)('a process that is killed at a fail point', () => {
   beforeAll(async () => {
@@ -23,6 +26,8 @@ describe.runIf(rounds.length > 0)('a process that is killed at a fail point', ()
     pool = createSubjectPool(system)
     // Bystanders: whatever is killed, they are to stay as they are.
     await pool.take(['running', 'stopped'])
+    await untilWell(system)
+    bystanders = (await system.observe()).engine
   })
   afterAll(() => system?.[Symbol.asyncDispose]())
 
@@ -33,4 +38,7 @@ describe.runIf(rounds.length > 0)('a process that is killed at a fail point', ()
       await runRound(system, round, pool)
     },
   )
+
+  it('leaves those whom nobody has asked anything as they were', () =>
+    untilWell(system, { untouched: bystanders }))
 })

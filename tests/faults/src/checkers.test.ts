@@ -13,7 +13,7 @@ import {
 } from './checkers.ts'
 
 const now = new Date('2026-01-01T12:00:00Z')
-const hosts = [{ name: 'host-one', isEngineAvailable: true }]
+const hosts = [{ name: 'host-one', isEngineAvailable: true, isCaughtUp: true }]
 const container = (fields: Partial<EngineContainer> = {}): EngineContainer => ({
   id: 'id-a',
   uuid: 'a',
@@ -161,10 +161,17 @@ test('a row past its deadline is found, with some time for whoever sweeps', () =
   expect(at(16)).toEqual([expect.stringContaining('past its deadline')])
 })
 
-test('a host whose engine is away is found', () => {
-  expect(findIllHosts({ hosts: [...hosts, { name: 'host-two', isEngineAvailable: false }] })).toEqual([
-    'Host host-two is not well.',
-  ])
+describe('hosts', () => {
+  const host = { name: 'host-two', isEngineAvailable: true, isCaughtUp: true }
+  test('whose engine is away are found', () => {
+    const faults = findIllHosts({ hosts: [...hosts, { ...host, isEngineAvailable: false }] })
+    expect(faults).toEqual(['The engine of host host-two is not there.'])
+  })
+
+  test('that have something to do are found', () => {
+    const faults = findIllHosts({ hosts: [...hosts, { ...host, isCaughtUp: false }] })
+    expect(faults).toEqual(['Host host-two has still to do something.'])
+  })
 })
 
 describe('disturbed runs', () => {

@@ -35,6 +35,8 @@ export interface OpenLease {
 export interface Host {
   readonly name: string
   readonly isEngineAvailable: boolean
+  /** Whether it has told what it did about the newest target. */
+  readonly isCaughtUp: boolean
 }
 
 export interface Observation {
@@ -145,9 +147,15 @@ export function findDisturbed(
   })
 }
 
-/** Every host can be given work again. */
-export const findIllHosts = ({ hosts }: Pick<Observation, 'hosts'>): string[] =>
-  hosts.filter(({ isEngineAvailable }) => !isEngineAvailable).map(({ name }) => `Host ${name} is not well.`)
+/** Every host can be given work again, and has nothing left to do. */
+export function findIllHosts({ hosts }: Pick<Observation, 'hosts'>): string[] {
+  const ill = hosts.filter(({ isEngineAvailable }) => !isEngineAvailable)
+  const late = hosts.filter(({ isCaughtUp }) => !isCaughtUp)
+  return [
+    ...ill.map(({ name }) => `The engine of host ${name} is not there.`),
+    ...late.map(({ name }) => `Host ${name} has still to do something.`),
+  ]
+}
 
 /** Everything that has to be true once a system has come to rest. */
 export const findFaults = (observation: Observation): string[] => [

@@ -91,6 +91,9 @@ const listOpenLeases = (sql: Sql): Promise<OpenLease[]> =>
 /** Those that have ever reported; one that has only joined has nothing to be well. */
 const listHosts = (sql: Sql): Promise<Host[]> =>
   sql<Host[]>`
-    select name, engine_available as "isEngineAvailable" from hosts where last_seq > 0`.then((rows) => [
-    ...rows,
-  ])
+    select name, engine_available as "isEngineAvailable",
+      reported_version >= target_version and not exists (
+        select from containers join container_facts on container_uuid = uuid
+        where host_uuid = hosts.uuid and deleted_at is null and busy
+      ) as "isCaughtUp"
+    from hosts where last_seq > 0`.then((rows) => [...rows])

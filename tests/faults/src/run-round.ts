@@ -27,6 +27,7 @@ export async function runRound(
 ): Promise<void> {
   const subjects = await pool.take(cases.map(({ happening }) => happeningRules[happening].from))
   const { engine } = await system.observe()
+  const agent = await system.findAgent()
   const touched = new Set(subjects.flatMap(({ uuid, rival }) => [uuid, rival?.uuid]))
   const untouched = engine.filter(({ uuid }) => !touched.has(uuid))
   const known = new Set(engine.map(({ uuid }) => uuid))
@@ -42,6 +43,8 @@ export async function runRound(
     for (const { hold } of jobs) hold.release()
     await system.parts[victim].start()
   }
+  // What an agent does when it finds its containers, it does after its first report.
+  if (victim === 'agent') await system.untilAnotherAgent(agent)
   const uuids = await Promise.all(jobs.map(({ answer }) => answer))
   await untilWell(system, {
     untouched,

@@ -37,6 +37,10 @@ export interface FaultSystem extends AsyncDisposable {
   readonly image: string
   readonly gpuWatch: GpuWatch
   observe(): Promise<Observation>
+  /** Which run of the agent speaks for the host. */
+  findAgent(): Promise<string | undefined>
+  /** Until a later one than that has reported. */
+  untilAnotherAgent(before: string | undefined): Promise<void>
   /** Runs the built CLI, logged in. */
   gpulab(...args: string[]): ReturnType<typeof run>
   /** The last that the programs have printed, for a failed test. */
@@ -114,7 +118,7 @@ export async function startFaultSystem(options: SystemOptions = {}): Promise<Fau
   const client = createPatientClient({ url: urls.client, apiKey, timeoutMs: clientTimeoutMs })
   const gpuWatch = started.use(watchGpus(dockerHost))
   await Promise.all([...apis, host.agent].map((part) => part.start()))
-  await untilReported(sql)
+  await untilAnotherAgent(sql, undefined)
   const parts = started.move()
   return {
     parts: { api, agent: host.agent, postgres: database, dockerd: engine },
@@ -132,6 +136,8 @@ export async function startFaultSystem(options: SystemOptions = {}): Promise<Fau
     image: busybox.reference,
     gpuWatch,
     observe: () => observe({ dockerHost, sql, client }),
+    findAgent: () => findAgent(sql),
+    untilAnotherAgent: (before) => untilAnotherAgent(sql, before),
     gpulab: (...args) => {
       const config = join(dir, 'config.json')
       const env = {
@@ -147,11 +153,18 @@ export async function startFaultSystem(options: SystemOptions = {}): Promise<Fau
   }
 }
 
-const untilReported = (sql: Sql): Promise<void> =>
+/** Undefined until it has reported. */
+async function findAgent(sql: Sql): Promise<string | undefined> {
+  const [host] = await sql<{ boot: string }[]>`
+    select boot_id as boot from hosts where engine_available and last_seq > 0`
+  return host?.boot
+}
+
+const untilAnotherAgent = (sql: Sql, before: string | undefined): Promise<void> =>
   eventually(
     async () => {
-      const [host] = await sql`select 1 from hosts where engine_available and last_seq > 0`
-      if (!host) throw new Error('The agent has not reported yet.')
+      const now = await findAgent(sql)
+      if (now === undefined || now === before) throw new Error('The agent has not reported yet.')
     },
     { timeoutMs: 30_000 },
   )
