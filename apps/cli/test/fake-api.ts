@@ -7,6 +7,7 @@ import {
   type ExecResult,
   GpulabError,
   type Host,
+  type HostEvent,
   type LogLine,
 } from '@gpulab/contract'
 import { createServe, createServer } from '@gpulab/http'
@@ -45,6 +46,8 @@ export interface FakeState {
   /** All events of the team. */
   teamEvents: Omit<Event, 'cursor'>[]
   hosts: Host[]
+  /** Of each of them. */
+  hostEvents: HostEvent[]
   /** "fence gpu-1" */
   hostActions: string[]
   invites: object[]
@@ -85,6 +88,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     statuses: [],
     teamEvents: [],
     hosts: [sampleHost()],
+    hostEvents: [],
     hostActions: [],
     invites: [],
     keys: [],

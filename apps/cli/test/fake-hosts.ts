@@ -16,6 +16,10 @@ export function serveHosts(serve: ServeFake, state: FakeState): void {
     }
   })
   serve(api.hosts.get, async ({ params }) => find(params.uuid))
+  serve(api.hosts.events, async ({ params }) => {
+    find(params.uuid)
+    return { items: state.hostEvents }
+  })
   serve(api.hosts.invite, async ({ body }) => {
     state.invites.push(body)
     return {

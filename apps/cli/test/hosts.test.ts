@@ -16,6 +16,7 @@ afterAll(() => fake.close())
 beforeEach(() => {
   fake.state.hostActions = []
   fake.state.invites = []
+  fake.state.hostEvents = []
   fake.state.failure = undefined
   fake.state.hosts = [
     sampleHost(),
@@ -80,6 +81,20 @@ Containers:
 Foreign Containers (not placed here; the host removes them after a while):
   ${uuidOf('66666666')}   running
 `)
+  })
+
+  it('shows the last ten events, the newest last', async () => {
+    fake.state.hostEvents = Array.from({ length: 12 }, (_, n) => ({
+      at: `2026-03-01T09:00:${59 - n}.000Z`,
+      type: n === 0 ? 'fenced' : 'silent',
+      message: `Event ${n}\u001B[2J`,
+    }))
+    const { stdout } = await run('inspect', 'gpu-1')
+    const lines = stdout.slice(stdout.indexOf('\nEvents:\n')).trim().split('\n')
+    expect(lines).toHaveLength(11)
+    expect(lines[1]).toBe(String.raw`  2026-03-01 09:00:50 UTC   silent   Event 9\u001b[2J`)
+    expect(lines.at(-1)).toBe(String.raw`  2026-03-01 09:00:59 UTC   fenced   Event 0\u001b[2J`)
+    expect(JSON.parse((await run('inspect', 'gpu-1', '--json')).stdout)).not.toHaveProperty('events')
   })
 
   it.each(['8c1d2e00', '8C1D2E0', uuidOf('8c1d2e00')])('finds it as %s', async (reference) => {

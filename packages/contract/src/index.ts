@@ -21,7 +21,7 @@ export {
   statuses,
 } from './api/containers.ts'
 export type { Event } from './api/events.ts'
-export { type Host, hostStates, type HostSummary, type JoinToken } from './api/hosts.ts'
+export { type Host, hostStates, type HostEvent, type HostSummary, type JoinToken } from './api/hosts.ts'
 export { challengeSeconds, toProofText } from './agent/join.ts'
 export { type ExecOptions, type ExecResult, outputMaxBytes } from './api/exec.ts'
 export type { GpuType } from './api/gpus.ts'

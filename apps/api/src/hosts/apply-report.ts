@@ -13,7 +13,7 @@ import type { Deps } from '../deps.ts'
 import { type Announcement, announceStatuses } from '../events/store.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { decideReport, type ReportDecision, type Told } from './decide-report.ts'
-import { bumpTarget, insertHostEvent, lockHost, signalCapacity, updateHost } from './store.ts'
+import { bumpTarget, raiseHostEvent, lockHost, signalCapacity, updateHost } from './store.ts'
 
 /**
  * Takes a host's picture of its containers. Only the newest run of its agent is heard, and only reports newer than the
@@ -35,14 +35,14 @@ export async function applyReport(
     const decision = decideReport(records, report, now)
     // Without its engine the host has seen nothing: what it had it has still.
     const foreign = report.engine.available ? decision.foreign : host.foreignContainers
-    const isNewlyForeign = foreign.some(
+    const newlyForeign = foreign.filter(
       (each) => !host.foreignContainers.some((known) => isSameForeign(known, each)),
     )
-    if (isNewlyForeign) {
-      const uuids = [...new Set(foreign.map(({ uuid }) => uuid))]
+    if (newlyForeign.length > 0) {
+      const uuids = [...new Set(newlyForeign.map(({ uuid }) => uuid))]
       log.warn({ host: hostName, containers: uuids }, 'host reports containers that are not placed on it')
-      const message = `It has containers that were not placed on it: ${uuids.join(', ')}.`
-      await insertHostEvent(tx, { hostUuid, at: now, type: 'foreign_containers', message })
+      const message = `It has containers that were not placed on it: ${toShortList(uuids)}.`
+      await raiseHostEvent(tx, { hostUuid, at: now, type: 'foreign_containers', message }, raisedEachMs)
       // It is to remove those of them that went on elsewhere.
       await bumpTarget(tx, hostUuid)
     }
@@ -65,6 +65,14 @@ export async function applyReport(
   })
   await failPoint('api.report.committed')
 }
+
+const raisedEachMs = 60_000
+const shownMax = 10
+
+const toShortList = (uuids: readonly string[]): string =>
+  uuids.length <= shownMax
+    ? uuids.join(', ')
+    : `${uuids.slice(0, shownMax).join(', ')} and ${uuids.length - shownMax} more`
 
 const isSameForeign = (a: ForeignContainer, b: ForeignContainer): boolean =>
   a.uuid === b.uuid && a.generation === b.generation

@@ -19,6 +19,7 @@ const deploy = (fields = {}) =>
   api.client.containers.create({ body: { image: 'x', gpu_type: rtx, ...fields } })
 const show = (container: { uuid: string }) => api.client.containers.get({ params: { uuid: container.uuid } })
 const act = (name: 'cordon' | 'uncordon' | 'drain' | 'fence') => api.client.hosts[name]({ params: { uuid } })
+const events = async () => (await api.client.hosts.events({ params: { uuid } })).items
 const leases = async () => (await api.database.sql`select 1 from gpu_leases where released_at is null`).length
 
 describe('a host', () => {
@@ -82,6 +83,21 @@ describe('a host', () => {
     expect(await api.client.containers.redeploy({ params: container })).toMatchObject({ host: 'two' })
     await two.converge()
     expect((await show(container)).status).toBe('running')
+  })
+
+  it('has a past of thirty days', async () => {
+    await act('cordon')
+    api.clock.advance(20 * 24 * 3600_000)
+    await act('uncordon')
+    api.clock.advance(10 * 24 * 3600_000 - 1)
+    await api.sweep()
+    expect((await events()).map(({ type }) => type)).toEqual(['active', 'cordoned', 'joined'])
+    api.clock.advance(2)
+    await api.sweep()
+    expect((await events()).map(({ type }) => type)).toEqual(['active'])
+    await expect(api.client.hosts.events({ params: { uuid: randomUUID() } })).rejects.toMatchObject({
+      code: 'host_not_found',
+    })
   })
 
   it('is forgotten only when nothing is on it', async () => {
@@ -186,9 +202,27 @@ describe('a report of containers that were not placed there', () => {
     expect((await api.client.hosts.get({ params: { uuid } })).foreign_containers).toEqual([
       { uuid: stray, state: 'running' },
     ])
-    const events = await api.database.sql`select message from host_events where type = 'foreign_containers'`
-    expect(events).toEqual([{ message: `It has containers that were not placed on it: ${stray}.` }])
+    const raised = {
+      type: 'foreign_containers',
+      message: expect.stringContaining(`on it: ${stray}.`) as string,
+    }
+    expect(await events()).toMatchObject([raised, { type: 'joined' }])
     expect(await host.pull()).toEqual([])
+    // However often it comes and goes, and whatever else does.
+    for (let n = 0; n < 5; n++) {
+      host.facts.clear()
+      await host.report()
+      host.set(randomUUID(), { state: 'running', started_at: '2026-01-01T00:00:00Z' })
+      await host.report()
+    }
+    expect(await events()).toHaveLength(2)
+    api.clock.advance(61_000)
+    const others = Array.from({ length: 12 }, () => randomUUID())
+    for (const other of others) host.set(other, { state: 'running', started_at: '2026-01-01T00:00:00Z' })
+    await host.report()
+    expect((await events())[0]?.message).toBe(
+      `It has containers that were not placed on it: ${others.slice(0, 10).join(', ')} and 2 more.`,
+    )
   })
 
   it('but elsewhere has it remove what they left behind, and nothing that may be newer', async () => {

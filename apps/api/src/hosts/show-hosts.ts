@@ -1,11 +1,11 @@
-import { GpulabError, type Host, type HostSummary } from '@gpulab/contract'
+import { GpulabError, type Host, type HostEvent, type HostSummary } from '@gpulab/contract'
 import { listContainersOfHost } from '../containers/store.ts'
 import { shownStatus } from '../containers/view.ts'
 import type { Queries } from '../db/connect.ts'
 import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import { hostStateOf } from './host-state.ts'
-import { findHost, type HostRow, listGpusOfHost, listHosts, listTeamNames } from './store.ts'
+import { findHost, type HostRow, listGpusOfHost, listHostEvents, listHosts, listTeamNames } from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock'>
 
@@ -65,6 +65,14 @@ export async function showHost({ db, clock }: Parts, uuid: string): Promise<Host
     checks: host.checks,
     foreign_containers: host.foreignContainers.map(({ uuid, state }) => ({ uuid, state })),
   }
+}
+
+const eventsMax = 100
+
+export async function showHostEvents({ db }: Parts, uuid: string): Promise<{ items: HostEvent[] }> {
+  await getHost(db, uuid)
+  const events = await listHostEvents(db, uuid, eventsMax)
+  return { items: events.map((event) => ({ ...event, at: event.at.toISOString() })) }
 }
 
 function toCommon(host: HostRow, now: Date) {

@@ -1,5 +1,5 @@
 import type { Heartbeat, Hello, HostGpu } from '@gpulab/contract'
-import { and, asc, eq, getColumns, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getColumns, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
 import {
   containers,
@@ -366,6 +366,31 @@ export async function insertHostEvent(
   event: Omit<typeof hostEvents.$inferInsert, 'id'>,
 ): Promise<void> {
   await tx.insert(hostEvents).values(event)
+}
+
+/** The newest of a host's events, the newest first. */
+export const listHostEvents = (
+  db: Queries,
+  hostUuid: string,
+  limit: number,
+): Promise<Pick<typeof hostEvents.$inferSelect, 'at' | 'type' | 'message'>[]> =>
+  db
+    .select({ at: hostEvents.at, type: hostEvents.type, message: hostEvents.message })
+    .from(hostEvents)
+    .where(eq(hostEvents.hostUuid, hostUuid))
+    .orderBy(desc(hostEvents.id))
+    .limit(limit)
+
+/** Looks at the oldest only, which costs the same however many there are. */
+export async function deleteHostEventsBefore(db: Queries, moment: Date): Promise<void> {
+  const oldest = db
+    .select({ id: hostEvents.id, at: hostEvents.at })
+    .from(hostEvents)
+    .orderBy(asc(hostEvents.id))
+    .limit(1000)
+    .as('oldest')
+  const past = db.select({ id: oldest.id }).from(oldest).where(lt(oldest.at, moment))
+  await db.delete(hostEvents).where(inArray(hostEvents.id, past))
 }
 
 /** Hosts that have been silent since then and have containers whose users have not been told. */

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { placeWaiting } from '../containers/serve-line.ts'
 import type { Deps } from '../deps.ts'
+import { deleteHostEventsBefore } from '../hosts/store.ts'
 import { deleteKeysBefore } from '../idempotency/store.ts'
 import { endOverdue } from './end-overdue.ts'
 import { tellCutOff } from './tell-cut-off.ts'
@@ -12,15 +13,17 @@ const intervalMs = 2000
 /** So that a busy fleet, which makes room all the time, does not keep the sweep busy all the time. */
 const restMs = 50
 const keyLifeMs = 24 * 3600_000
+const hostEventLifeMs = 30 * 24 * 3600_000
 
 /** Everything that time alone brings about, once. Replicas may do it at the same time: each step locks and looks. */
 export async function sweep(deps: Parts): Promise<void> {
-  const keysBefore = new Date(deps.clock.now().getTime() - keyLifeMs)
+  const ago = (ms: number): Date => new Date(deps.clock.now().getTime() - ms)
   const steps = {
     'tell who is cut off': () => tellCutOff(deps),
     'end what is overdue': () => endOverdue(deps),
     'serve the line': () => placeWaiting(deps),
-    'forget old keys': () => deleteKeysBefore(deps.db, keysBefore),
+    'forget old keys': () => deleteKeysBefore(deps.db, ago(keyLifeMs)),
+    'forget old events of hosts': () => deleteHostEventsBefore(deps.db, ago(hostEventLifeMs)),
   }
   const failures: unknown[] = []
   for (const [step, run] of Object.entries(steps)) {

@@ -1,4 +1,4 @@
-import type { Host } from '@gpulab/contract'
+import type { Host, HostEvent } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
 import { shortId, statusLabel } from '../containers/describe.ts'
 import { formatTime } from '../output/duration.ts'
@@ -14,9 +14,12 @@ export async function inspectHost(context: ApiContext, reference: string): Promi
   const { api, output, signal } = context
   const uuid = await resolveHostUuid(context, reference)
   const host = await api.hosts.get({ params: { uuid } }, { signal })
+  const events =
+    output.mode === 'table' ? await api.hosts.events({ params: { uuid } }, { signal }) : undefined
   output.render({
     table: () => {
       for (const line of hostPage(output, host, Date.now())) output.line(line)
+      for (const line of formatSection('Events', eventLines(events?.items ?? []))) output.line(line)
     },
     json: host,
     quiet: [host.state],
@@ -46,6 +49,17 @@ const hostPage = (output: Output, host: Host, now: number): string[] => [
     host.foreign_containers.map(({ uuid, state }) => `${uuid}   ${escapeText(state)}`),
   ),
 ]
+
+const eventsShown = 10
+
+/** As a log: the newest last. */
+const eventLines = (events: readonly HostEvent[]): string[] =>
+  formatList(
+    events
+      .slice(0, eventsShown)
+      .toReversed()
+      .map(({ at, type, message }) => [escapeText(formatTime(at)), escapeText(type), escapeText(message)]),
+  )
 
 function engineLabel(output: Output, { available, version, message }: Host['engine']): string {
   if (available) return version === null ? 'Docker' : `Docker ${escapeText(version)}`

@@ -61,6 +61,20 @@ export const HostSummary = Host.omit({ gpus: true, containers: true, checks: tru
   .meta({ id: 'HostSummary' })
 export type HostSummary = z.infer<typeof HostSummary>
 
+/** How many of a host's events are shown. */
+const hostEventsMax = 100
+
+export const HostEvent = z
+  .object({
+    at: Timestamp,
+    type: z
+      .string()
+      .describe('What happened, as `joined`, `fenced`, `silent` or `foreign_containers`; more may come.'),
+    message: z.string(),
+  })
+  .meta({ id: 'HostEvent' })
+export type HostEvent = z.infer<typeof HostEvent>
+
 export const JoinToken = z
   .object({
     token: z.string().describe('Shown only now.'),
@@ -103,6 +117,15 @@ export const hosts = {
     scope: 'admin',
     params: ById,
     result: json(Host),
+    errors: ['host_not_found'],
+  }),
+  events: endpoint({
+    method: 'GET',
+    path: `${base}/:uuid/events`,
+    summary: `Show what happened to a GPU host: the newest ${hostEventsMax} events of 30 days, the newest first`,
+    scope: 'admin',
+    params: ById,
+    result: json(z.object({ items: z.array(HostEvent).max(hostEventsMax) })),
     errors: ['host_not_found'],
   }),
   invite: endpoint({
