@@ -1,31 +1,36 @@
-// The fleet bench; `npm run bench:fleet` builds the API and runs this.
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+// The fleet bench, of the API's bundle as it is released; `npm run bench:fleet` runs this.
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fleetHelp, readFleetOptions } from './options.ts'
-import { runFleetBench } from './run-bench.ts'
+import { promisify } from 'node:util'
 import { describeFigures } from './describe.ts'
+import { fleetHelp, readFleetOptions, type FleetOptions } from './options.ts'
+import { runFleetBench } from './run-bench.ts'
 
-const builtApi = fileURLToPath(new URL('../../../apps/api/dist/main.js', import.meta.url))
+const apiFolder = fileURLToPath(new URL('../../../apps/api', import.meta.url))
 
-const options = readFleetOptions(process.argv.slice(2))
-if (!options) {
-  process.stdout.write(`${fleetHelp}\n`)
-} else {
-  const dir = await mkdtemp(join(tmpdir(), 'gpulab-fleet-'))
+async function main(options: FleetOptions): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const dir = options.outDir ? resolve(options.outDir) : await mkdtemp(join(tmpdir(), 'gpulab-fleet-'))
+  await mkdir(dir, { recursive: true })
+  if (!options.outDir) stack.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }))
   // The user that the database runs as has to pass.
   await chmod(dir, 0o711)
+  const bundle = join(dir, 'api')
+  await promisify(execFile)(join(apiFolder, 'node_modules/.bin/rolldown'), ['-c', '--dir', bundle], {
+    cwd: apiFolder,
+  })
   const since = performance.now()
   const tell = (line: string): void => {
     process.stderr.write(`${((performance.now() - since) / 1000).toFixed(0).padStart(4)} s  ${line}\n`)
   }
-  try {
-    const figures = await runFleetBench(options, { dir, apiProgram: builtApi }, tell)
-    process.stdout.write(`${describeFigures(figures)}\n`)
-    if (options.jsonFile !== undefined) await writeFile(options.jsonFile, JSON.stringify(figures, null, 2))
-  } finally {
-    if (options.keep) tell(`kept ${dir}`)
-    else await rm(dir, { recursive: true, force: true })
-  }
+  const figures = await runFleetBench(options, { dir, apiProgram: join(bundle, 'main.js') }, tell)
+  process.stdout.write(`${describeFigures(figures)}\n`)
+  if (options.jsonFile !== undefined) await writeFile(options.jsonFile, JSON.stringify(figures, null, 2))
 }
+
+const options = readFleetOptions(process.argv.slice(2))
+if (options) await main(options)
+else process.stdout.write(`${fleetHelp}\n`)

@@ -13,7 +13,8 @@ export interface FleetOptions {
   /** Node flags of the API, to profile it. */
   readonly apiFlags: readonly string[]
   readonly profile: boolean
-  readonly keep: boolean
+  /** Where logs and profiles are left. */
+  readonly outDir: string | undefined
 }
 
 export const fleetHelp = `npm run bench:fleet [-- OPTIONS]: the control plane under a fleet of simulated hosts
@@ -27,7 +28,7 @@ export const fleetHelp = `npm run bench:fleet [-- OPTIONS]: the control plane un
   --json FILE      the figures as JSON
   --api-flags=F    flags for the API's Node, as in --api-flags=--cpu-prof
   --profile        list the statements that PostgreSQL spends its time on
-  --keep           leave logs and profiles, and say where`
+  --out DIR        leave the API's log and profiles there`
 
 /** Throws one sentence for what is wrong. */
 export function readFleetOptions(args: readonly string[]): FleetOptions | undefined {
@@ -44,7 +45,7 @@ export function readFleetOptions(args: readonly string[]): FleetOptions | undefi
       json: { type: 'string' },
       'api-flags': { type: 'string', default: '' },
       profile: { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
+      out: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -60,7 +61,7 @@ export function readFleetOptions(args: readonly string[]): FleetOptions | undefi
     jsonFile: values.json,
     apiFlags: values['api-flags'].split(' ').filter(Boolean),
     profile: values.profile,
-    keep: values.keep,
+    outDir: values.out,
   }
 }
 

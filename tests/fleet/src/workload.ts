@@ -3,19 +3,20 @@ import { gib, gpusPerHost, gpuTypes } from './driver/host-shape.ts'
 
 export type Deployment = Partial<CreateContainer> & { readonly name: string }
 
-/** Cards that stay free, so that sizes which do not fit together are no reason to be refused. */
+/** Of all cards; with some free the last ones need no search. */
 const filledShare = 0.9
-/** How often each number of cards is asked for. */
+/** How often each number of cards is asked for, and of how full a fleet still: what is large may not fit any more. */
 const sizes = [
-  { cards: 1, weight: 70 },
-  { cards: 2, weight: 15 },
-  { cards: 4, weight: 10 },
-  { cards: 8, weight: 5 },
+  { cards: 1, weight: 70, untilShare: 1 },
+  { cards: 2, weight: 15, untilShare: 0.8 },
+  { cards: 4, weight: 10, untilShare: 0.7 },
+  { cards: 8, weight: 5, untilShare: 0.5 },
 ]
+const meanSize = 1.6
 
 /**
- * Containers for a fleet, the same for the same numbers: GPU containers of 1, 2, 4 and 8 cards until 90 % of all cards
- * are asked for, among the containers without a GPU that make up the rest.
+ * Containers for a fleet, the same for the same numbers: GPU containers of 1, 2, 4 and 8 cards until 90 % of the cards
+ * of each type are asked for, among the containers without a GPU that make up the rest.
  */
 export function* listWorkload({
   hosts,
@@ -25,41 +26,39 @@ export function* listWorkload({
   containers: number
 }): Generator<Deployment> {
   const random = createRandom(7)
-  let cards = Math.floor(hosts * gpusPerHost * filledShare)
-  const gpuShare = Math.min(1, cards / meanSize() / containers)
+  const all = Math.floor(hosts / gpuTypes.length) * gpusPerHost
+  const used = gpuTypes.map((type) => ({ type, cards: 0 }))
+  const gpuShare = Math.min(1, (all * gpuTypes.length * filledShare) / meanSize / containers)
   for (let n = 0; n < containers; n++) {
-    const size = random() < gpuShare ? pickSize(random()) : 0
-    if (size === 0 || size > cards) yield toCpuDeployment(`service-${n}`, n)
+    const emptiest = used.toSorted((left, right) => left.cards - right.cards)[0]
+    const share = (emptiest?.cards ?? all) / all
+    if (!emptiest || share >= filledShare || random() >= gpuShare) yield toCpuDeployment(`service-${n}`, n)
     else {
-      cards -= size
-      yield toGpuDeployment(n, size, random())
+      const cards = pickSize(random(), share)
+      emptiest.cards += cards
+      yield toGpuDeployment(`job-${n}`, emptiest.type, cards)
     }
   }
 }
 
-const totalWeight = sizes.reduce((sum, { weight }) => sum + weight, 0)
-const meanSize = (): number => sizes.reduce((sum, { cards, weight }) => sum + cards * weight, 0) / totalWeight
-
-function pickSize(at: number): number {
-  let left = at * totalWeight
-  return sizes.find(({ weight }) => (left -= weight) < 0)?.cards ?? 1
+function pickSize(at: number, share: number): number {
+  const fitting = sizes.filter(({ untilShare }) => share < untilShare)
+  let left = at * fitting.reduce((sum, { weight }) => sum + weight, 0)
+  return fitting.find(({ weight }) => (left -= weight) < 0)?.cards ?? 1
 }
 
 const env = { MODEL: 'llama-3-8b', BATCH_SIZE: '32', API_TOKEN: 'not-a-secret-0123456789abcdef' }
 
-function toGpuDeployment(n: number, cards: number, at: number): Deployment {
-  const gpu_type = gpuTypes[Math.floor(at * gpuTypes.length)] ?? gpuTypes[0] ?? ''
-  return {
-    name: `job-${n}`,
-    image: 'pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime',
-    command: ['python', 'train.py', '--epochs', '10'],
-    env,
-    gpu_type,
-    gpu_count: cards,
-    cpus: 2 * cards,
-    memory_bytes: 16 * cards * gib,
-  }
-}
+const toGpuDeployment = (name: string, gpuType: string, cards: number): Deployment => ({
+  name,
+  image: 'pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime',
+  command: ['python', 'train.py', '--epochs', '10'],
+  env,
+  gpu_type: gpuType,
+  gpu_count: cards,
+  cpus: 2 * cards,
+  memory_bytes: 16 * cards * gib,
+})
 
 /** Half a core and 1 GiB, or one core and 4 GiB, in turn. */
 export const toCpuDeployment = (name: string, n: number): Deployment => ({
