@@ -96,8 +96,8 @@ function run(program, args, { output, ...options } = {}) {
 
 checkMachine()
 const [command = 'up', ...args] = process.argv.slice(2)
-if (!['up', 'down', 'test', 'bench', 'faults', 'simulate'].includes(command))
-  stop(`There is no command "${command}".`)
+const commands = ['up', 'down', 'test', 'bench', 'bench-fleet', 'faults', 'simulate']
+if (!commands.includes(command)) stop(`There is no command "${command}".`)
 const workspace = readWorkspace()
 if (!isInstalled(workspace)) await install(workspace)
 // A terminal signals the command as well as us; it takes the second signal for the first.
