@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Milliseconds since some moment, for how long something takes: a clock that is set does not change it. */
+  /** Whole milliseconds since some moment, for how long something takes: a clock that is set does not change it. */
   monotonic(): number
   /** Rejects as soon as the signal aborts. */
   wait(ms: number, signal?: AbortSignal): Promise<void>
@@ -14,7 +14,8 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  // Node takes no fractions for a timeout.
+  monotonic: () => Math.floor(performance.now()),
   wait: (ms, signal) => wait(ms, undefined, { signal }),
   timeout: (ms) => AbortSignal.timeout(ms),
 }
