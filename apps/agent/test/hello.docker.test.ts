@@ -21,7 +21,9 @@ describe('the hello', () => {
       memory_bytes: 16 * 2 ** 30,
       images: [host.engine.image],
       deploy_timeout: 77,
-      checks: [],
+      checks: expect.arrayContaining([
+        expect.objectContaining({ name: 'engine', level: expect.any(String) }),
+      ]),
       engine: { available: true },
     })
     expect(host.control.hellos[0]?.disk_bytes).toBeGreaterThan(2 ** 30)
@@ -42,10 +44,13 @@ describe('the hello', () => {
 
 describe('a host on which nothing changes', () => {
   it('sends heartbeats in place of reports', async () => {
-    await eventually(() => expect(host.control.heartbeats.length).toBeGreaterThan(0), { timeoutMs: 30_000 })
-    const [heartbeat] = host.control.heartbeats
-    const report = host.control.reports.findLast(({ seq }) => seq === heartbeat?.report_seq)
-    expect(report?.boot_id).toBe(heartbeat?.boot_id)
-    expect(report?.target_version).toBe(host.control.reports.at(-1)?.target_version)
+    const { heartbeats, reports } = host.control
+    await eventually(
+      () => {
+        const { boot_id, seq: report_seq } = reports.at(-1) ?? {}
+        expect(heartbeats.at(-1)).toMatchObject({ boot_id, report_seq })
+      },
+      { timeoutMs: 30_000 },
+    )
   })
 })
