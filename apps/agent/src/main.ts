@@ -4,6 +4,8 @@ import { once } from 'node:events'
 import { cleanUp } from './clean-up.ts'
 import { createLog } from './log.ts'
 import { ConfigError, readConfig, settingsHelp } from './config.ts'
+import { connectEngine } from './docker/connect.ts'
+import { testMachine } from './doctor/checks.ts'
 import { runDoctor } from './doctor/doctor-command.ts'
 import { runJoin } from './identity/join-command.ts'
 import { obtainIdentity } from './identity/obtain-identity.ts'
@@ -52,9 +54,12 @@ async function run(args: readonly string[]): Promise<number> {
   const stopping = new AbortController()
   const signalled = once(stopping.signal, 'abort')
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopping.abort())
-  const identity = await obtainIdentity(config, app.log, stopping.signal).catch((error: unknown) => {
-    if (!stopping.signal.aborted) throw error
-  })
+  const selfTest = () => testMachine({ config, engine: connectEngine(config.engineSocket) })
+  const identity = await obtainIdentity(config, { log: app.log, selfTest }, stopping.signal).catch(
+    (error: unknown) => {
+      if (!stopping.signal.aborted) throw error
+    },
+  )
   if (!identity) return 0
   const agent = await startAgent(config, identity, app)
   try {

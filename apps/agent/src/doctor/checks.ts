@@ -13,3 +13,6 @@ export async function readChecks(deps: DoctorDeps, options: DoctorOptions = {}):
     message: toPlainText(check.message).slice(0, messageMaxCharacters),
   }))
 }
+
+/** As `readChecks`, and whether a container gets the GPUs: for a machine that is about to join. */
+export const testMachine = (deps: DoctorDeps): Promise<HostCheck[]> => readChecks(deps, { tryGpus: true })

@@ -2,7 +2,7 @@ import type { HostCheck } from '@gpulab/contract'
 import { type Config, ConfigError, readCommand } from '../config.ts'
 import { connectEngine } from '../docker/connect.ts'
 import { readIdentity } from '../identity/identity-file.ts'
-import { readChecks } from './checks.ts'
+import { testMachine } from './checks.ts'
 import { hasFailure, renderChecks } from './render.ts'
 
 /** Shows what is well with this machine and what is not; 1 if something has failed. */
@@ -10,7 +10,7 @@ export async function runDoctor(args: readonly string[]): Promise<number> {
   const { config, flags } = readCommand(args, process.env, { json: { type: 'boolean' } })
   const { check, apiUrl } = await lookAtIdentity(config)
   const engine = connectEngine(config.engineSocket)
-  const checks = [check, ...(await readChecks({ engine, config: { ...config, apiUrl } }, { tryGpus: true }))]
+  const checks = [check, ...(await testMachine({ engine, config: { ...config, apiUrl } }))]
   const isWell = !hasFailure(checks)
   process.stdout.write(
     flags['json'] === true ? `${JSON.stringify({ ok: isWell, checks })}\n` : renderChecks(checks),

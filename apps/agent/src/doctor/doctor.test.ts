@@ -79,7 +79,7 @@ describe('a machine', () => {
     ['nvidia-toolkit', { toolkitVersion: '1.17.7' }, 'warning'],
     ['nvidia-toolkit', { toolkitVersion: '1.17.8' }, 'ok'],
     ['gpu-container', { gpuProbe: undefined }, undefined],
-    ['gpu-container', { gpuProbe: { image: undefined } }, 'ok'],
+    ['gpu-container', { gpuProbe: { image: undefined } }, 'warning'],
     [
       'gpu-container',
       { gpuProbe: { image: 'x', error: 'could not select device driver "nvidia".' } },
@@ -100,6 +100,20 @@ describe('a machine', () => {
     ['clock', withAnswer({ status: 200, clockOffsetMs: -5_001 }), 'warning'],
     ['clock', withAnswer({ status: 200, clockOffsetMs: 300_001 }), 'failure'],
   ])('%s, with %j: %s', (name, changes, level) => expect(levelOf(name, changes)).toBe(level))
+})
+
+describe('advice', () => {
+  it('never costs a tenant a container that has stopped', () => {
+    const disk = { freeBytes: gib, sizeBytes: 100 * gib }
+    const message = judge({ ...well, disk }).find(({ name }) => name === 'disk')?.message
+    expect(message).toContain('Run docker image prune')
+    expect(message).not.toMatch(/run docker (system|container|volume) prune/i)
+  })
+
+  it('says how to try the GPUs where there was nothing to try them with', () => {
+    const checks = judge({ ...well, gpuProbe: { image: undefined } })
+    expect(checks.find(({ name }) => name === 'gpu-container')?.message).toContain('docker pull')
+  })
 })
 
 describe('a version', () => {

@@ -93,7 +93,8 @@ function judgeCgroup({ cgroupDriver, cgroupVersion }: HostInfo): HostCheck {
 function judgeDisk({ freeBytes, sizeBytes }: NonNullable<Facts['disk']>): HostCheck {
   const text = `${Math.floor(freeBytes / gib)} of ${Math.floor(sizeBytes / gib)} GiB are free where the engine keeps its data.`
   const say = check('disk')
-  const hint = 'docker system prune frees what is not used.'
+  // A system prune would remove tenants' stopped containers, and their files with them.
+  const hint = 'Run docker image prune, which frees what no name and no container needs; no other prune.'
   if (freeBytes < diskFloor.failureBytes) return say('failure', `${text} ${hint}`)
   const isLow = freeBytes < diskFloor.warningBytes || freeBytes < sizeBytes * diskFloor.warningPart
   return say(isLow ? 'warning' : 'ok', isLow ? `${text} ${hint}` : text)
@@ -133,7 +134,10 @@ const cannotRun = new Set([126, 127])
 function judgeProbe(probe: GpuProbe, gpus: GpuFacts): HostCheck {
   const say = check('gpu-container')
   if (probe.image === undefined) {
-    return say('ok', 'Not tried: the engine has no image yet, and none is pulled for this.')
+    return say(
+      'warning',
+      'Not tried, since the engine has no image yet and none is pulled for this: docker pull ubuntu:22.04, then gpulab-agent doctor.',
+    )
   }
   const advice = 'Look at the NVIDIA Container Toolkit: nvidia-ctk runtime configure --runtime=docker.'
   if ('error' in probe) {

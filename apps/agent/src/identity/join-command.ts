@@ -1,7 +1,7 @@
 import { type Config, ConfigError, readCommand } from '../config.ts'
 import { connectEngine } from '../docker/connect.ts'
 import { hasFailure, renderChecks } from '../doctor/render.ts'
-import { readChecks } from '../doctor/checks.ts'
+import { testMachine } from '../doctor/checks.ts'
 import { joinControlPlane } from './join.ts'
 import { readIdentity } from './identity-file.ts'
 import { readTokenFile, readTokenStream } from './read-token.ts'
@@ -15,7 +15,7 @@ export async function runJoin(args: readonly string[]): Promise<number> {
   if (apiUrl === undefined) throw new ConfigError('--api: give the URL of the control plane')
   const file = own['token-file']
   const token = typeof file === 'string' ? await readTokenFile(file) : await askForToken()
-  if (!(await testMachine(config)) && own['force'] !== true) {
+  if (!(await isWell(config)) && own['force'] !== true) {
     process.stderr.write('Nothing was joined: mend what has failed, or give --force.\n')
     return 1
   }
@@ -40,10 +40,10 @@ async function askForToken(): Promise<string> {
 }
 
 /** Shows what was found; false if something has failed. */
-async function testMachine(config: Config): Promise<boolean> {
+async function isWell(config: Config): Promise<boolean> {
   process.stderr.write('Testing this machine …\n')
   const engine = connectEngine(config.engineSocket)
-  const checks = await readChecks({ config, engine }, { tryGpus: true })
+  const checks = await testMachine({ config, engine })
   process.stderr.write(renderChecks(checks))
   return !hasFailure(checks)
 }

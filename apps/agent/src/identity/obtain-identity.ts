@@ -1,4 +1,4 @@
-import { GpulabError } from '@gpulab/contract'
+import { GpulabError, type HostCheck } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
 import { systemTiming } from '../clock.ts'
@@ -9,13 +9,21 @@ import { readTokenFile } from './read-token.ts'
 
 type IdentityConfig = Pick<Config, 'apiUrl' | 'hostName' | 'insecure' | 'stateDir' | 'joinTokenFile'>
 
+interface ObtainDeps {
+  readonly log: FastifyBaseLogger
+  /** What is well with this machine and what is not. */
+  selfTest(): Promise<readonly HostCheck[]>
+}
+
 /**
  * Who this machine is. One that has not joined yet joins with the token of `GPULAB_JOIN_TOKEN_FILE`, and waits as
  * long as the control plane is away, or takes it for connected that had its name before.
+ * Nobody is there to answer, so what the self-test finds is logged and keeps it from nothing: the agent does not start
+ * without its firewall anyway, and once it has joined administrators see its checks.
  */
 export async function obtainIdentity(
   config: IdentityConfig,
-  log: FastifyBaseLogger,
+  { log, selfTest }: ObtainDeps,
   signal: AbortSignal,
 ): Promise<Identity> {
   const known = await readIdentity(config.stateDir)
@@ -32,6 +40,10 @@ export async function obtainIdentity(
   }
   if (apiUrl === undefined) throw new ConfigError('GPULAB_API_URL (--api-url): is missing')
   const token = await readTokenFile(joinTokenFile)
+  for (const { name, level, message } of await selfTest()) {
+    if (level !== 'ok') log[level === 'failure' ? 'error' : 'warn']({ check: name }, message)
+  }
+  signal.throwIfAborted()
   return keepJoining({ ...config, apiUrl, token }, log, signal)
 }
 
