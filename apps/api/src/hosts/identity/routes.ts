@@ -3,7 +3,7 @@ import { createServe, type Serve, type Server } from '@gpulab/http'
 import type { Principal } from '../../auth/authenticate.ts'
 import type { Deps } from '../../deps.ts'
 import { once } from '../../idempotency/service.ts'
-import { createFailureLimit } from './failure-limit.ts'
+import { createFailureMask } from './failure-mask.ts'
 import { inviteHost } from './invite.ts'
 import { connectHost, joinHost } from './join.ts'
 import { createChallenge } from './session.ts'
@@ -13,23 +13,21 @@ import { createSpentChallenges } from './spent-challenges.ts'
 export function joinRoutes(app: Server, deps: Deps): void {
   const serve = createServe(app, ({ ip }) => Promise.resolve({ address: ip }))
   const proofs = { ...deps, spent: createSpentChallenges(deps.clock) }
-  const limit = createFailureLimit(deps.clock)
-  const orLimited = (address: string) => (failure: unknown) => {
-    throw failure instanceof GpulabError && failure.status === 401
-      ? limit.toAnswer(address, failure)
-      : failure
+  const mask = createFailureMask(deps.clock)
+  const orMasked = (address: string) => (failure: unknown) => {
+    throw failure instanceof GpulabError && failure.status === 401 ? mask.toAnswer(address, failure) : failure
   }
 
   serve(control.join.challenge, () =>
     Promise.resolve({ challenge: createChallenge(deps.config.pepper, deps.clock.now()) }),
   )
   serve(control.join.join, async ({ body }, { principal, log }) => {
-    const joined = await joinHost(proofs, body).catch(orLimited(principal.address))
+    const joined = await joinHost(proofs, body).catch(orMasked(principal.address))
     log.info({ host: joined.name, uuid: joined.host_uuid, address: principal.address }, 'host joined')
     return joined
   })
   serve(control.join.connect, ({ body }, { principal }) =>
-    connectHost(proofs, body).catch(orLimited(principal.address)),
+    connectHost(proofs, body).catch(orMasked(principal.address)),
   )
 }
 

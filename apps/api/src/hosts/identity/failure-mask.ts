@@ -7,15 +7,18 @@ const failuresMax = 20
 const addressesMax = 10_000
 
 /**
- * Counts failed joins and connects by address; who fails too often hears nothing more than that. A good proof is
- * taken all the same: agents behind one proxy share its address, and must not be shut out by a neighbour.
+ * Counts failed joins and connects by address; who fails too often hears nothing more than that, so guessing teaches
+ * nothing. It saves no work: each attempt is looked up and its signature checked all the same, since agents behind one
+ * proxy share its address, and a good proof must not be shut out by a neighbour. What limits the work is a proxy in
+ * front, by address or connection. What is cheap to refuse comes first: a challenge that is not ours or too old costs
+ * one HMAC and no query.
  */
-export interface FailureLimit {
+export interface FailureMask {
   /** What the caller at this address shall hear of a failure. */
   toAnswer(address: string, failure: GpulabError): GpulabError
 }
 
-export function createFailureLimit(clock: Clock): FailureLimit {
+export function createFailureMask(clock: Clock): FailureMask {
   const counts = new Map<string, { since: number; failures: number }>()
   return {
     toAnswer: (address, failure) => {
