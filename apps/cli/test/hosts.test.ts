@@ -221,6 +221,12 @@ describe('what cannot be taken back', () => {
     expect(fake.state.hostActions).toEqual(['fence cpu-1'])
   })
 
+  it('(fence) takes --force as the others do', async () => {
+    expect((await run('fence', 'cpu-1', '--force')).code).toBe(0)
+    expect(fake.state.hostActions).toEqual(['fence cpu-1'])
+    expect((await run('uncordon', '--help')).stdout).toMatch(/fence/)
+  })
+
   it('(rm) is refused while there are containers', async () => {
     const { code, stderr } = await run('rm', 'gpu-1', '--yes')
     expect(code).toBe(5)

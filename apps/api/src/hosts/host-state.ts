@@ -22,7 +22,7 @@ export function hostStateOf(host: Known, now: Date): HostStateView {
   }
   if (lastSeenAt === null) {
     return {
-      state: 'invited',
+      state: 'joined',
       reason: 'It has joined, but its agent has not spoken yet: start gpulab-agent on it.',
     }
   }

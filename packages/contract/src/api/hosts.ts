@@ -4,7 +4,7 @@ import { endpoint, empty, json } from '../endpoint.ts'
 import { Bytes, HostName, PageQuery, pageOf, text, Timestamp, Uuid } from '../fields.ts'
 
 /** What a host shows of itself and of what it may be given. */
-export const hostStates = ['invited', 'active', 'cordoned', 'draining', 'unreachable', 'fenced'] as const
+export const hostStates = ['joined', 'active', 'cordoned', 'draining', 'unreachable', 'fenced'] as const
 
 export const Host = z
   .object({

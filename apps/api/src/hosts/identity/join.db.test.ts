@@ -86,6 +86,7 @@ describe('a machine with a token', () => {
     const other = await join('own-name', await invite({ host_name: 'two' }))
     expect(other.name).toBe('two')
     expect(await hostsNamed('own-name')).toBe(0)
+    expect((await api.client.hosts.get({ params: one })).state).toBe('joined')
     const events = await api.database.sql`select type from host_events where host_uuid = ${one.uuid}`
     expect(events).toMatchObject([{ type: 'joined' }])
   })

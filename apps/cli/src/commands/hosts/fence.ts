@@ -8,7 +8,7 @@ export default class Fence extends BaseCommand {
     'For administrators. Declares a host that has gone silent dead: its containers fail, and the leases of its GPUs end. Make sure that the machine is off: what still runs there is not known any more. Asks for the name of the host.'
   static override examples = ['gpulab hosts fence gpu-1', 'gpulab hosts fence gpu-1 --yes']
   static override args = { host: hostArgument }
-  static override flags = { yes: boolean({ summary: 'Do not ask: the machine is off.' }) }
+  static override flags = { yes: boolean({ aliases: ['force'], summary: 'Do not ask: the machine is off.' }) }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Fence)

@@ -4,7 +4,7 @@ import { hostArgument } from '../arguments.ts'
 
 export default class Uncordon extends BaseCommand {
   static override description =
-    'For administrators. Places containers on the host again, after cordon or drain.'
+    'For administrators. Places containers on the host again, after cordon, drain or fence. One that was fenced has to be back first, with nothing left of what ran there.'
   static override examples = ['gpulab hosts uncordon gpu-1']
   static override args = { host: hostArgument }
 
