@@ -168,6 +168,22 @@ describe('the status', () => {
       'absent',
     ],
     [
+      'its deployment took too long and its host has not proven that it has nothing of it',
+      intent({ ...verdict('deploy_timeout'), holds: true }),
+      absent(),
+      'failed',
+      'deploy_timeout',
+      'stopped',
+    ],
+    [
+      'its host was declared dead after it said that it has nothing of it yet',
+      intent(verdict('host_fenced')),
+      absent(),
+      'failed',
+      'host_fenced',
+      'stopped',
+    ],
+    [
       'its host was cut off before it said anything',
       intent(verdict('deploy_timeout')),
       undefined,

@@ -156,10 +156,14 @@ export function wishOf(intent: Intent, facts: Facts | undefined): Wish {
 
 /**
  * Whether a container on the host may hold what its user wants to keep. A host that was cut off before it said that it
- * has begun may have run it all the while.
+ * has begun may have run it all the while: that it has nothing counts only once it is proven at rest, and an operator's
+ * word on a dead host is no such proof.
  */
-const mayHaveFiles = ({ baseGeneration }: Intent, facts: Facts | undefined): boolean =>
-  baseGeneration !== null || !facts || facts.busy || (facts.state !== 'absent' && facts.state !== 'created')
+function mayHaveFiles(intent: Intent, facts: Facts | undefined): boolean {
+  if (intent.baseGeneration !== null || intent.holds || !facts || facts.busy) return true
+  if (verdictOf(intent)?.code === 'host_fenced') return true
+  return facts.state !== 'absent' && facts.state !== 'created'
+}
 
 /**
  * Whether a report proves that the container's GPUs are free: it does not run, nothing is about to start it, and the

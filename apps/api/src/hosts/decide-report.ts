@@ -69,7 +69,7 @@ function decideOne(record: ContainerRecord, all: readonly ContainerFacts[], vers
     isReleased,
     isGone: gone,
     told: isNews ? [{ record, view }] : [],
-    isWishChanged: wishOf(intent, record.facts) !== wishOf(intent, facts),
+    isWishChanged: wishOf(intent, record.facts) !== wishOf(settled, facts),
   }
 }
 
