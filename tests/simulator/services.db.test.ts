@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync())
 
 /** Without requests that come between the statements of others: then there is one right outcome. */
-const size = { activeMs: 120_000, requests: 30, faults: 10, isConcurrent: false }
+const size = { activeMs: 80_000, requests: 30, faults: 8, sweepMs: 5000, isConcurrent: false }
 
 it.each(
   Array.from({ length: Number(process.env['SIMULATOR_SERVICE_SEEDS'] ?? 24) }, (_, index) => index + 1),

@@ -45,6 +45,8 @@ export interface Plan {
   readonly operations: readonly Operation[]
   /** After this nothing is done any more, and nothing goes wrong. */
   readonly activeMs: number
+  /** Between sweeps. */
+  readonly sweepMs: number
   /** Whether requests may come between the statements of others. */
   readonly isConcurrent: boolean
 }
@@ -53,6 +55,7 @@ export interface PlanSize {
   readonly activeMs: number
   readonly requests: number
   readonly faults: number
+  readonly sweepMs?: number
   readonly isConcurrent?: boolean
 }
 
@@ -63,14 +66,21 @@ const gib = 2 ** 30
 export function createPlan(seed: number, size: PlanSize = usualSize): Plan {
   const random = createRandom(seed, 'plan')
   const hosts = Array.from({ length: random.int(2, 4) }, (_, index) => planHost(random, index))
-  const { activeMs } = size
+  const { activeMs, sweepMs = 2000 } = size
   const isConcurrent = size.isConcurrent ?? random.chance(0.5)
   const operations = [
     ...planClimate(random, size, hosts.length),
     ...planRequests(random, size, hosts.length),
     ...planFaults(random, size, hosts.length),
   ]
-  return { seed, hosts, operations: operations.toSorted((a, b) => a.at - b.at), activeMs, isConcurrent }
+  return {
+    seed,
+    hosts,
+    operations: operations.toSorted((a, b) => a.at - b.at),
+    activeMs,
+    sweepMs,
+    isConcurrent,
+  }
 }
 
 function planHost(random: Random, index: number): HostPlan {

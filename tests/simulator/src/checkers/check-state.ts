@@ -21,8 +21,12 @@ export function createDeadlineCheck({ deployTimeoutMs, slackMs }: DeadlineCheckO
     containers.flatMap((container): Violation[] => {
       const { uuid, deletedAt, deadlineAt, attempt, generation } = container
       const { status, reason } = container.status
-      const isOver = deletedAt !== null || !passing.has(status) || (status === 'deleting' && reason !== null)
-      if (isOver) {
+      // Where its run ends by itself again and again it may be seen waiting each time; and while its host is cut off it
+      // goes on so, which nobody has to end.
+      const isWaiting = status === 'restarting' && container.facts?.state === 'exited'
+      const isCutOff = isWaiting && container.announcedStatus === 'unreachable'
+      const isDelayed = status === 'deleting' && reason !== null
+      if (deletedAt !== null || !passing.has(status) || isDelayed || isCutOff) {
         since.delete(uuid)
         return []
       }
@@ -35,8 +39,6 @@ export function createDeadlineCheck({ deployTimeoutMs, slackMs }: DeadlineCheckO
       if (deadlineAt + slackMs < now)
         return [{ rule, at: now, message: `${short(uuid)} is ${status} beyond its deadline` }]
       const limitMs = limitOf(status, deployTimeoutMs) ?? Infinity
-      // Where its run ends by itself again and again it may be seen waiting each time.
-      const isWaiting = status === 'restarting' && container.facts?.state === 'exited'
       if (isWaiting || entry.at + limitMs + slackMs >= now) return []
       return [
         { rule, at: now, message: `the deadline of ${short(uuid)}, which is ${status}, moves on and on` },

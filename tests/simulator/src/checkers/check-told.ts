@@ -42,6 +42,8 @@ const next: Readonly<Record<string, readonly string[]>> = {
  * which the control plane had not heard.
  */
 const wishes = new Set(['deploying', 'starting'])
+/** What it is told after, then; after anything else it says again what is known. */
+const beforeWishes = new Set(['start', 'queued', 'stopped', 'failed'])
 const ofRuns = new Set(['exited', 'out_of_memory'])
 
 /** Users are told one thing after the other that can follow, and of a run only what has run since it was wished for. */
@@ -59,7 +61,7 @@ export function checkTold({ engine, end }: Pick<History, 'engine' | 'end'>): Vio
         if (!next[after]?.includes(status)) {
           return [{ rule, at, message: `${short(uuid)} was told to be ${status} (${reason}) after ${after}` }]
         }
-        if (wishes.has(status) && reason === null && after !== 'unreachable') wishedAt = at
+        if (wishes.has(status) && beforeWishes.has(after)) wishedAt = at
         // What is stopped before it could run is as it was.
         if (status === 'stopping') wishedAt = 0
         const isOfRun = status === 'running' || (reason !== null && ofRuns.has(reason))

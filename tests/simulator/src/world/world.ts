@@ -51,7 +51,6 @@ export interface Outcome {
   readonly steps: number
 }
 
-const sweepMs = 2000
 export const deployTimeoutMs = 60_000
 /** By then everything is as it should be. */
 const peaceMs = 60_000
@@ -126,7 +125,7 @@ async function simulate(options: WorldOptions, timeline: Timeline): Promise<Outc
   }
   const sweeps = random('sweeps')
   const keepSweeping = (): Promise<void> | void => {
-    timeline.after(sweepMs - sweeps.int(0, 20), keepSweeping)
+    timeline.after(plan.sweepMs - sweeps.int(0, 20), keepSweeping)
     const done = front.isUp() ? sweepNow() : undefined
     // Replicas may sweep at the same time.
     return isConcurrent ? undefined : done
@@ -134,7 +133,7 @@ async function simulate(options: WorldOptions, timeline: Timeline): Promise<Outc
   const stage = { hosts, users, front, programs, known: new Map<string, string>() }
   for (const operation of plan.operations) timeline.after(operation.at, () => act(stage, operation))
   timeline.after(1, () => hosts.forEach((host) => host.startAgent()))
-  timeline.after(sweepMs, keepSweeping)
+  timeline.after(plan.sweepMs, keepSweeping)
   timeline.after(plan.activeMs, () => {
     trace('peace')
     front.comeBack()
