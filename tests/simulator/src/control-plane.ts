@@ -89,8 +89,7 @@ export interface HostState {
 
 export interface Capacity {
   readonly hostUuid: string
-  /** Cards by type. */
-  readonly gpus: Readonly<Record<string, number>>
+  readonly cards: readonly { readonly uuid: string; readonly name: string }[]
   readonly memoryBytes: number
 }
 

@@ -123,6 +123,16 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'nobody serves the line any more once it was long',
+    breaks: ['line'],
+    first: 1,
+    options: {
+      decisions: {
+        serveLine: (line, server) => (line.length > 2 ? Promise.resolve() : serveLine(line, server)),
+      },
+    },
+  },
+  {
     name: 'new deployments pass those in line',
     breaks: ['line'],
     first: 1,

@@ -9,6 +9,7 @@ type FaultKind =
   | 'cut'
   | 'users cut'
   | 'kill agent'
+  | 'stop agent'
   | 'crash engine'
   | 'mood'
   | 'trap'
@@ -24,13 +25,23 @@ type FaultKind =
 const weights: Readonly<Record<Temper, Readonly<Partial<Record<FaultKind, number>>>>> = {
   quiet: { exit: 1 },
   network: { weather: 4, cut: 3, 'users cut': 1, 'die after': 2, 'api away': 1, 'dead host': 1, echo: 3 },
-  crashes: { clock: 1, 'kill agent': 4, trap: 6, 'crash engine': 2, 'api away': 1, 'die after': 1, exit: 1 },
+  crashes: {
+    'stop agent': 1,
+    clock: 1,
+    'kill agent': 4,
+    trap: 6,
+    'crash engine': 2,
+    'api away': 1,
+    'die after': 1,
+    exit: 1,
+  },
   engines: { plant: 0.3, mood: 4, 'crash engine': 3, trap: 4, exit: 2, remove: 1 },
   all: {
     weather: 3,
     cut: 3,
     'users cut': 1,
     'kill agent': 3,
+    'stop agent': 1,
     'crash engine': 2,
     mood: 2,
     trap: 5,
@@ -120,6 +131,8 @@ export function planFaults(random: Random, { activeMs, faults }: PlanSize, hosts
         ]
       case 'kill agent':
         return [{ at, do: 'kill agent', host, restartMs: random.pick([10, 1000, 5000, 60_000]) }]
+      case 'stop agent':
+        return [{ at, do: 'stop agent', host, restartMs: random.pick([10, 3000]) }]
       case 'crash engine': {
         const fate = random.pick(['containers live', 'containers die'] as const)
         return [{ at, do: 'crash engine', host, fate, ms: random.pick([500, 5000, 40_000]) }]

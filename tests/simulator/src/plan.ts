@@ -21,6 +21,7 @@ export type Operation = { readonly at: number } & (
   | { readonly do: 'weather'; readonly host: number; readonly weather: Weather }
   | { readonly do: 'cut'; readonly host: number; readonly cut: 'none' | 'both' | 'there' | 'back' }
   | { readonly do: 'users cut'; readonly isCut: boolean }
+  | { readonly do: 'stop agent'; readonly host: number; readonly restartMs: number }
   | { readonly do: 'kill agent'; readonly host: number; readonly restartMs: number }
   | {
       readonly do: 'crash engine'

@@ -1,4 +1,5 @@
 import { checkHistory } from './checkers/check-history.ts'
+import { checkServed } from './checkers/check-line.ts'
 import { checkLeftovers, checkOneToOne, createDeadlineCheck } from './checkers/check-state.ts'
 import type { ControlPlane } from './control-plane.ts'
 import type { History, Violation } from './history.ts'
@@ -42,6 +43,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Res
     peace: (snapshot, { listContainers, now }) => checkOneToOne(snapshot, listContainers(), now),
     end: (snapshot, { listContainers, listLeftovers, now }) => [
       ...checkOneToOne(snapshot, listContainers(), now),
+      ...checkServed(snapshot, now),
       ...checkLeftovers(snapshot, listContainers(), listLeftovers(), now),
     ],
   }

@@ -1,5 +1,5 @@
 import { isRival } from '../../../../apps/api/src/containers/queue.ts'
-import type { ContainerState, Snapshot } from '../control-plane.ts'
+import type { Capacity, ContainerState, Snapshot } from '../control-plane.ts'
 import type { History, Violation } from '../history.ts'
 import { isWithin, listFences } from './runs.ts'
 import { short } from '../world/short.ts'
@@ -31,17 +31,48 @@ export function checkLine({ end, slackMs }: Pick<History, 'end' | 'slackMs'>): V
 }
 
 /** Whether some host could hold it if nothing else were there: who waits for what no host could holds up nobody. */
-const isPossible = (
-  end: Snapshot,
-  { gpuTypes, gpuCount, memoryBytes }: ContainerState,
-  at: number,
+const isPossible = (end: Snapshot, wanted: ContainerState, at: number): boolean =>
+  end.capacities.some((host) => !isWithin(listFences(end, host.hostUuid), at) && canHold(host, wanted))
+
+const canHold = (
+  { cards, memoryBytes }: Omit<Capacity, 'hostUuid'>,
+  { gpuTypes, gpuCount, ...wanted }: ContainerState,
 ): boolean =>
-  end.capacities.some(
-    (host) =>
-      !isWithin(listFences(end, host.hostUuid), at) &&
-      host.memoryBytes >= memoryBytes &&
-      (gpuCount === 0 || gpuTypes.some((type) => (host.gpus[type] ?? 0) >= gpuCount)),
-  )
+  memoryBytes >= wanted.memoryBytes &&
+  (gpuCount === 0 || gpuTypes.some((type) => cards.filter(({ name }) => name === type).length >= gpuCount))
+
+/** How long room may be there before the next in line has it. */
+const serveMs = 5000
+
+/** Nobody waits for what is there: once all is calm, the first in line finds no host with room. */
+export function checkServed(now: Snapshot, at: number): Violation[] {
+  const isJustFree = now.leases.some(({ releasedAt }) => releasedAt !== null && releasedAt > at - serveMs)
+  if (isJustFree) return []
+  const open = now.hosts.filter(({ state }) => state === 'active').map(({ uuid }) => uuid)
+  const line = now.containers
+    .filter(({ queuedAt }) => queuedAt !== null)
+    .filter((container) => isPossible(now, container, at))
+    .toSorted((a, b) => Number(a.queuedAt) - Number(b.queuedAt))
+  return line.flatMap((container, index): Violation[] => {
+    const isBehind = line.slice(0, index).some((earlier) => isRival(earlier, container))
+    const host = isBehind ? undefined : open.find((uuid) => canHold(listFree(now, uuid), container))
+    if (host === undefined) return []
+    return [{ rule: 'line', at, message: `${short(container.uuid)} waits although there is room` }]
+  })
+}
+
+/** What is not promised of a host. */
+function listFree(
+  { capacities, containers, leases }: Snapshot,
+  hostUuid: string,
+): Omit<Capacity, 'hostUuid'> {
+  const taken = new Set(leases.filter(({ releasedAt }) => releasedAt === null).map(({ gpuUuid }) => gpuUuid))
+  const { cards = [], memoryBytes = 0 } = capacities.find((each) => each.hostUuid === hostUuid) ?? {}
+  const promised = containers
+    .filter((row) => row.hostUuid === hostUuid && row.holds && row.deletedAt === null)
+    .reduce((sum, row) => sum + row.memoryBytes, 0)
+  return { cards: cards.filter(({ uuid }) => !taken.has(uuid)), memoryBytes: memoryBytes - promised }
+}
 
 /** While it waits it may be told several times what is missing. */
 const toldOf = ({ events }: Snapshot, uuid: string) =>

@@ -4,7 +4,7 @@ import { applyHeartbeat, applyReport, welcomeHost } from './apply-report.ts'
 import { type Decisions, realDecisions } from './decisions.ts'
 import { once } from './requests.ts'
 import { sweep } from './sweep.ts'
-import { countGpus, createTables, type Host, type Model } from './tables.ts'
+import { createTables, type Host, listCards, type Model } from './tables.ts'
 import { readTarget } from './target.ts'
 
 export interface ModelOptions {
@@ -87,7 +87,7 @@ function toSnapshot({ tables, decide }: Model): Snapshot {
     get capacities() {
       return [...tables.hosts.values()].map(({ uuid, memoryBytes }) => ({
         hostUuid: uuid,
-        gpus: countGpus(tables, uuid),
+        cards: listCards(tables, uuid),
         memoryBytes,
       }))
     },

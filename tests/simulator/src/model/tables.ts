@@ -241,7 +241,7 @@ export const listCapacities = ({ tables }: Model): Candidate[] =>
     .map((host) => ({
       hostUuid: host.uuid,
       hostName: host.name,
-      freeGpus: countGpus(tables, host.uuid),
+      freeGpus: countBy(listCards(tables, host.uuid)),
       freeMemoryBytes: host.memoryBytes,
       freeCpus: host.cpus,
       freeDiskBytes: toDisk(host),
@@ -249,8 +249,8 @@ export const listCapacities = ({ tables }: Model): Candidate[] =>
       hasImage: false,
     }))
 
-export const countGpus = ({ gpus }: Tables, hostUuid: string): Record<string, number> =>
-  countBy([...gpus.values()].filter((gpu) => gpu.hostUuid === hostUuid && gpu.present))
+export const listCards = ({ gpus }: Tables, hostUuid: string): Card[] =>
+  [...gpus.values()].filter((gpu) => gpu.hostUuid === hostUuid && gpu.present)
 
 const toDisk = ({ diskBytes }: Host): number => (diskBytes === 0 ? Number.MAX_SAFE_INTEGER : diskBytes)
 

@@ -5,8 +5,8 @@ import {
   containers,
   events,
   gpuLeases,
+  gpus,
   hostEvents,
-  hostGpuTypes,
   hosts,
 } from '../../../../apps/api/src/db/schema/index.ts'
 import type { HostState, Snapshot } from '../control-plane.ts'
@@ -18,7 +18,7 @@ export async function readSnapshot(db: Database): Promise<Snapshot> {
   const facts = new Map((await db.select().from(containerFacts)).map((row) => [row.containerUuid, row]))
   const leases = await db.select().from(gpuLeases).orderBy(gpuLeases.id)
   const told = await db.select().from(events).orderBy(events.id)
-  const types = await db.select().from(hostGpuTypes)
+  const cards = await db.select().from(gpus)
   const happened = await db.select().from(hostEvents).orderBy(hostEvents.id)
   return {
     containers: rows.map((row) => {
@@ -33,9 +33,7 @@ export async function readSnapshot(db: Database): Promise<Snapshot> {
     hosts: await readHosts(db),
     capacities: (await db.select().from(hosts)).map(({ uuid, memoryBytes }) => ({
       hostUuid: uuid,
-      gpus: Object.fromEntries(
-        types.filter((row) => row.hostUuid === uuid).map(({ gpuType, total }) => [gpuType, total]),
-      ),
+      cards: cards.filter((card) => card.hostUuid === uuid && card.present),
       memoryBytes,
     })),
     events: told

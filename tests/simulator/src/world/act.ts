@@ -38,6 +38,7 @@ export function act({ hosts, users, front, programs, known }: Stage, operation: 
     case 'weather':
     case 'cut':
     case 'kill agent':
+    case 'stop agent':
     case 'crash engine':
     case 'mood':
     case 'trap':
@@ -65,6 +66,8 @@ function actOn(host: SimHost, fault: Fault): void {
       return host.trace(`cut: ${fault.cut}`)
     case 'kill agent':
       return host.killAgent(fault.restartMs)
+    case 'stop agent':
+      return host.stopAgent(fault.restartMs)
     case 'crash engine':
       return host.crashEngine(fault.fate, fault.ms)
     case 'mood':

@@ -86,6 +86,8 @@ export interface Agent {
   readonly bootId: string
   /** As kill -9. */
   kill(): void
+  /** As SIGTERM: what is under way is finished, and nothing else begun. */
+  stop(): Promise<void>
 }
 
 const bridgePrefix = 'gl'
@@ -156,7 +158,8 @@ export function startAgent(options: AgentOptions): Agent {
     },
   )
   const deps = { engine, health, reconciler, reporter, changed, clock, log }
-  const { signal } = new AbortController()
+  const stopping = new AbortController()
+  const { signal } = stopping
   const setTarget = (target: Target): void => reconciler.setTarget(options.tamperTarget?.(target) ?? target)
 
   const announce = async (): Promise<void> => {
@@ -226,11 +229,18 @@ export function startAgent(options: AgentOptions): Agent {
     ])
   }
   run().catch((error: Error) => {
-    if (!life.isAlive) return
+    if (!life.isAlive || signal.aborted) return
     life.isAlive = false
     options.onEnd(isReplaced(error) ? 'replaced' : error)
   })
-  return { bootId, kill: () => void (life.isAlive = false) }
+  return {
+    bootId,
+    kill: () => void (life.isAlive = false),
+    stop: async () => {
+      stopping.abort()
+      await reconciler.stop()
+    },
+  }
 }
 
 type Gate = <T>(work: Promise<T>) => Promise<T>

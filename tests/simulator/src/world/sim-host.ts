@@ -29,6 +29,8 @@ export interface SimHost {
   startAgent(): void
   /** For so long. */
   killAgent(ms: number): void
+  /** Politely. */
+  stopAgent(ms: number): void
   crashEngine(fate: Fate, ms: number): void
   /** Somebody with a shell on the host does this to one of its containers. */
   meddle(how: Meddling, pick: number): void
@@ -59,6 +61,8 @@ export interface SimHostDeps {
 
 /** Of whoever watches over the agent. */
 const restartMs = 5000
+/** Then it is killed. */
+const stopMs = 90_000
 const trapped = { restartMs: [10, 2000, 30_000], crashMs: 3000 } as const
 
 export function createSimHost(deps: SimHostDeps): SimHost {
@@ -148,6 +152,17 @@ export function createSimHost(deps: SimHostDeps): SimHost {
     agent.kill()
     restart(ms)
   }
+  function stopAgent(ms: number): void {
+    const old = agent
+    if (!old) return
+    trace('agent is told to stop')
+    const end = (): void => {
+      old.kill()
+      if (agent === old) restart(ms)
+    }
+    timeline.after(stopMs, end)
+    void old.stop().then(end)
+  }
   function crashEngine(fate: Fate, ms: number): void {
     trace(`engine crashes, ${fate}`)
     engine.crash(fate)
@@ -170,6 +185,7 @@ export function createSimHost(deps: SimHostDeps): SimHost {
     link,
     startAgent: start,
     killAgent,
+    stopAgent,
     crashEngine,
     meddle: (how, pick) => {
       const { memory } = engine
