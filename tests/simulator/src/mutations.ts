@@ -19,7 +19,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'cards are freed by whatever report, also by one that does not know the newest intent',
     breaks: ['R1'],
-    first: 37,
+    first: 50,
     options: {
       decisions: {
         decideReport: (records, report, now) =>
@@ -50,13 +50,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a run of the agent that was replaced may say hello again',
     breaks: ['R19'],
-    first: 8,
+    first: 25,
     options: { decisions: { isReplaced: () => false } },
   },
   {
     name: 'facts of an older generation count for the present one',
     breaks: ['R1', 'R2', 'told', 'files'],
-    first: 160,
+    first: 190,
     options: {
       decisions: {
         decideReport: (records, report, now) => {
@@ -73,7 +73,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'verdicts are forgotten',
     breaks: ['R4'],
-    first: 33,
+    first: 60,
     options: {
       decisions: { intent: (change) => ({ ...change, verdictAttempt: null }) },
     },
@@ -81,13 +81,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'nobody looks at deadlines',
     breaks: ['R4'],
-    first: 35,
+    first: 70,
     options: { decisions: { decideExpiry: () => undefined } },
   },
   {
     name: 'what has failed or vanished is made anew',
     breaks: ['R1', 'told'],
-    first: 20,
+    first: 25,
     options: {
       decisions: {
         wishOf: (intent, facts) => (intent.desired === 'running' ? 'running' : wishOf(intent, facts)),
@@ -111,7 +111,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a fenced host is let in while containers of before run on it',
     breaks: ['R1'],
-    first: 1,
+    first: 28,
     options: { decisions: { isCleared: () => true } },
   },
   {
@@ -160,7 +160,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the agent starts containers on cards that others have, which were freed too early',
     breaks: ['R1'],
-    first: 15,
+    first: 236,
     options: {
       agentBugs: { claims: () => ({ hold: (_uuid, _gpus, start) => start() }) },
       decisions: {
@@ -172,7 +172,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the agent makes containers anew without their files',
     breaks: ['files'],
-    first: 10,
+    first: 42,
     options: {
       agentBugs: {
         tamperTarget: (target) => ({
@@ -191,13 +191,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'nobody tells a host what moved away from it',
     breaks: ['R2'],
-    first: 1,
+    first: 16,
     options: { agentBugs: { removesOrphans: false }, decisions: { toRemovals: () => [] } },
   },
   {
     name: 'the agent restarts what its user does not want to be restarted',
     breaks: ['R1', 'R2', 'told'],
-    first: 1,
+    first: 5,
     options: {
       agentBugs: {
         tamperTarget: (target) => ({
