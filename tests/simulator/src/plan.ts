@@ -60,11 +60,16 @@ export interface PlanSize {
   readonly isConcurrent?: boolean
 }
 
-export const usualSize: PlanSize = { activeMs: 240_000, requests: 50, faults: 14 }
+const usualSize: PlanSize = { activeMs: 240_000, requests: 50, faults: 14 }
+const wildSize: PlanSize = { activeMs: 500_000, requests: 150, faults: 50 }
+const wildShare = 0.08
 export const gpuTypes = ['NVIDIA H100', 'NVIDIA A100', 'NVIDIA GeForce RTX 4090'] as const
 const gib = 2 ** 30
 
-export function createPlan(seed: number, size: PlanSize = usualSize): Plan {
+const toSize = (seed: number): PlanSize =>
+  createRandom(seed, 'size').chance(wildShare) ? wildSize : usualSize
+
+export function createPlan(seed: number, size: PlanSize = toSize(seed)): Plan {
   const random = createRandom(seed, 'plan')
   const hosts = Array.from({ length: random.int(2, 4) }, (_, index) => planHost(random, index))
   const { activeMs, sweepMs = 2000 } = size
