@@ -1,6 +1,10 @@
 import { GpulabError } from '@gpulab/contract'
+import { callEngineJson } from '@gpulab/images'
+import { eventually } from '@gpulab/testing'
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest'
+import { findFaults } from './src/checkers.ts'
 import { links } from './src/links.ts'
 import { deploy, happeningRules, remove } from './src/operations.ts'
 import { readFaultOptions } from './src/options.ts'
@@ -47,6 +51,35 @@ it(
   },
   stormMs + 240_000,
 )
+
+it('what must never be would have been seen', async () => {
+  const { gpuWatch, observe } = system
+  expect(gpuWatch.violations).toEqual([])
+  await Promise.all([shareCard(), shareCard()])
+  await eventually(() => expect(gpuWatch.violations.join()).toMatch(/is in use twice/))
+  const faults = findFaults(await observe()).join('\n')
+  expect(faults).toMatch(/belongs to no row/)
+  expect(faults).toMatch(/without a lease/)
+})
+
+/** Past agent and API: a container with our label that runs with the first card. */
+async function shareCard(): Promise<void> {
+  const { dockerHost, image, sql } = system
+  const [card] = await sql<{ uuid: string }[]>`select uuid from gpus order by index limit 1`
+  const json = {
+    Image: image,
+    Cmd: ['sleep', '1000'],
+    Labels: { 'ai.gpulab.container': randomUUID(), 'ai.gpulab.generation': '1' },
+    HostConfig: {
+      DeviceRequests: [{ Driver: 'nvidia', DeviceIDs: [card?.uuid], Capabilities: [['gpu']] }],
+    },
+  }
+  const { Id } = await callEngineJson<{ Id: string }>(dockerHost, '/containers/create', {
+    method: 'POST',
+    json,
+  })
+  await callEngineJson(dockerHost, `/containers/${Id}/start`, { method: 'POST' })
+}
 
 /** Asks for one thing after the other. */
 async function useIt(random: () => number, until: number): Promise<void> {
