@@ -48,23 +48,20 @@ export function listCases(): FaultCase[] {
 const ownerOf = (point: FailPointName): Victim => (point.startsWith('api.') ? 'api' : 'agent')
 
 /**
- * The selection of `npm test`: each point once with the process that comes to it, and each other process once in the
- * middle of everything that may happen. With what a shared point is tried, and at which point others die, is random.
+ * The selection of `npm test`: each point once with the process that comes to it, and besides whatever it takes for each
+ * process to die once in the middle of everything that may happen. With what a shared point is tried, and at which point
+ * others die, is random.
  */
 export function selectShort(cases: readonly FaultCase[], random: () => number): FaultCase[] {
-  const own = [
-    ...Map.groupBy(
-      cases.filter((each) => ownerOf(each.point) === each.victim),
-      ({ point }) => point,
-    ).values(),
-  ]
-  const others = [
-    ...Map.groupBy(
-      cases.filter((each) => ownerOf(each.point) !== each.victim && !isBlocking(each.point)),
-      ({ victim, happening }) => `${victim} ${happening}`,
-    ).values(),
-  ]
-  return [...own, ...others].map((group) => pick(random, group))
+  const isOwn = ({ point, victim }: FaultCase): boolean => ownerOf(point) === victim
+  const pairOf = ({ victim, happening }: FaultCase): string => `${victim} ${happening}`
+  const pickEach = (list: readonly FaultCase[], keyOf: (each: FaultCase) => string): FaultCase[] =>
+    [...Map.groupBy(list, keyOf).values()].map((group) => pick(random, group))
+
+  const own = pickEach(cases.filter(isOwn), ({ point }) => point)
+  const pairs = new Set(own.map(pairOf))
+  const others = cases.filter((each) => !isOwn(each) && !isBlocking(each.point) && !pairs.has(pairOf(each)))
+  return [...own, ...pickEach(others, pairOf)]
 }
 
 /**

@@ -112,10 +112,14 @@ export function createSubjectPool(parts: Parts, prefix = 'subject'): SubjectPool
     take: async (rests) => {
       await trim()
       const taken = rests.map((rest) => idle.get(rest)?.shift())
-      const subjects: Subject[] = []
+      const isOrdered = (rest: Rest): boolean => rest === 'displaced' || rest === 'moved'
+      const subjects = await Promise.all(
+        rests.map(async (rest, n) => taken[n] ?? (isOrdered(rest) ? undefined : make[rest]())),
+      )
       // One after the other: which card is the next free one is part of what is made.
-      for (const [n, rest] of rests.entries()) subjects.push(taken[n] ?? (await make[rest]()))
-      return subjects
+      const all: Subject[] = []
+      for (const [n, rest] of rests.entries()) all.push(subjects[n] ?? (await make[rest]()))
+      return all
     },
   }
 }
