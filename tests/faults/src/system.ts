@@ -69,56 +69,29 @@ const rareGpuTypes = ['A10', 'A40', 'A100', 'H100', 'H200', 'L4', 'L40S', 'T4', 
 
 /** Real parts, each a process of its own that can be killed: PostgreSQL, API, agent, dockerd with simulated GPUs. */
 export async function startFaultSystem(options: SystemOptions = {}): Promise<FaultSystem> {
-  const { gpus = 12, replicas = 1, proxied = false, clientTimeoutMs = 20_000 } = options
   await using started = new AsyncDisposableStack()
-  const dir = await mkdtemp(join(tmpdir(), 'gpulab-fault-'))
-  // The users that databases run as have to pass.
-  await chmod(dir, 0o711)
-  started.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }))
-
-  const cards = [`${gpus}x ${commonGpuType}:24564`, ...rareGpuTypes.map((name) => `1x ${name}:40960`)]
-  const [database, engine] = await Promise.all([
-    createPostgresPart(started, options.postgresDir ?? join(dir, 'postgres')),
-    createEnginePart(started, options.engineDir ?? join(dir, 'engine'), cards.join(', ')),
-  ])
-  const { dockerHost } = engine
-  const { busybox } = await ensureImages({ dockerHost, keys: ['busybox'] })
-  const points = started.use(await startCoordinator(join(dir, 'points.sock')))
-  const apiPorts = await Promise.all(Array.from({ length: replicas }, findFreePort))
-  const ends = { apiPorts, database, engine }
-  const proxies = await openProxies(started, dir, ends)
-  const urls = proxied ? proxiedUrls(proxies, ends) : directUrls(ends)
-  const agentLink = options.agentLink && started.use(await options.agentLink(apiPorts[0] ?? 0))
-
-  const shared = {
-    GPULAB_FAIL_POINTS: points.path,
-    GPULAB_LOG_LEVEL: 'warn',
-  }
-  const controlPlane = await createControlPlane(started, {
-    dir,
-    ports: apiPorts,
-    env: { ...shared, DATABASE_URL: urls.database },
-  })
-  const { apis, apiKey, joinTokenFile } = controlPlane
-  const host = createHost(started, {
-    dir,
-    env: {
-      ...shared,
-      DOCKER_HOST: urls.engine,
-      GPULAB_STATE_DIR: options.agentDir ?? join(dir, 'agent'),
-      GPULAB_JOIN_TOKEN_FILE: joinTokenFile,
-      GPULAB_API_URL: agentLink?.url ?? urls.agent,
-      GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
-    },
-  })
+  const { dir, database, engine, image, points, proxies, urls, controlPlane, host } = await createParts(
+    started,
+    options,
+  )
+  const { apis, apiKey } = controlPlane
   const [api] = apis
   if (!api) throw new Error('A system has at least one API.')
+  const { dockerHost, nvidiaSmi } = engine
   const sql = postgres(database.url, { max: 2, onnotice: () => {}, connect_timeout: 2 })
   started.defer(() => sql.end({ timeout: 1 }))
+  const { clientTimeoutMs = 20_000 } = options
   const client = createPatientClient({ url: urls.client, apiKey, timeoutMs: clientTimeoutMs })
   const gpuWatch = started.use(watchGpus(dockerHost))
   await Promise.all([...apis, host.agent].map((part) => part.start()))
   await untilAnotherAgent(sql, undefined)
+
+  const cli = {
+    GPULAB_API_URL: urls.client,
+    GPULAB_API_KEY: apiKey,
+    GPULAB_CONFIG: join(dir, 'config.json'),
+    NO_COLOR: '1',
+  }
   const parts = started.move()
   return {
     parts: { api, agent: host.agent, postgres: database, dockerd: engine },
@@ -127,30 +100,62 @@ export async function startFaultSystem(options: SystemOptions = {}): Promise<Fau
     points,
     sql,
     dockerHost,
-    nvidiaSmi: engine.nvidiaSmi,
+    nvidiaSmi,
     apiUrl: urls.client,
     apiKey,
     client,
     gpuType: commonGpuType,
     rareGpuTypes,
-    image: busybox.reference,
+    image,
     gpuWatch,
     observe: () => observe({ dockerHost, sql, client }),
     findAgent: () => findAgent(sql),
     untilAnotherAgent: (before) => untilAnotherAgent(sql, before),
-    gpulab: (...args) => {
-      const config = join(dir, 'config.json')
-      const env = {
-        GPULAB_API_URL: urls.client,
-        GPULAB_API_KEY: apiKey,
-        GPULAB_CONFIG: config,
-        NO_COLOR: '1',
-      }
-      return run(gpulabProgram, args, { env })
-    },
+    gpulab: (...args) => run(gpulabProgram, args, { env: cli }),
     tails: async () => (await Promise.all([...controlPlane.logFiles, host.logFile].map(readTail))).join(''),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+/** All that a system is made of; PostgreSQL and dockerd run, API and agent do not yet. */
+async function createParts(stack: AsyncDisposableStack, options: SystemOptions) {
+  const { gpus = 12, replicas = 1, proxied = false } = options
+  const dir = await mkdtemp(join(tmpdir(), 'gpulab-fault-'))
+  // The users that databases run as have to pass.
+  await chmod(dir, 0o711)
+  stack.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }))
+
+  const cards = [`${gpus}x ${commonGpuType}:24564`, ...rareGpuTypes.map((name) => `1x ${name}:40960`)]
+  const [database, engine] = await Promise.all([
+    createPostgresPart(stack, options.postgresDir ?? join(dir, 'postgres')),
+    createEnginePart(stack, options.engineDir ?? join(dir, 'engine'), cards.join(', ')),
+  ])
+  const { busybox } = await ensureImages({ dockerHost: engine.dockerHost, keys: ['busybox'] })
+  const points = stack.use(await startCoordinator(join(dir, 'points.sock')))
+  const apiPorts = await Promise.all(Array.from({ length: replicas }, findFreePort))
+  const ends = { apiPorts, database, engine }
+  const proxies = await openProxies(stack, dir, ends)
+  const urls = proxied ? proxiedUrls(proxies, ends) : directUrls(ends)
+  const agentLink = options.agentLink && stack.use(await options.agentLink(apiPorts[0] ?? 0))
+
+  const shared = { GPULAB_FAIL_POINTS: points.path, GPULAB_LOG_LEVEL: 'warn' }
+  const controlPlane = await createControlPlane(stack, {
+    dir,
+    ports: apiPorts,
+    env: { ...shared, DATABASE_URL: urls.database },
+  })
+  const host = createHost(stack, {
+    dir,
+    env: {
+      ...shared,
+      DOCKER_HOST: urls.engine,
+      GPULAB_STATE_DIR: options.agentDir ?? join(dir, 'agent'),
+      GPULAB_JOIN_TOKEN_FILE: controlPlane.joinTokenFile,
+      GPULAB_API_URL: agentLink?.url ?? urls.agent,
+      GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
+    },
+  })
+  return { dir, database, engine, image: busybox.reference, points, proxies, urls, controlPlane, host }
 }
 
 /** Undefined until it has reported. */
