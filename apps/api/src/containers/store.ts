@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, getColumns, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
-import { containerFacts, containers, gpuLeases, gpus, hosts } from '../db/schema/index.ts'
+import { containerFacts, containers, hosts } from '../db/schema/index.ts'
 import type { Facts, Intent } from './status.ts'
 
 // The environment is large and secret: it is read where it is needed.
@@ -41,6 +41,16 @@ export interface HostOfContainer {
   readonly reportedVersion: number
 }
 
+const leasedGpus = sql<LeasedGpu[] | null>`case when containers.holds and containers.gpu_count > 0 then (
+  select json_agg(
+    json_build_object(
+      'uuid', gpus.uuid, 'name', gpus.name, 'memoryBytes', gpus.memory_bytes, 'simulated', gpus.simulated
+    ) order by gpus.index
+  )
+  from gpu_leases join gpus on gpus.uuid = gpu_leases.gpu_uuid
+  where gpu_leases.container_uuid = containers.uuid and gpu_leases.released_at is null
+) end`
+
 // In branches: with one "or" of both, all cards of the fleet would be read for each container.
 const simulated = sql<boolean>`case
   when cardinality(containers.gpu_types) = 0 then false
@@ -77,6 +87,7 @@ async function selectRecords(
         deployTimeoutS: hosts.deployTimeoutS,
         reportedVersion: hosts.reportedVersion,
       },
+      gpus: leasedGpus,
       simulated,
       position,
     })
@@ -86,34 +97,15 @@ async function selectRecords(
     .where(and(isNull(containers.deletedAt), where))
     .orderBy(desc(containers.createdAt), desc(containers.uuid))
   const rows = await (limit === undefined ? query : query.limit(limit))
-  const held = await listLeasedGpus(
-    db,
-    rows.filter(({ row }) => row.gpuCount > 0 && row.holds).map(({ row }) => row.uuid),
-  )
   return rows.map((found) => ({
     row: found.row,
     intent: found.row,
     facts: found.facts ?? undefined,
     host: found.host ?? undefined,
-    gpus: held.get(found.row.uuid) ?? [],
+    gpus: found.gpus ?? [],
     simulated: found.simulated,
     position: found.position ?? undefined,
   }))
-}
-
-async function listLeasedGpus(db: Queries, uuids: readonly string[]): Promise<Map<string, LeasedGpu[]>> {
-  if (uuids.length === 0) return new Map()
-  const rows = await db
-    .select({
-      containerUuid: gpuLeases.containerUuid,
-      gpu: { uuid: gpus.uuid, name: gpus.name, memoryBytes: gpus.memoryBytes, simulated: gpus.simulated },
-    })
-    .from(gpuLeases)
-    .innerJoin(gpus, eq(gpus.uuid, gpuLeases.gpuUuid))
-    .where(and(inArray(gpuLeases.containerUuid, [...uuids]), isNull(gpuLeases.releasedAt)))
-    .orderBy(gpus.index)
-  const byContainer = Map.groupBy(rows, ({ containerUuid }) => containerUuid)
-  return new Map([...byContainer].map(([uuid, group]) => [uuid, group.map(({ gpu }) => gpu)]))
 }
 
 export async function findContainer(

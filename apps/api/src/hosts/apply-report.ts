@@ -26,12 +26,12 @@ export async function applyReport(
 ): Promise<void> {
   const now = clock.now()
   await db.transaction(async (tx) => {
-    const host = await lockHost(tx, hostUuid)
+    // In this order: what is read has to be what the lock protects.
+    const [host, records] = await Promise.all([lockHost(tx, hostUuid), listContainersOfHost(tx, hostUuid)])
     if (host?.bootId !== report.boot_id) throw bootReplaced(hostName)
     if (report.seq <= host.lastSeq) return
     // It speaks of a target that we never gave: our database is an older one, and its picture may prove something else.
     if (report.target_version > host.targetVersion) throw new GpulabError('hello_missing')
-    const records = await listContainersOfHost(tx, hostUuid)
     const decision = decideReport(records, report, now)
     // Without its engine the host has seen nothing: what it had it has still.
     const foreign = report.engine.available ? decision.foreign : host.foreignContainers
