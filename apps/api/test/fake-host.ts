@@ -138,7 +138,8 @@ export class FakeHost {
   }
 
   async pull(): Promise<TargetContainer[]> {
-    this.target = await this.control.target.get({ query: { after: -1 } })
+    const { version, containers } = await this.control.target.get({ query: { after: -1 } })
+    this.target = { version, containers: containers ?? [] }
     return this.target.containers
   }
 

@@ -9,7 +9,7 @@ export type {
   Report,
 } from './agent/report.ts'
 export { heartbeatSeconds } from './agent/report.ts'
-export type { Target, TargetContainer } from './agent/target.ts'
+export type { Target, TargetAnswer, TargetContainer } from './agent/target.ts'
 export { targetWaitSeconds } from './agent/target.ts'
 export { api } from './api/index.ts'
 export type { Account } from './api/account.ts'

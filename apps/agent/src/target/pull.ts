@@ -30,11 +30,14 @@ export async function pullTargets(
     const after = held()
     const askedAt = clock.monotonic()
     try {
-      const target = await control.target.get({ query: { after } }, { signal, timeoutMs: pullMs })
+      const { version, containers } = await control.target.get(
+        { query: { after } },
+        { signal, timeoutMs: pullMs },
+      )
       backoff.reset()
-      if (target.version !== after) {
+      if (version !== after && containers !== null) {
         await deps.failPoint('agent.target.received')
-        onTarget(target)
+        onTarget({ version, containers })
       } else if (clock.monotonic() - askedAt < intervalMinMs) await clock.wait(intervalMinMs, signal)
     } catch (error) {
       signal.throwIfAborted()

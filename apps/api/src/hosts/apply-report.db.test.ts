@@ -1,3 +1,4 @@
+import { eventually } from '@gpulab/testing'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FakeHost } from '../../test/fake-host.ts'
@@ -150,8 +151,24 @@ describe('the target', () => {
     const { uuid } = await deploy()
     const target = await waiting
     expect(target.version).toBeGreaterThan(version)
-    expect(target.containers.map((wanted) => [wanted.uuid, wanted.desired])).toContainEqual([uuid, 'running'])
+    expect(target.containers?.map((wanted) => [wanted.uuid, wanted.desired])).toContainEqual([
+      uuid,
+      'running',
+    ])
     await remove(uuid)
+  })
+
+  it('is not told again when the wait brings nothing new', async () => {
+    const { version } = (await host.pull(), host.target)
+    const { host_uuid: hostUuid } = await host.hello()
+    let isOver = false
+    const waiting = host.control.target.get({ query: { after: version } }).finally(() => (isOver = true))
+    // Woken for nothing, as at the end of the wait.
+    await eventually(async () => {
+      await api.database.sql`select pg_notify('gpulab_target', ${hostUuid})`
+      expect(isOver).toBe(true)
+    })
+    expect(await waiting).toEqual({ version, containers: null })
   })
 })
 

@@ -5,11 +5,13 @@ import {
   type HandlerResult,
   type Hello,
   type Target,
+  type TargetAnswer,
   targetWaitSeconds,
 } from '@gpulab/contract'
 import { type HostPrincipal, sessionInvalid } from '../auth/authenticate.ts'
 import { restartsOf, wishOf } from '../containers/status.ts'
 import { type ContainerRecord, listContainersOfHost, readEnvironments } from '../containers/store.ts'
+import type { Queries } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
 import { decrypt } from '../secrets/encryption.ts'
@@ -17,7 +19,14 @@ import { bootReplaced } from './apply-report.ts'
 import { lockForCards, takeCards } from './cards.ts'
 import { isReplaced } from './is-replaced.ts'
 import { toRemovals } from './removals.ts'
-import { findTargetHead, listLeftBehind, lockHost, signalCapacity, storeHello } from './store.ts'
+import {
+  findTargetHead,
+  listLeftBehind,
+  lockHost,
+  signalCapacity,
+  storeHello,
+  type TargetHead,
+} from './store.ts'
 
 /** Makes this run of the agent the one that speaks for its host, and takes its inventory. */
 export async function welcomeHost(
@@ -41,48 +50,54 @@ export async function welcomeHost(
   return { host_uuid: hostUuid, ignored_gpus: ignored }
 }
 
-/** The host's target as soon as it is newer than `after`, or the present one when the wait is over. */
+/** The host's target as soon as it is newer than `after`; when the wait is over, that it is as it was. */
 export async function waitForTarget(
-  deps: Pick<Deps, 'db' | 'signals' | 'config'>,
+  { db, signals, config }: Pick<Deps, 'db' | 'signals' | 'config'>,
   principal: HostPrincipal,
   after: number,
   signal: AbortSignal,
-): Promise<Target> {
-  using listener = deps.signals.listen('gpulab_target', principal.hostUuid)
-  const head = await findTargetHead(deps.db, principal)
-  if (head && head.version <= after) await listener.wait(targetWaitSeconds * 1000, signal)
-  return readTarget(deps, principal)
-}
-
-async function readTarget(
-  { db, config }: Pick<Deps, 'db' | 'config'>,
-  principal: HostPrincipal,
-): Promise<Target> {
-  // One snapshot, or a version could be paired with containers of another.
+): Promise<TargetAnswer> {
+  using listener = signals.listen('gpulab_target', principal.hostUuid)
+  const known = await getTargetHead(db, principal)
+  if (known.version <= after) await listener.wait(targetWaitSeconds * 1000, signal)
+  const head = known.version <= after ? await getTargetHead(db, principal) : known
+  if (head.version === after) return { version: after, containers: null }
+  if (head.foreign.length === 0) return readTarget({ db, config }, principal, head)
+  // In one snapshot, or one that moves here meanwhile could be both wanted and left behind.
   return db.transaction(
-    async (tx) => {
-      const { hostUuid } = principal
-      const [head, records] = await Promise.all([
-        findTargetHead(tx, principal),
-        listContainersOfHost(tx, hostUuid),
-      ])
-      if (!head) throw sessionInvalid()
-      const { version, foreign } = head
-      const unmade = records.filter((record) => mayRun(record) && !wasRun(record)).map(({ row }) => row.uuid)
-      const environments = await readEnvironments(tx, unmade)
-      const leftBehind = await listLeftBehind(
-        tx,
-        hostUuid,
-        foreign.map(({ uuid }) => uuid),
-      )
-      const containers = [
-        ...records.map((record) => toTarget(config, record, environments.get(record.row.uuid))),
-        ...toRemovals(foreign, leftBehind),
-      ]
-      return { version, containers }
-    },
+    async (tx) => readTarget({ db: tx, config }, principal, await getTargetHead(tx, principal)),
     { isolationLevel: 'repeatable read', accessMode: 'read only' },
   )
+}
+
+async function getTargetHead(db: Queries, principal: HostPrincipal): Promise<TargetHead> {
+  const head = await findTargetHead(db, principal)
+  if (!head) throw sessionInvalid()
+  return head
+}
+
+/**
+ * The containers as they are by now. The version was read before them: told with an older one they prove less than
+ * they might, while with a newer one the absence of what came between would be taken for its end.
+ */
+async function readTarget(
+  { db, config }: { db: Queries; config: Deps['config'] },
+  { hostUuid }: HostPrincipal,
+  { version, foreign }: TargetHead,
+): Promise<Target> {
+  const records = await listContainersOfHost(db, hostUuid)
+  const unmade = records.filter((record) => mayRun(record) && !wasRun(record)).map(({ row }) => row.uuid)
+  const environments = await readEnvironments(db, unmade)
+  const leftBehind = await listLeftBehind(
+    db,
+    hostUuid,
+    foreign.map(({ uuid }) => uuid),
+  )
+  const containers = [
+    ...records.map((record) => toTarget(config, record, environments.get(record.row.uuid))),
+    ...toRemovals(foreign, leftBehind),
+  ]
+  return { version, containers }
 }
 
 /** What never runs again needs no secrets on the host, and without its leases nothing may run. */

@@ -21,11 +21,16 @@ export async function findHost(db: Queries, uuid: string): Promise<HostRow | und
   return row
 }
 
+export interface TargetHead {
+  readonly version: number
+  readonly foreign: readonly ForeignContainer[]
+}
+
 /** What the version of the target is that the host shall have; undefined once it is removed or has another key. */
 export async function findTargetHead(
   db: Queries,
   { hostUuid, publicKey }: { hostUuid: string; publicKey: Buffer },
-): Promise<{ version: number; foreign: readonly ForeignContainer[] } | undefined> {
+): Promise<TargetHead | undefined> {
   const [row] = await db
     .select({ version: hosts.targetVersion, foreign: hosts.foreignContainers })
     .from(hosts)

@@ -52,6 +52,14 @@ export const Target = z.object({
 })
 export type Target = z.infer<typeof Target>
 
+/** So that a fleet at rest costs little: most polls end because the wait is over. */
+const TargetAnswer = Target.extend({
+  containers: Target.shape.containers
+    .nullable()
+    .describe('null: as they were at `after`, which is `version`.'),
+})
+export type TargetAnswer = z.infer<typeof TargetAnswer>
+
 /**
  * Longest time in seconds that the server holds a long poll; with what the agent adds, how long it takes to notice that a
  * connection was lost without a word.
@@ -62,10 +70,10 @@ export const target = {
   get: endpoint({
     method: 'GET',
     path: '/agent/v1/target',
-    summary: 'Wait for a newer target than `after`, or get the present one when the wait is over',
+    summary: 'Wait for a newer target than `after`, or hear when the wait is over that there is none',
     scope: 'host',
     query: z.object({ after: z.coerce.number().int().min(-1).default(-1) }),
-    result: json(Target),
+    result: json(TargetAnswer),
     errors: [],
   }),
 }

@@ -70,7 +70,11 @@ export async function createServices(
     report: (uuid, report) => applyReport(deps, asHost(uuid), report),
     heartbeat: (uuid, heartbeat) => takeHeartbeat(deps, uuid, heartbeat),
     // Held back by the simulator, so it never waits here.
-    target: (uuid) => waitForTarget(deps, asHost(uuid), -1, new AbortController().signal),
+    target: async (uuid) => {
+      const { signal } = new AbortController()
+      const { version, containers } = await waitForTarget(deps, asHost(uuid), -1, signal)
+      return { version, containers: containers ?? [] }
+    },
     hosts: () => readHosts(db),
     sweep: () => sweep(deps),
     snapshot: () => readSnapshot(db),
