@@ -12,7 +12,6 @@ const sizes = [
   { cards: 4, weight: 10, untilShare: 0.7 },
   { cards: 8, weight: 5, untilShare: 0.5 },
 ]
-const meanSize = 1.6
 
 /**
  * Containers for a fleet, the same for the same numbers: GPU containers of 1, 2, 4 and 8 cards until 90 % of the cards
@@ -26,17 +25,17 @@ export function* listWorkload({
   containers: number
 }): Generator<Deployment> {
   const random = createRandom(7)
-  const all = Math.floor(hosts / gpuTypes.length) * gpusPerHost
-  const used = gpuTypes.map((type) => ({ type, cards: 0 }))
-  const gpuShare = Math.min(1, (all * gpuTypes.length * filledShare) / meanSize / containers)
+  const cardsOfType = Math.floor(hosts / gpuTypes.length) * gpusPerHost
+  const used = gpuTypes.map((type) => ({ type, share: 0 }))
   for (let n = 0; n < containers; n++) {
-    const emptiest = used.toSorted((left, right) => left.cards - right.cards)[0]
-    const share = (emptiest?.cards ?? all) / all
-    if (!emptiest || share >= filledShare || random() >= gpuShare) yield toCpuDeployment(`service-${n}`, n)
+    const least = used.toSorted((left, right) => left.share - right.share)[0]
+    // In step with the rest, so that both kinds come all the time.
+    const isTurn = least && least.share < (filledShare * (n + 1)) / containers
+    if (!isTurn) yield toCpuDeployment(`service-${n}`, n)
     else {
-      const cards = pickSize(random(), share)
-      emptiest.cards += cards
-      yield toGpuDeployment(`job-${n}`, emptiest.type, cards)
+      const cards = pickSize(random(), least.share)
+      least.share += cards / cardsOfType
+      yield toGpuDeployment(`job-${n}`, least.type, cards)
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { ContainerFacts, Target, TargetContainer } from '@gpulab/contract'
+import type { ContainerFacts, TargetContainer } from '@gpulab/contract'
 
 /** A container of the simulated host. */
 export interface Made {
@@ -26,7 +26,7 @@ export function nextStep(
 
 export interface SimulatedEngine {
   /** Begins all that a target asks for. */
-  follow(target: Target): void
+  follow(wishes: readonly TargetContainer[]): void
   facts(): ContainerFacts[]
   running(): number
   /** Cards that a container was started with while another one ran with them. */
@@ -90,8 +90,8 @@ export function createSimulatedEngine(changed: () => void): SimulatedEngine {
   }
 
   return {
-    follow: (target) => {
-      wanted = new Map(target.containers.map((wish) => [wish.uuid, wish]))
+    follow: (wishes) => {
+      wanted = new Map(wishes.map((wish) => [wish.uuid, wish]))
       for (const uuid of wanted.keys()) begin(uuid)
     },
     facts: () => [

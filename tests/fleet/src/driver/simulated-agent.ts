@@ -104,16 +104,19 @@ export class SimulatedAgent {
     add(this.#options.tally.failures, code)
     if (code === 'report_needed') this.#isDirty = true
     try {
-      if (code === 'host_session_invalid') await (this.#renewal ??= this.#connect())
+      if (code === 'host_session_invalid') await this.#connect()
       if (code === 'hello_missing') await this.#hello()
     } catch (cause) {
       add(this.#options.tally.failures, cause instanceof GpulabError ? cause.code : String(cause))
-    } finally {
-      this.#renewal = undefined
     }
   }
 
-  async #connect(): Promise<void> {
+  /** One proof for all loops that ask for one at a time. */
+  #connect(): Promise<void> {
+    return (this.#renewal ??= this.#proveKey().finally(() => (this.#renewal = undefined)))
+  }
+
+  async #proveKey(): Promise<void> {
     const anonymous = createClient(control, this.#transport)
     const { shape, joinToken } = this.#options
     if (!this.#identity) {
@@ -177,16 +180,18 @@ export class SimulatedAgent {
   async #pull(): Promise<void> {
     const query = { after: this.#version }
     const call = { signal: this.#stop.signal, timeoutMs: pullMs }
-    const target = await this.#client.target.get({ query }, call)
+    const { version, containers } = await this.#client.target.get({ query }, call)
     this.#count('target')
-    if (target.version === query.after) return
-    this.#version = target.version
-    this.engine.follow(target)
+    if (containers === null) return
+    this.#version = version
+    this.engine.follow(containers)
     this.#change()
   }
 
   async #serveUplink(): Promise<void> {
     const { apiUrl: url, uplinks } = this.#options
+    // As the real agent: the control plane takes no old session for what outlives it.
+    await this.#connect()
     const socket = await dialUplink({ url, headers: this.#headers(), signal: this.#stop.signal })
     this.isUplinked = true
     this.#count('uplink')
