@@ -11,8 +11,8 @@ import { shownStatus } from './view.ts'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
 
-/** More than a page may hold. */
-const batchSize = 201
+/** Of containers of which only some are wanted. */
+const batchSize = 200
 
 const notFound = (uuid: string): GpulabError =>
   new GpulabError('container_not_found', {
@@ -74,14 +74,15 @@ export async function pageContainers(
   const found: ContainerRecord[] = []
   let after = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
   // The status follows from several rows and the clock, so it is filtered here and not by the database.
+  const size = status === undefined ? limit + 1 : batchSize
   for (let more = true; more && found.length <= limit;) {
-    const batch = await listContainers(deps.db, principal.teamUuid, { name, after, limit: batchSize })
+    const batch = await listContainers(deps.db, principal.teamUuid, { name, after, limit: size })
     found.push(
       ...batch.filter((record) => status === undefined || shownStatus(record, now).status === status),
     )
     const last = batch.at(-1)
     after = last && positionOf(last)
-    more = batch.length === batchSize
+    more = batch.length === size
   }
   const page = toPage(found, limit, (record) => encodeCursor(positionOf(record)))
   return { ...page, items: await present(deps, page.items) }
