@@ -17,11 +17,6 @@ const freeCpus = sql<number>`(hosts.cpus - hosts.requested_cpus)`
 const freeDisk = sql<number>`(case when hosts.disk_bytes = 0 then ${Number.MAX_SAFE_INTEGER} else hosts.disk_bytes end
   - hosts.requested_disk_bytes)`
 
-/** Of any type: what needs none goes where there are few. */
-const freeCards = sql<number>`(
-  select coalesce(sum(free), 0) from host_gpu_types where host_gpu_types.host_uuid = hosts.uuid
-)`
-
 const isOpen = (seenAfter: Date) =>
   and(
     eq(hosts.state, 'active'),
@@ -55,13 +50,24 @@ export async function listCandidates(
     .select({ uuid: hosts.uuid })
     .from(hosts)
     .where(and(isOpen(seenAfter), all ? undefined : hasRoom))
+  // Of any type, counted once for all hosts: what needs no cards goes where few are free.
+  const cards = db
+    .select({
+      hostUuid: hostGpuTypes.hostUuid,
+      free: sql<number>`sum(${hostGpuTypes.free})`.as('free_cards'),
+    })
+    .from(hostGpuTypes)
+    .groupBy(hostGpuTypes.hostUuid)
+    .as('cards')
   // Not the best place yet, but in the order of it: the exact one is found among these.
   const likely =
     gpuCount > 0 && !all
       ? chosen
           .innerJoin(hostGpuTypes, and(eq(hostGpuTypes.hostUuid, hosts.uuid), isEnough))
           .orderBy(sql`array_position(${types}, ${hostGpuTypes.gpuType})`, hostGpuTypes.free, freeMemory)
-      : chosen.orderBy(freeCards, freeMemory)
+      : chosen
+          .leftJoin(cards, eq(cards.hostUuid, hosts.uuid))
+          .orderBy(sql`coalesce(${cards.free}, 0)`, freeMemory)
   const found = await db
     .select({
       hostUuid: hosts.uuid,
