@@ -11,8 +11,8 @@ import type { Remember } from '../idempotency/service.ts'
 import { deadlineOf } from './deadline.ts'
 import { noCapacity, type Shortage } from './explain-shortage.ts'
 import { toNewContainer, type Unplaced } from './new-container.ts'
-import { placeContainer, type Placed, toRequest } from './place-container.ts'
-import { openEnvironment, presentOne } from './present.ts'
+import { placeContainer, type Placed, type Share, toRequest } from './place-container.ts'
+import { openEnvironment, presentNew, presentOne } from './present.ts'
 import { giveWay, wouldFit } from './replace-container.ts'
 import { findRivals, readCapacities } from './serve-line.ts'
 import { getRecord } from './service.ts'
@@ -41,10 +41,11 @@ export async function createContainer(
     return presentOne(deps, existing)
   }
   try {
-    const shortage = await storeContainer(deps, row, { queue: input.queue, replaced: existing, remember })
-    if (!shortage) return await presentOne(deps, await getRecord(deps, principal, row.uuid))
+    const stored = await storeContainer(deps, row, { queue: input.queue, replaced: existing, remember })
+    if (stored === 'queued') return await presentOne(deps, await getRecord(deps, principal, row.uuid))
+    if ('row' in stored) return presentNew(deps, stored, input.env)
     const isTaken = !existing && (await findByName(deps.db, principal.teamUuid, row.name)) !== undefined
-    throw isTaken ? nameTaken(row.name) : noCapacity(shortage)
+    throw isTaken ? nameTaken(row.name) : noCapacity(stored)
   } catch (error) {
     throw isDuplicate(error, 'containers_name') ? nameTaken(row.name) : error
   }
@@ -97,12 +98,15 @@ interface StoreOptions {
   readonly remember: Remember
 }
 
-/** Places it or puts it in line, in the place of another one if need be; gives what is missing where neither is done. */
+/**
+ * Places it or puts it in line, in the place of another one if need be. Gives it as it was placed, or what is missing
+ * where neither was done.
+ */
 async function storeContainer(
   deps: Parts,
   row: Unplaced,
   { queue: mayWait, replaced, remember }: StoreOptions,
-): Promise<Shortage | undefined> {
+): Promise<ContainerRecord | 'queued' | Shortage> {
   const now = deps.clock.now()
   const request = toRequest(row)
   const insert = async (
@@ -110,18 +114,16 @@ async function storeContainer(
     placed: Placed,
     status: 'deploying' | 'queued',
     deployTimeoutMs: number,
-  ) => {
+  ): Promise<ContainerRow> => {
     if (replaced) await giveWay(tx, replaced, now)
     const deadlineAt = deadlineOf(status, now, deployTimeoutMs)
     const { uuid, teamUuid } = row
     const event = { containerUuid: uuid, teamUuid, at: now, type: 'status' as const, status, message: status }
-    // In this order: events are of containers that are there.
-    await Promise.all([
-      insertContainer(tx, { ...row, ...placed, announcedStatus: status, deadlineAt }),
-      insertEvents(tx, [event]),
-      remember(tx, uuid),
-    ])
+    const inserted = await insertContainer(tx, { ...row, ...placed, announcedStatus: status, deadlineAt })
+    await Promise.all([insertEvents(tx, [event]), remember(tx, uuid)])
+    return inserted
   }
+  let record: ContainerRecord | undefined
   const others = replaced?.host ? [replaced.host.uuid] : []
   const rivals = await findRivals(deps, row, replaced?.row.uuid)
   const shortage =
@@ -130,10 +132,12 @@ async function storeContainer(
       deps,
       request,
       { uuid: row.uuid, generation: 1 },
-      (tx, placed, host) => insert(tx, placed, 'deploying', host.deployTimeoutS * 1000),
+      async (tx, placed, share) => {
+        record = toRecord(await insert(tx, placed, 'deploying', share.host.deployTimeoutS * 1000), share)
+      },
       others,
     ))
-  if (!shortage) return undefined
+  if (!shortage) return record ?? 'queued'
   // Who is replaced gives its place to the one that replaces it, and to nobody else in line.
   const willBeRoom = !rivals && replaced !== undefined && (await wouldFit(deps, request, replaced))
   if (!mayWait && !willBeRoom) return shortage
@@ -146,8 +150,19 @@ async function storeContainer(
     await deps.moment('written', row.uuid)
   })
   await deps.moment('committed', row.uuid)
-  return undefined
+  return 'queued'
 }
+
+/** What was stored is known: nothing has to be read for the answer. */
+const toRecord = (row: ContainerRow, { host, cards }: Share): ContainerRecord => ({
+  row,
+  intent: row,
+  facts: undefined,
+  host,
+  gpus: cards,
+  simulated: cards.some(({ simulated }) => simulated),
+  position: undefined,
+})
 
 const impossible: Shortage = {
   message: 'No host is large enough for it, even if nothing else ran there.',

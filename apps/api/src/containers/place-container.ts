@@ -1,14 +1,14 @@
 import type { Moments } from '@gpulab/fail-points'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import { bumpTarget, type LockedHost, lockFirstFree, lockHost } from '../hosts/store.ts'
+import { type LockedHost, lockFirstFree, lockHost, signalTarget } from '../hosts/store.ts'
 import { aliveSince } from '../leases/service.ts'
 import { insertLeases, listCandidates, listFreeCards, recount } from '../leases/store.ts'
 import { withTag } from './image-reference.ts'
 import { hasRoom } from './decide-change.ts'
 import { explainShortage, type Shortage } from './explain-shortage.ts'
 import { type Placement, type PlacementRequest, rankHosts } from './placement.ts'
-import type { ContainerRow } from './store.ts'
+import type { ContainerRow, LeasedGpu } from './store.ts'
 import { isSilent } from './view.ts'
 
 /** Requests that come together choose among the same hosts: those that find them full look again. */
@@ -19,6 +19,12 @@ export type Placed = Pick<
   ContainerRow,
   'hostUuid' | 'gpuType' | 'holds' | 'queuedAt' | 'queueReason' | 'targetVersion'
 >
+
+/** What it got. */
+export interface Share {
+  readonly host: LockedHost
+  readonly cards: readonly LeasedGpu[]
+}
 
 export interface Holder {
   readonly uuid: string
@@ -49,7 +55,7 @@ export async function placeContainer(
   { db, clock, moment }: Pick<Deps, 'db' | 'clock'> & { readonly moment: Moments },
   request: PlacementRequest,
   holder: Holder,
-  write: (tx: Transaction, placed: Placed, host: LockedHost) => Promise<void>,
+  write: (tx: Transaction, placed: Placed, share: Share) => Promise<void>,
   lockAlso: readonly string[] = [],
 ): Promise<Shortage | undefined> {
   const now = clock.now()
@@ -79,17 +85,18 @@ export async function placeContainer(
     const host = await lockOne(tx, placements, lockAlso, waits)
     if (!host) return 'locked'
     const gpuType = placements.find(({ hostUuid }) => hostUuid === host.uuid)?.gpuType ?? null
-    const gpus = await takeShare(tx, host, gpuType, request, now)
-    if (!gpus) return host
+    const cards = await takeCards(tx, host, gpuType, request, now)
+    if (!cards) return host
     await moment('read', holder.uuid)
     const place = { hostUuid: host.uuid, gpuType, holds: true, queuedAt: null, queueReason: null }
-    await Promise.all([
-      bumpTarget(tx, host.uuid),
-      write(tx, { ...place, targetVersion: host.targetVersion + 1 }, host),
-    ])
     const { uuid: containerUuid, generation } = holder
-    await insertLeases(tx, gpus, { containerUuid, generation, leasedAt: now })
-    await recount(tx, host.uuid)
+    await write(tx, { ...place, targetVersion: host.targetVersion + 1 }, { host, cards })
+    await insertLeases(
+      tx,
+      cards.map(({ uuid }) => uuid),
+      { containerUuid, generation, leasedAt: now },
+    )
+    await Promise.all([recount(tx, host.uuid, { isTargetNew: true }), signalTarget(tx, host.uuid)])
     await moment('written', holder.uuid)
     return 'placed'
   }
@@ -118,17 +125,17 @@ async function lockOne(
 }
 
 /** The cards to lease on a locked host; undefined when there is no room any more. */
-async function takeShare(
+async function takeCards(
   tx: Transaction,
   host: LockedHost,
   gpuType: string | null,
   request: PlacementRequest,
   now: Date,
-): Promise<string[] | undefined> {
+): Promise<LeasedGpu[] | undefined> {
   if (!isOpen(host, now) || !hasRoom(host, request)) return undefined
   if (gpuType === null) return []
   const free = await listFreeCards(tx, host.uuid, gpuType)
-  return free.length >= request.gpuCount ? free.slice(0, request.gpuCount).map(({ uuid }) => uuid) : undefined
+  return free.length >= request.gpuCount ? free.slice(0, request.gpuCount) : undefined
 }
 
 const isOpen = (host: LockedHost, now: Date): boolean =>

@@ -21,10 +21,24 @@ export async function present(
   return records.map((record) => {
     const sealed = environments.get(record.row.uuid)
     const env = sealed ? openEnvironment(config, record.row.uuid, sealed) : {}
-    const shown = showEnv ? env : Object.fromEntries(Object.keys(env).map((key) => [key, mask]))
-    return toContainer(record, { now: clock.now(), proxyUrl: config.proxyUrl, env: shown })
+    return toContainer(record, { ...viewOf({ config, clock }), env: showEnv ? env : toMasked(env) })
   })
 }
+
+/** One that was just made, with the environment that it was given. */
+export const presentNew = (
+  parts: Pick<Parts, 'config' | 'clock'>,
+  record: ContainerRecord,
+  env: Readonly<Record<string, string>>,
+): Container => toContainer(record, { ...viewOf(parts), env: toMasked(env) })
+
+const viewOf = ({ config, clock }: Pick<Parts, 'config' | 'clock'>) => ({
+  now: clock.now(),
+  proxyUrl: config.proxyUrl,
+})
+
+const toMasked = (env: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.keys(env).map((key) => [key, mask]))
 
 export async function presentOne(
   deps: Parts,

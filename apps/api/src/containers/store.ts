@@ -221,8 +221,10 @@ export async function listOverdue(db: Queries, now: Date, limit: number): Promis
   return rows.map(({ uuid }) => uuid)
 }
 
-export async function insertContainer(tx: Transaction, row: NewContainer): Promise<void> {
-  await tx.insert(containers).values(row)
+export async function insertContainer(tx: Transaction, row: NewContainer): Promise<ContainerRow> {
+  const [inserted] = await tx.insert(containers).values(row).returning(columns)
+  if (!inserted) throw new Error(`Container ${row.uuid} was not stored`)
+  return inserted
 }
 
 export async function updateContainer(

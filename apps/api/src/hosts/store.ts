@@ -335,10 +335,15 @@ export async function bumpTarget(tx: Transaction, uuid: string): Promise<number>
       .set({ targetVersion: sql`${hosts.targetVersion} + 1` })
       .where(eq(hosts.uuid, uuid))
       .returning({ version: hosts.targetVersion }),
-    tx.execute(sql`select pg_notify('gpulab_target', ${uuid})`),
+    signalTarget(tx, uuid),
   ])
   if (!row) throw new Error(`Host ${uuid} vanished`)
   return row.version
+}
+
+/** Wakes a host's agent, once the transaction commits. */
+export async function signalTarget(tx: Transaction, uuid: string): Promise<void> {
+  await tx.execute(sql`select pg_notify('gpulab_target', ${uuid})`)
 }
 
 /** Wakes whoever serves the line, once the transaction commits: there may be room. */

@@ -4,6 +4,7 @@ import { containers, gpuLeases, gpus, hostGpuTypes, hosts } from '../db/schema/i
 import type { Card } from './choose-cards.ts'
 import { containersMax } from '../containers/decide-change.ts'
 import type { Candidate, PlacementRequest } from '../containers/placement.ts'
+import type { LeasedGpu } from '../containers/store.ts'
 
 // Names are spelled out here: drizzle leaves the table's away where a query has only one.
 const isFree = sql`not exists (
@@ -109,40 +110,44 @@ export async function listCapacities(db: Queries): Promise<Candidate[]> {
   }))
 }
 
-/** Counts anew what is promised of a locked host; whoever changes a share of it or its cards does so at the end. */
-export async function recount(tx: Transaction, hostUuid: string): Promise<void> {
-  await Promise.all([
-    tx.execute(sql`
-      update hosts set
-        requested_cpus = sums.cpus, requested_memory_bytes = sums.memory_bytes, requested_disk_bytes = sums.disk_bytes,
-        containers_count = sums.containers
-      from (
-        select coalesce(sum(cpus) filter (where holds), 0) as cpus,
-          coalesce(sum(memory_bytes) filter (where holds), 0) as memory_bytes,
-          coalesce(sum(disk_bytes), 0) as disk_bytes, count(*) as containers
-        from containers where host_uuid = ${hostUuid} and deleted_at is null
-      ) sums
-      where hosts.uuid = ${hostUuid}`),
-    tx.execute(sql`
-      with counts as (
-        select gpus.name, count(*) filter (where gpus.present) as total,
-          count(*) filter (where gpus.present and gpu_leases.id is null) as free
-        from gpus left join gpu_leases on gpu_leases.gpu_uuid = gpus.uuid and gpu_leases.released_at is null
-        where gpus.host_uuid = ${hostUuid} group by gpus.name
-      ), gone as (
-        update host_gpu_types set total = 0, free = 0
-        where host_uuid = ${hostUuid} and total > 0 and gpu_type not in (select name from counts)
-      )
+/**
+ * Counts anew what is promised of a locked host; whoever changes a share of it or its cards does so at the end. With
+ * `isTargetNew` it also makes a new version of the host's target, whose agent somebody else wakes.
+ */
+export async function recount(
+  tx: Transaction,
+  hostUuid: string,
+  { isTargetNew }: { isTargetNew: boolean } = { isTargetNew: false },
+): Promise<void> {
+  await tx.execute(sql`
+    with counts as (
+      select gpus.name, count(*) filter (where gpus.present) as total,
+        count(*) filter (where gpus.present and gpu_leases.id is null) as free
+      from gpus left join gpu_leases on gpu_leases.gpu_uuid = gpus.uuid and gpu_leases.released_at is null
+      where gpus.host_uuid = ${hostUuid} group by gpus.name
+    ), gone as (
+      update host_gpu_types set total = 0, free = 0
+      where host_uuid = ${hostUuid} and total > 0 and gpu_type not in (select name from counts)
+    ), types as (
       insert into host_gpu_types (host_uuid, gpu_type, total, free) select ${hostUuid}, name, total, free from counts
       on conflict (host_uuid, gpu_type) do update set total = excluded.total, free = excluded.free
-      where (host_gpu_types.total, host_gpu_types.free) is distinct from (excluded.total, excluded.free)`),
-  ])
+      where (host_gpu_types.total, host_gpu_types.free) is distinct from (excluded.total, excluded.free)
+    ), sums as (
+      select coalesce(sum(cpus) filter (where holds), 0) as cpus,
+        coalesce(sum(memory_bytes) filter (where holds), 0) as memory_bytes,
+        coalesce(sum(disk_bytes), 0) as disk_bytes, count(*) as containers
+      from containers where host_uuid = ${hostUuid} and deleted_at is null
+    )
+    update hosts set
+      requested_cpus = sums.cpus, requested_memory_bytes = sums.memory_bytes, requested_disk_bytes = sums.disk_bytes,
+      containers_count = sums.containers, target_version = target_version + ${isTargetNew ? 1 : 0}
+    from sums where hosts.uuid = ${hostUuid}`)
 }
 
 /** Free cards of a locked host, of one type or of all, in the order of their index. */
-export const listFreeCards = (tx: Transaction, hostUuid: string, gpuType?: string): Promise<Card[]> =>
+export const listFreeCards = (tx: Transaction, hostUuid: string, gpuType?: string): Promise<LeasedGpu[]> =>
   tx
-    .select({ uuid: gpus.uuid, name: gpus.name })
+    .select({ uuid: gpus.uuid, name: gpus.name, memoryBytes: gpus.memoryBytes, simulated: gpus.simulated })
     .from(gpus)
     .where(
       and(
