@@ -29,6 +29,7 @@ const weather = { lost: 0.03, doubled: 0.05, late: 0.03, lateMs: 10_000 }
 
 export function createUsers({ timeline, control, front, link, random, record, trace }: UsersDeps): Users {
   let keys = 0
+  const carriedOut = new Set<string>()
   link.weather = weather
 
   const send = (key: string, request: Request, what: string): Promise<Shown | null> =>
@@ -41,7 +42,10 @@ export function createUsers({ timeline, control, front, link, random, record, tr
         const shown = await front.carryOut(() => control.request(key, request))
         const uuid = shown?.uuid ?? uuidOf(request)
         const status = shown?.status ?? null
-        if (uuid !== null) record.done.push({ at: timeline.now(), what: request.do, uuid, status })
+        // What comes again is told as it was done the first time.
+        if (uuid !== null && !carriedOut.has(key))
+          record.done.push({ at: timeline.now(), what: request.do, uuid, status })
+        carriedOut.add(key)
         return shown
       },
     })
