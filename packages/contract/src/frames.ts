@@ -94,7 +94,18 @@ export class FrameDecoder {
   }
 }
 
-/** The JSON of control frames. Offsets count output bytes of the session from its start. */
+const Offset = z.int().min(0)
+
+/**
+ * The JSON of control frames. Output offsets count the bytes of both streams together from the session's start: that
+ * of a frame is the offset of `resumed` plus what has come since, gaps included. Input offsets count input bytes.
+ *
+ * From the client: `resize`, `signal`, `eof` (end of input) and `ack` (it has all output before the offset).
+ * From the session: `resumed` first, with the offset of the first output byte to come and the number of input bytes
+ * that it has; `ack` (it has all input before the offset, whatever happens to the connection); `gap` in the place of
+ * output that was dropped; `exit` after all output; `error`, after which it ends the stream. A stream that ends with
+ * neither `exit` nor `error` was cut: attach again.
+ */
 export const Control = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('resize'),
@@ -103,10 +114,23 @@ export const Control = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('signal'), signal: z.string() }),
   z.object({ type: z.literal('eof') }),
-  z.object({ type: z.literal('exit'), exit_code: z.int().nullable(), signal: z.string().nullable() }),
-  z.object({ type: z.literal('resume'), offset: z.int().min(0) }),
-  z.object({ type: z.literal('ack'), offset: z.int().min(0) }),
-  z.object({ type: z.literal('error'), code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('ack'), offset: Offset }),
+  z.object({ type: z.literal('resumed'), offset: Offset, input_offset: Offset }),
+  z.object({ type: z.literal('gap'), bytes: z.int().min(1) }),
+  z.object({
+    type: z.literal('exit'),
+    exit_code: z.int().nullable(),
+    signal: z.string().nullable(),
+    reason: z.string(),
+    message: z.string().nullable(),
+  }),
+  z.object({
+    type: z.literal('error'),
+    code: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+    retryable: z.boolean(),
+  }),
 ])
 export type Control = z.infer<typeof Control>
 

@@ -26,6 +26,18 @@ export { challengeSeconds, toProofText } from './agent/join.ts'
 export { type ExecOptions, type ExecResult, outputMaxBytes } from './api/exec.ts'
 export type { GpuType } from './api/gpus.ts'
 export type { DeployLogLine, LogLine, LogQuery } from './api/logs.ts'
+export {
+  ackEveryBytes,
+  type AttachQuery,
+  type CreateSession,
+  inputWindowBytes,
+  type Session,
+  type SessionOutput,
+  sessionReasons,
+  type SessionSignal,
+  sessionSignals,
+  sessionWaitMaxSeconds,
+} from './api/sessions.ts'
 export type { ContainerStats, GpuStats } from './api/stats.ts'
 export type { Template } from './api/templates.ts'
 export {
