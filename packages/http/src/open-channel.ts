@@ -1,16 +1,13 @@
-import {
-  type Channel,
-  decodeMessage,
-  encodeMessage,
-  type Frame,
-  framePayloadMaxBytes,
-  GpulabError,
-} from '@gpulab/contract'
-import { createStreamChannel } from '@gpulab/transport'
+import { type Channel, GpulabError } from '@gpulab/contract'
+import { createSocketChannel, createStreamChannel, socketOptions } from '@gpulab/transport'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Http2ServerRequest } from 'node:http2'
+import type { Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { takeUpgrade } from './upgrades.ts'
+
+/** Proxies close connections that are quiet for longer. */
+const pingMs = 15_000
 
 /** Makes a request's connection a channel: an HTTP/2 stream as it is, HTTP/1.1 by a WebSocket handshake. */
 export async function openChannel(request: FastifyRequest, reply: FastifyReply): Promise<Channel> {
@@ -23,76 +20,21 @@ export async function openChannel(request: FastifyRequest, reply: FastifyReply):
   const upgrade = takeUpgrade(request, 'websocket')
   if (!upgrade) throw new GpulabError('invalid_request', { message: 'This endpoint is a WebSocket.' })
   reply.hijack()
+  // So that the kernel tells of a peer that is gone without a word, whether or not anything is being read.
+  ;(upgrade.socket as Partial<Socket>).setKeepAlive?.(true, pingMs)
   return new Promise((resolve) => {
-    const server = new WebSocketServer({
-      noServer: true,
-      maxPayload: framePayloadMaxBytes + 1,
-      perMessageDeflate: false,
+    const server = new WebSocketServer({ ...socketOptions, noServer: true })
+    server.handleUpgrade(request.raw, upgrade.socket, upgrade.head, (socket) => {
+      keepBusy(socket)
+      resolve(createSocketChannel(socket))
     })
-    server.handleUpgrade(request.raw, upgrade.socket, upgrade.head, (socket) =>
-      resolve(createSocketChannel(socket)),
-    )
   })
 }
 
-/** A channel over a WebSocket, one frame a message; a slow reader pauses the socket. */
-export function createSocketChannel(socket: WebSocket): Channel {
-  const arrived: Frame[] = []
-  let wake: (() => void) | undefined
-  let failure: Error | undefined
-  let ended = false
-  const settle = (): void => {
-    wake?.()
-    wake = undefined
-  }
-  socket.on('message', (data: Buffer) => {
-    try {
-      arrived.push(decodeMessage(data))
-      socket.pause()
-    } catch (error) {
-      failure = error as Error
-      socket.close(1003, 'unknown frame')
-    }
-    settle()
-  })
-  socket.on('error', (error) => {
-    failure = error
-    settle()
-  })
-  socket.on('close', () => {
-    ended = true
-    settle()
-  })
-
-  async function* read(): AsyncGenerator<Frame> {
-    for (;;) {
-      const frame = arrived.shift()
-      if (frame) {
-        yield frame
-        continue
-      }
-      if (failure) throw failure
-      if (ended) return
-      const { promise, resolve } = Promise.withResolvers<void>()
-      wake = resolve
-      socket.resume()
-      await promise
-    }
-  }
-
-  return {
-    incoming: read(),
-    // The callback comes when the message has left for the kernel: that is the back-pressure.
-    send: (frame) =>
-      new Promise((resolve, reject) => {
-        socket.send(encodeMessage(frame), (error) => (error ? reject(error) : resolve()))
-      }),
-    end: () =>
-      new Promise((resolve) => {
-        if (ended) return resolve()
-        socket.once('close', () => resolve())
-        socket.close(1000)
-      }),
-    destroy: () => socket.terminate(),
-  }
+/** No answer is waited for: a client whose own reader is slow has stopped reading. */
+function keepBusy(socket: WebSocket): void {
+  const timer = setInterval(() => {
+    if (socket.readyState === socket.OPEN) socket.ping()
+  }, pingMs)
+  socket.once('close', () => clearInterval(timer))
 }

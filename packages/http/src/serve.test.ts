@@ -9,6 +9,7 @@ import {
   frameType,
   GpulabError,
   json,
+  parseControl,
 } from '@gpulab/contract'
 import { createHttpTransport, createSessionTransport } from '@gpulab/transport'
 import { once } from 'node:events'
@@ -126,7 +127,12 @@ function createApp() {
       for (let left = query.size; left > 0; left -= 65_536) yield new Uint8Array(Math.min(left, 65_536))
     })(),
   )
-  serve(things.echo, (_input, _context, channel) => echo(channel))
+  serve(things.echo, async ({ params }, _context, open) => {
+    if (params.name === 'none') throw new GpulabError('session_not_found')
+    const channel = await open()
+    if (params.name === 'broken') throw new GpulabError('session_taken_over')
+    await echo(channel)
+  })
   return app
 }
 
@@ -250,6 +256,26 @@ describe('a duplex endpoint', () => {
     await expect.poll(() => received, { timeout: 10_000 }).toBe(200 * 65_536)
     socket.close()
     await once(socket, 'close')
+  })
+
+  it.each([
+    ['a WebSocket', async () => createClient(things, createHttpTransport({ url }))],
+    ['an uplink', async () => (await viaUplink()).client],
+  ])('over %s carries frames, and tells of failures before and after it is open', async (_way, getClient) => {
+    const client = await getClient()
+    const channel = await client.echo({ params: { name: 'x' } })
+    await channel.send({ type: frameType.stdin, payload })
+    const frames = channel.incoming[Symbol.asyncIterator]()
+    expect((await frames.next()).value).toMatchObject({ type: frameType.stdout })
+    await channel.end()
+    await expect(client.echo({ params: { name: 'none' } })).rejects.toMatchObject({
+      code: 'session_not_found',
+      exitCode: 3,
+    })
+    const broken = await client.echo({ params: { name: 'broken' } })
+    expect((await Array.fromAsync(broken.incoming)).map(parseControl)).toMatchObject([
+      { type: 'error', code: 'session_taken_over' },
+    ])
   })
 
   it('refuses an upgrade as an ordinary answer', async () => {

@@ -6,6 +6,7 @@ import {
   type HandlerResult,
   isBytesBody,
   type Scope,
+  toControlFrame,
 } from '@gpulab/contract'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Http2ServerResponse } from 'node:http2'
@@ -25,10 +26,11 @@ export interface Context<P> {
   readonly log: FastifyBaseLogger
 }
 
+/** What it throws before it opens the channel is an ordinary answer; after that a last frame tells of it. */
 type DuplexHandler<E extends Endpoint, P> = (
   input: HandlerInput<E>,
   context: Context<P>,
-  channel: Channel,
+  open: () => Promise<Channel>,
 ) => Promise<void>
 type PlainHandler<E extends Endpoint, P> = (
   input: HandlerInput<E>,
@@ -89,7 +91,7 @@ export function createServe<P>(
   }
 }
 
-type AnyHandler<P> = (input: object, context: Context<P>, channel?: Channel) => Promise<unknown>
+type AnyHandler<P> = (input: object, context: Context<P>, open?: () => Promise<Channel>) => Promise<unknown>
 
 async function answer<P>(
   endpoint: Endpoint,
@@ -126,18 +128,41 @@ async function answer<P>(
         }),
       )
     }
-    case 'duplex': {
-      const channel = await openChannel(request, reply)
-      await handle(input, context, channel).then(
-        () => channel.end(),
-        (error: Error) => {
-          request.log.error({ err: error }, 'duplex handler failed')
-          channel.destroy(error)
-        },
-      )
+    case 'duplex':
+      await serveChannel(handle, input, context, request, reply)
       return reply
-    }
   }
+}
+
+async function serveChannel<P>(
+  handle: AnyHandler<P>,
+  input: object,
+  context: Context<P>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  let opened: Promise<Channel> | undefined
+  const open = (): Promise<Channel> => (opened ??= openChannel(request, reply))
+  try {
+    await handle(input, context, open)
+    await (await opened)?.end()
+  } catch (error) {
+    const channel = await opened
+    if (!channel) throw error
+    // Whoever has left is told nothing.
+    await tellFailure(channel, error, request).catch(() => channel.destroy())
+  }
+}
+
+async function tellFailure(channel: Channel, error: unknown, request: FastifyRequest): Promise<void> {
+  const translate = request.server.getDecorator<EventContext['translate']>('translateError')
+  const failure =
+    error instanceof GpulabError ? error : (translate(error) ?? new GpulabError('internal', { cause: error }))
+  const { code, message, hint, retryable } = failure
+  const control = { type: 'error', code, message, ...(hint !== undefined && { hint }), retryable } as const
+  await channel.send(toControlFrame(control))
+  if (failure.status >= 500) request.log.error({ err: failure.cause ?? failure }, 'a channel failed')
+  await channel.end()
 }
 
 const keyMaxCharacters = 255

@@ -60,7 +60,8 @@ beforeAll(async () => {
   app = createServer({ logger: false, tls: { key: readFileSync(key), cert: readFileSync(cert) } })
   const serve = createServe(app, async () => null)
   serve(tree.hello, async () => ({ ok: true }))
-  serve(tree.echo, async (_input, _context, channel) => {
+  serve(tree.echo, async (_input, _context, open) => {
+    const channel = await open()
     for await (const frame of channel.incoming) await channel.send(frame)
   })
   await app.listen({ host: '127.0.0.1', port: 0 })

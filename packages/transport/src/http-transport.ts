@@ -1,7 +1,9 @@
 import {
+  type Channel,
   GpulabError,
   isRepeatable,
   lookFirst,
+  toGpulabError,
   type Transport,
   type TransportRequest,
   type TransportResponse,
@@ -9,6 +11,7 @@ import {
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
+import { createSocketChannel, socketOptions } from './socket-channel.ts'
 
 // An import statement of node:http loads all of undici (44 ms of a CLI's start); this does not.
 const http = process.getBuiltinModule('node:http')
@@ -74,11 +77,50 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     }
   }
 
-  return {
-    request,
-    connect: () =>
-      Promise.reject(new GpulabError('not_available', { message: 'Duplex calls need a session.' })),
+  const connect = async (call: TransportRequest): Promise<Channel> => {
+    call.signal?.throwIfAborted()
+    // Loaded only by those who need it.
+    const { WebSocket } = await import('ws')
+    const socket = new WebSocket(endpoint.socketUrl + call.path, {
+      ...socketOptions,
+      headers: call.headers,
+      handshakeTimeout: call.timeoutMs ?? defaultTimeoutMs,
+    })
+    // Before it is open: frames may come with the answer.
+    const channel = createSocketChannel(socket)
+    const abort = (): void => socket.terminate()
+    call.signal?.addEventListener('abort', abort, { once: true })
+    socket.once('close', () => call.signal?.removeEventListener('abort', abort))
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | undefined>()
+    socket.once('open', () => resolve(undefined))
+    socket.once('unexpected-response', (_request, response) => resolve(response)).once('error', reject)
+    try {
+      const refusal = await promise
+      if (!refusal) return channel
+      throw toGpulabError(refusal.statusCode ?? 500, await readRefusal(refusal))
+    } catch (error) {
+      socket.terminate()
+      call.signal?.throwIfAborted()
+      throw error instanceof GpulabError ? error : unreachable(options.url, error)
+    }
   }
+
+  return { request, connect }
+}
+
+const refusalMaxBytes = 1 << 20
+
+async function readRefusal(response: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of response as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > refusalMaxBytes) return undefined
+    parts.push(part)
+  }
+  return Promise.resolve(Buffer.concat(parts).toString())
+    .then(JSON.parse)
+    .catch(() => undefined)
 }
 
 /** What cut one connection off without a word has cut off those that wait too. */
@@ -111,6 +153,8 @@ async function* readBody(
 interface HttpEndpoint {
   readonly options: RequestOptions
   readonly basePath: string
+  /** In front of the path of an upgrade to a WebSocket. */
+  readonly socketUrl: string
   readonly request: (options: RequestOptions) => ClientRequest
   readonly createAgent: () => Agent
 }
@@ -120,6 +164,8 @@ function toEndpoint(url: string): HttpEndpoint {
     return {
       options: { socketPath: url.slice('unix:'.length) },
       basePath: '',
+      // Its path is cut from that of the request at the colon.
+      socketUrl: `ws+unix:${url.slice('unix:'.length)}:`,
       request: http.request,
       createAgent: () => new http.Agent({ keepAlive: true }),
     }
@@ -131,6 +177,7 @@ function toEndpoint(url: string): HttpEndpoint {
     return {
       options,
       basePath,
+      socketUrl: toSocketUrl(url),
       request: http.request,
       createAgent: () => new http.Agent({ keepAlive: true }),
     }
@@ -139,10 +186,13 @@ function toEndpoint(url: string): HttpEndpoint {
   return {
     options,
     basePath,
+    socketUrl: toSocketUrl(url),
     request: https.request,
     createAgent: () => new https.Agent({ keepAlive: true }),
   }
 }
+
+const toSocketUrl = (url: string): string => url.replace(/^http/, 'ws').replace(/\/$/, '')
 
 /** Whether a host name can only be this machine. */
 export const isLoopback = (hostname: string): boolean =>

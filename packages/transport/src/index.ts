@@ -6,4 +6,5 @@ export {
   requireSecureUrl,
 } from './http-transport.ts'
 export { createSessionTransport } from './session-transport.ts'
+export { createSocketChannel, socketOptions } from './socket-channel.ts'
 export { createStreamChannel } from './stream-channel.ts'
