@@ -67,16 +67,19 @@ export class GuestStream {
 
   /**
    * The output in order, to be read once. Reading slowly holds the guest back. Throws after all that arrived when the
-   * attachment ends before the session's output does. Leaving the loop early does not detach.
+   * attachment ends before the session's output does. Leaving the loop early does not detach. With `keep` nothing
+   * counts as taken until `take` says so: a lossless session keeps it for whoever attaches next.
    */
-  async *output(): AsyncGenerator<OffsetOutput, void, void> {
+  async *output({ keep = false } = {}): AsyncGenerator<OffsetOutput, void, void> {
     for (;;) {
       const item = this.#queue.shift()
       if (item) {
+        const bytes = item.kind === 'gap' ? 0 : item.bytes.length
         try {
           yield { ...item, offset: this.offset }
         } finally {
-          this.#take(item)
+          this.offset += item.kind === 'gap' ? item.lostBytes : bytes
+          if (!keep) this.take(bytes)
         }
       } else if (this.#outputEnded || this.#final === 'ended') return
       else if (this.#final) throw this.#final
@@ -86,6 +89,19 @@ export class GuestStream {
         })
       }
     }
+  }
+
+  /**
+   * What its reader is done with, gaps not counted; told in larger parts, but at once when the guest may be waiting for
+   * it.
+   */
+  take(bytes: number): void {
+    this.#untold += bytes
+    const isWaiting = this.#queue.isEmpty || this.#untold >= this.#windowBytes / 4
+    if (!isWaiting || this.#final || this.#detaching) return
+    this.#allowed += this.#untold
+    this.#link.send(frameType.taken, u32(this.#untold)).catch(() => undefined)
+    this.#untold = 0
   }
 
   /** Whether the other side takes no more input. */
@@ -228,21 +244,6 @@ export class GuestStream {
     this.#wakeReader()
     this.#wakeWriter()
     return true
-  }
-
-  /** What its reader is done with; told in larger parts, but at once when the guest may be waiting for it. */
-  #take(item: Output): void {
-    if (item.kind === 'gap') {
-      this.offset += item.lostBytes
-      return
-    }
-    this.offset += item.bytes.length
-    this.#untold += item.bytes.length
-    const isWaiting = this.#queue.isEmpty || this.#untold >= this.#windowBytes / 4
-    if (!isWaiting || this.#final || this.#detaching) return
-    this.#allowed += this.#untold
-    this.#link.send(frameType.taken, u32(this.#untold)).catch(() => undefined)
-    this.#untold = 0
   }
 
   async #endNow(): Promise<void> {
