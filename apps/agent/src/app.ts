@@ -1,5 +1,5 @@
 import { agent } from '@gpulab/contract'
-import { createServe, type Server } from '@gpulab/http'
+import { createServe, type Serve, type Server } from '@gpulab/http'
 import type { Deps } from './deps.ts'
 import { runCommand } from './exec/run-command.ts'
 import { readLogs } from './logs/read-logs.ts'
@@ -25,10 +25,30 @@ export function serveAgent(app: Server, deps: Deps): void {
     }
   })
   serve(agent.exec, ({ body }, { signal }) => runCommand(deps, body, signal))
+  serveSessions(serve, deps)
   serve(agent.logs, ({ params, query }, { signal }) =>
     Promise.resolve(readLogs(deps, params.uuid, query, signal)),
   )
   serve(agent.stats, ({ params, query }, { signal }) => deps.stats.read(params.uuid, query.follow, signal))
+}
+
+function serveSessions(serve: Serve<undefined>, { sessions }: Pick<Deps, 'sessions'>): void {
+  serve(agent.sessions.create, ({ params, body }) => sessions.create(params.uuid, body))
+  serve(agent.sessions.list, async ({ params }) => ({
+    items: await sessions.list(params.uuid),
+    next_cursor: null,
+  }))
+  serve(agent.sessions.get, ({ params: { uuid, id }, query }, { signal }) =>
+    sessions.get(uuid, id, query.wait * 1000, signal),
+  )
+  serve(agent.sessions.signal, ({ params: { uuid, id }, body }) => sessions.signal(uuid, id, body.signal))
+  serve(agent.sessions.kill, ({ params: { uuid, id } }) => sessions.kill(uuid, id))
+  serve(agent.sessions.output, ({ params: { uuid, id }, query }) =>
+    Promise.resolve(sessions.output(uuid, id, query)),
+  )
+  serve(agent.sessions.attach, ({ params: { uuid, id }, query }, { signal }, open) =>
+    sessions.attach(uuid, id, query, open, signal),
+  )
 }
 
 const toRow = ({ kind, name, owner, seenForMs, dueInMs, isRemovable }: Orphan, nowMs: number) => ({

@@ -1,5 +1,8 @@
+import { guestPath } from '@gpulab/guest'
 import { isLoopback } from '@gpulab/transport'
+import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
@@ -31,6 +34,14 @@ const settings = {
   GPULAB_JOIN_TOKEN_FILE: {
     help: 'file with a join token, for a first start that joins by itself',
     schema: z.string().min(1).optional(),
+  },
+  GPULAB_GUEST_DIR: {
+    help: 'folder that containers get parts of to see, at the same path for agent and engine (default: guest, in the state folder)',
+    schema: z.string().startsWith('/').optional(),
+  },
+  GPULAB_GUEST_PROGRAM: {
+    help: 'the program that serves sessions in containers (default: the one that comes with the agent)',
+    schema: z.string().startsWith('/').optional(),
   },
   GPULAB_INSECURE: {
     help: 'let sessions go over plain http to other machines (true or false)',
@@ -125,6 +136,8 @@ export interface Config {
   readonly hostName: string
   readonly stateDir: string
   readonly joinTokenFile: string | undefined
+  readonly guestDir: string
+  readonly guestProgram: string
   readonly insecure: boolean
   readonly engineSocket: string
   readonly agentSocket: string
@@ -176,6 +189,8 @@ const toConfig = (values: Values): Config => ({
   hostName: values.GPULAB_HOST_NAME,
   stateDir: values.GPULAB_STATE_DIR,
   joinTokenFile: values.GPULAB_JOIN_TOKEN_FILE,
+  guestDir: values.GPULAB_GUEST_DIR ?? join(values.GPULAB_STATE_DIR, 'guest'),
+  guestProgram: values.GPULAB_GUEST_PROGRAM ?? findGuestProgram(),
   insecure: values.GPULAB_INSECURE,
   engineSocket: values.DOCKER_HOST,
   agentSocket: values.GPULAB_AGENT_SOCKET,
@@ -192,6 +207,12 @@ const toConfig = (values: Values): Config => ({
   orphanGraceMs: values.GPULAB_ORPHAN_GRACE * 1000,
   logLevel: values.GPULAB_LOG_LEVEL,
 })
+
+/** Beside the bundle, or built in the checkout. */
+function findGuestProgram(): string {
+  const bundled = join(import.meta.dirname, 'guest', process.arch, 'gpulab-guest')
+  return existsSync(bundled) ? bundled : guestPath()
+}
 
 /** An empty variable is as good as none. */
 const pickSet = (env: NodeJS.ProcessEnv): Record<string, string> =>

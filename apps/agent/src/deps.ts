@@ -4,6 +4,7 @@ import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transpor
 import type { FastifyBaseLogger } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { createLimiter } from './bounded.ts'
 import { systemTiming, type Timing } from './clock.ts'
 import type { Config } from './config.ts'
@@ -13,6 +14,8 @@ import { createUlimits } from './containers/ulimits.ts'
 import { connectEngine, type Engine } from './docker/connect.ts'
 import { createEngineHealth, type EngineHealth } from './engine-health.ts'
 import { createGpuClaims } from './gpus/claims.ts'
+import { createGuestFolders, type GuestFolders } from './guest/folders.ts'
+import { createGuests, type Guests } from './guest/guests.ts'
 import { createHostSession, type HostSession } from './identity/host-session.ts'
 import type { Identity } from './identity/identity-file.ts'
 import { createByteBudget, type ByteBudget } from './exec/capture.ts'
@@ -20,6 +23,8 @@ import { createExecTurns, type ExecTurns } from './exec/turns.ts'
 import { createFirewall, type Firewall, noFirewall } from './network/firewall.ts'
 import { createTeamNetworks, type TeamNetworks } from './network/team-networks.ts'
 import { createOrphanSweep, type OrphanSweep } from './orphans/sweep.ts'
+import { createSessionStore } from './sessions/session-record.ts'
+import { createSessions, sessionLimits, type Sessions } from './sessions/sessions.ts'
 import { createStatsReader, type StatsReader } from './stats/read-stats.ts'
 import { createSignalBox, type SignalBox } from './signal-box.ts'
 import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
@@ -46,6 +51,9 @@ export interface Deps extends Timing {
   readonly reconciler: Reconciler
   readonly reporter: Reporter
   readonly deployLog: DeployLogWriter
+  readonly guestFolders: GuestFolders
+  readonly guests: Guests
+  readonly sessions: Sessions
   readonly orphans: OrphanSweep
   /** Raised when the engine may look different from the last look. */
   readonly changed: SignalBox
@@ -79,6 +87,30 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
   const inventory = createSignalBox(clock)
   const unknown = createSignalBox(clock)
   const onHelloMissing = unknown.raise
+  const guestFolders = createGuestFolders({ folder: config.guestDir, program: config.guestProgram }, log)
+  const turns = createExecTurns(Math.max(availableParallelism() * 2, 4))
+  const guests: Guests = createGuests({
+    engine,
+    clock,
+    log,
+    config,
+    bootMs: clock.now(),
+    guestFolders,
+    onGuest: (guest) => {
+      sessions.clearUp(guest).catch((err: unknown) => log.debug({ err }, 'a guest was not cleared up'))
+    },
+  })
+  const sessionStore = createSessionStore(join(config.stateDir, 'sessions'))
+  const sessions: Sessions = createSessions({
+    engine,
+    guests,
+    turns,
+    clock,
+    log,
+    config,
+    sessionStore,
+    sessionLimits,
+  })
   const deployLog = createDeployLog({ ...systemTiming, control: client, bootId, log, onHelloMissing })
   const { hostUuid } = identity
   const reconciler = createReconciler({
@@ -91,6 +123,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     claims: createGpuClaims({ engine, clock }),
     ulimits: await createUlimits(),
     injection: config.gpuInjection,
+    guestFolders,
     deployTimeoutMs: config.deployTimeoutMs,
     startInTurn: createLimiter(Math.max(availableParallelism() * 2, 4)),
     log,
@@ -114,6 +147,9 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     reconciler,
     reporter: createReporter({ ...systemTiming, control: client, bootId, log, failPoint, onHelloMissing }),
     deployLog,
+    guestFolders,
+    guests,
+    sessions,
     orphans: createOrphanSweep(
       { engine, networks, reconciler, health, clock, log },
       {
@@ -127,7 +163,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     inventory,
     unknown,
     onHelloMissing,
-    turns: createExecTurns(Math.max(availableParallelism() * 2, 4)),
+    turns,
     captureBudget: createByteBudget(captureMaxBytes),
     stats: createStatsReader({ ...systemTiming, engine, reconciler, log, nvidiaSmi: config.nvidiaSmi }),
   }

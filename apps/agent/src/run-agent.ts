@@ -30,10 +30,14 @@ export async function startAgent(config: Config, identity: Identity, app: Server
   const uplinks = createUplinkServer(app)
   const stopping = new AbortController()
   const { signal } = stopping
+  await deps.sessions.recover()
+  await deps.guests.adopt().catch((err: unknown) => deps.log.warn({ err }, 'guests are not looked for yet'))
   const first = await look(deps, [], signal)
   const loops = [
     keepLooking(deps, first, signal),
     keepListening(deps, signal),
+    deps.sessions.run(signal),
+    keepTidy(deps, signal),
     announce(deps, signal).then((inventory) =>
       Promise.all([
         deps.reporter.run(signal),
@@ -52,9 +56,18 @@ export async function startAgent(config: Config, identity: Identity, app: Server
     uplinks.close()
     await deps.reconciler.stop()
     await Promise.allSettled(loops)
+    await deps.guests.close()
     await app.close()
   }
   return { ended, stop }
+}
+
+/** Lets go of the guests of containers that are gone, and of their folders. */
+async function keepTidy({ clock, guests, log }: Deps, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.wait(maintenanceMs, signal)
+    await guests.tidy().catch((err: unknown) => log.debug({ err }, 'guests could not be looked at'))
+  }
 }
 
 /** The loops end with an abort when they are told to. */

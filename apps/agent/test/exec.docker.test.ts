@@ -1,8 +1,8 @@
 import type { agent, CallInput, TargetContainer } from '@gpulab/contract'
 import { eventually } from '@gpulab/testing'
-import { readdir, readFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findProcesses } from './find-processes.ts'
 import { startTestHost, type TestHost } from './test-host.ts'
 
 type Body = CallInput<typeof agent.exec>['body']
@@ -20,15 +20,6 @@ const run = async (command: Body['command'], options: Partial<Body> = {}, signal
   const client = await host.control.host()
   const body = { container_uuid: container.uuid, command, ...options }
   return client.exec({ body }, signal ? { signal } : {})
-}
-
-/** Pids of the host whose command line holds this word. */
-async function findProcesses(word: string): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const lines = await Promise.all(
-    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')),
-  )
-  return pids.filter((_, index) => lines[index]?.includes(word))
 }
 
 describe('output', () => {

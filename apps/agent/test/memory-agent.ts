@@ -8,6 +8,7 @@ import { EngineError } from '../src/docker/errors.ts'
 import { followEvents } from '../src/docker/events.ts'
 import { createEngineHealth } from '../src/engine-health.ts'
 import { createGpuClaims } from '../src/gpus/claims.ts'
+import { noGuestFolders } from '../src/guest/folders.ts'
 import { noFirewall } from '../src/network/firewall.ts'
 import { createTeamNetworks } from '../src/network/team-networks.ts'
 import { createOrphanSweep, type OrphanSweep, type SweepOptions } from '../src/orphans/sweep.ts'
@@ -95,6 +96,7 @@ export function startMemoryAgent({
     claims: createGpuClaims({ engine, clock }),
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',
+    guestFolders: noGuestFolders,
     deployTimeoutMs,
     startInTurn: createLimiter(4),
     failPoint: createFailPoints({}),

@@ -1,4 +1,5 @@
 import { agent, type Client, createClient, type TargetContainer } from '@gpulab/contract'
+import { ensureGuestBuilt } from '@gpulab/guest'
 import { eventually } from '@gpulab/testing'
 import { createHttpTransport } from '@gpulab/transport'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -50,6 +51,7 @@ export async function startTestAgent(
     DOCKER_HOST: engine.dockerHost,
     ...settings,
   }
+  await ensureGuestBuilt()
   await writeFile(environment.GPULAB_JOIN_TOKEN_FILE, `${joinToken}\n`)
   let child: ChildProcess | undefined
   let log = ''

@@ -54,6 +54,7 @@ describe('a committed image', () => {
       oomKilled: false,
       createdAt: 'c',
       isStuck: false,
+      guestFolder: null,
     }
     expect(toObserved(container)).toBeUndefined()
   })

@@ -55,6 +55,15 @@ describe('a container', () => {
     expect(again.Labels).toEqual(spec.Labels)
   })
 
+  it('sees two folders of the host and no others, read-only', () => {
+    const guest = { toolbox: '/state/guest/toolbox', run: '/state/guest/run/x' }
+    expect(toContainerSpec(container, { ...options, guest }).HostConfig?.Mounts).toEqual([
+      { Type: 'bind', Source: guest.toolbox, Target: '/.gpulab', ReadOnly: true },
+      { Type: 'bind', Source: guest.run, Target: '/.gpulab-run', ReadOnly: true },
+    ])
+    expect(spec.HostConfig?.Mounts).toBeUndefined()
+  })
+
   it('gets its limits', () => {
     expect(spec.HostConfig).toMatchObject({
       Memory: 1 << 30,

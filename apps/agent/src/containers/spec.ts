@@ -1,6 +1,7 @@
 import type { TargetContainer } from '@gpulab/contract'
 import type { ContainerSpec, HostConfig, VolumeMount } from '../docker/containers.ts'
 import type { EngineImage } from '../docker/images.ts'
+import { type GuestMounts, runTarget, toolboxTarget } from '../guest/folders.ts'
 import { chooseCommand } from './default-command.ts'
 import { type GpuInjection, toEnvironment } from './environment.ts'
 import { containerName, toLabels } from './labels.ts'
@@ -26,6 +27,8 @@ export interface SpecOptions {
   readonly hostUuid: string
   readonly injection: GpuInjection
   readonly ulimits: readonly Ulimit[]
+  /** Undefined where sessions go through the engine. */
+  readonly guest?: GuestMounts | undefined
 }
 
 /** What sshd, su, package managers and web servers need as root; no NET_RAW, MKNOD, SETFCAP or SYS_*. */
@@ -67,9 +70,10 @@ export function toContainerSpec(container: TargetContainer, options: SpecOptions
 
 function toHostConfig(
   container: TargetContainer,
-  { network, injection, ulimits, saved }: SpecOptions,
+  { network, injection, ulimits, saved, guest }: SpecOptions,
 ): HostConfig {
   const { memory_bytes: memory, cpus, gpu_uuids: gpus } = container
+  const mounts = [...(saved?.volumes ?? []).map(toMount), ...(guest ? toGuestMounts(guest) : [])]
   return {
     Privileged: false,
     SecurityOpt: ['no-new-privileges:true'],
@@ -90,7 +94,7 @@ function toHostConfig(
     PublishAllPorts: false,
     RestartPolicy: { Name: 'no' },
     LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } },
-    ...(saved && saved.volumes.length > 0 && { Mounts: saved.volumes.map(toMount) }),
+    ...(mounts.length > 0 && { Mounts: mounts }),
     DeviceRequests: gpus.length > 0 ? [toDeviceRequest(gpus, injection)] : [],
   } as HostConfig
 }
@@ -102,6 +106,13 @@ const toMount = ({ name, path }: VolumeMount) => ({
   Target: path,
   VolumeOptions: { NoCopy: true } as VolumeOptions,
 })
+
+/** Of the host only these two folders, both of them ours. */
+const toGuestMounts = ({ toolbox, run }: GuestMounts) =>
+  [
+    { Source: toolbox, Target: toolboxTarget },
+    { Source: run, Target: runTarget },
+  ].map((mount) => ({ ...mount, Type: 'bind' as const, ReadOnly: true }))
 
 /** Asks the engine for these cards and no others. */
 export const toDeviceRequest = (gpus: readonly string[], injection: GpuInjection) =>

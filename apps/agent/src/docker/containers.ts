@@ -1,5 +1,6 @@
 import type Docker from 'dockerode'
 import { containerLabel } from '../containers/labels.ts'
+import { runTarget } from '../guest/folders.ts'
 import { mapBounded } from '../bounded.ts'
 import type { Engine } from './connect.ts'
 import { callEngine, hasStatus, isEngineDown } from './errors.ts'
@@ -23,6 +24,8 @@ export interface EngineContainer {
   /** The name of its network. */
   readonly network: string
   readonly volumes: readonly VolumeMount[]
+  /** The host's folder in which its guest finds the agent; null for a container that was made without. */
+  readonly guestFolder: string | null
   /** The engine has it in its list and gives no answer about it: only what a list tells is known. */
   readonly isStuck: boolean
 }
@@ -167,6 +170,8 @@ function toContainer(info: Docker.ContainerInspectInfo): EngineContainer {
     volumes: Mounts.flatMap(({ Type, Name, Destination }) =>
       Type === 'volume' && Name !== undefined ? [{ name: Name, path: Destination }] : [],
     ),
+    guestFolder:
+      Mounts.find(({ Type, Destination }) => Type === 'bind' && Destination === runTarget)?.Source ?? null,
   }
 }
 
@@ -190,6 +195,7 @@ const toStuck = ({
   createdAt: new Date(Created * 1000).toISOString(),
   network: HostConfig.NetworkMode,
   volumes: [],
+  guestFolder: null,
   isStuck: true,
 })
 

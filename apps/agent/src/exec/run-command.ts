@@ -3,25 +3,32 @@ import { randomUUID } from 'node:crypto'
 import { orAbort } from '../backoff.ts'
 import type { GpuInjection } from '../containers/environment.ts'
 import { toGpuEnvironment } from '../containers/environment.ts'
-import { containerNotFound, findByUuid } from '../containers/find.ts'
+import { containerNotFound, containerNotRunning, findByUuid } from '../containers/find.ts'
 import type { ObservedContainer } from '../containers/labels.ts'
 import type { Engine } from '../docker/connect.ts'
 import { demux } from '../docker/demux.ts'
-import { EngineError, engineUnavailable } from '../docker/errors.ts'
+import { EngineError } from '../docker/errors.ts'
 import { createExec, type EngineExec, startExec } from '../docker/execs.ts'
+import { canServe } from '../guest/can-serve.ts'
+import type { Guests } from '../guest/guests.ts'
 import { type ByteBudget, type Capture, createCapture } from './capture.ts'
 import { waitForExit } from './exit.ts'
 import { endCommand } from './end-command.ts'
 import { findPidNamespace } from './kill-tree.ts'
 import { type Outcome, toOutcome, toStartOutcome } from './outcome.ts'
+import { toExecRefusal } from './refusal.ts'
+import { runInGuest } from './run-in-guest.ts'
 import { untilStarted } from './started.ts'
+import { toArgv } from './to-argv.ts'
 import type { ExecTurns } from './turns.ts'
+import { requirePlainDirectory } from './working-directory.ts'
 
 type Command = HandlerInput<typeof agent.exec>['body']
 
 export interface ExecDeps {
   readonly engine: Engine
   readonly config: { readonly gpuInjection: GpuInjection }
+  readonly guests: Pick<Guests, 'find'>
   readonly turns: ExecTurns
   /** Of output that is kept for all commands together. */
   readonly captureBudget: ByteBudget
@@ -36,7 +43,7 @@ interface Streams {
 const turnMaxMs = 10_000
 const timedOut: Outcome = { exitCode: 124, signal: null, message: '' }
 
-/** Runs a command to its end through the Engine's exec. Nothing of it is left after a timeout or when nobody waits. */
+/** Runs a command to its end, through the guest or the Engine's exec. Nothing of it is left after a timeout or when nobody waits. */
 export async function runCommand(deps: ExecDeps, command: Command, caller: AbortSignal): Promise<ExecResult> {
   const startedAt = performance.now()
   const id = randomUUID()
@@ -46,7 +53,9 @@ export async function runCommand(deps: ExecDeps, command: Command, caller: Abort
     stderr: createCapture(command.max_output, deps.captureBudget),
   }
   try {
-    const outcome = await runWithin(deps, command, `GPULAB_EXEC_ID=${id}`, streams, caller)
+    const outcome =
+      (await runByGuest(deps, command, id, streams, caller)) ??
+      (await runWithin(deps, command, `GPULAB_EXEC_ID=${id}`, streams, caller))
     streams.stderr.add(Buffer.from(outcome.message))
     return toResult(id, outcome, streams, Math.round(performance.now() - startedAt))
   } finally {
@@ -55,7 +64,22 @@ export async function runCommand(deps: ExecDeps, command: Command, caller: Abort
   }
 }
 
-/** To its own end, or to that of its time or its caller. */
+/** Undefined where the guest can not serve it. */
+async function runByGuest(
+  { guests, config }: ExecDeps,
+  { container_uuid: uuid, command, env, workdir, user, timeout }: Command,
+  id: string,
+  streams: Streams,
+  caller: AbortSignal,
+): Promise<Outcome | undefined> {
+  const guest = await guests.find(uuid)
+  if (!guest || !canServe(guest.connection.hello, user)) return undefined
+  const request = { id, argv: toArgv(command), env, workdir, timeoutMs: timeout * 1000 }
+  const outcome = await runInGuest(guest, request, streams, { injection: config.gpuInjection, caller })
+  return outcome === 'timed out' ? timedOut : outcome
+}
+
+/** Through the Engine to its own end, or to that of its time or its caller. */
 async function runWithin(
   deps: ExecDeps,
   command: Command,
@@ -105,12 +129,7 @@ async function runWithin(
 async function requireRunning(engine: Engine, uuid: string): Promise<ObservedContainer> {
   const container = await findByUuid(engine, uuid)
   if (!container) throw containerNotFound(uuid)
-  if (container.state !== 'running') {
-    throw new GpulabError('container_not_running', {
-      message: `The container ${uuid} is not running.`,
-      hint: `Start it with: gpulab start ${uuid}`,
-    })
-  }
+  if (container.state !== 'running') throw containerNotRunning(uuid)
   return container
 }
 
@@ -121,37 +140,16 @@ async function create(
   marker: string,
 ): Promise<string> {
   const { env, workdir, user } = command
-  // Through /proc a working directory can name one of the host (CVE-2024-21626).
-  if (workdir !== undefined && !isPlainPath(workdir)) {
-    throw new GpulabError('command_failed', {
-      message: `The working directory "${workdir}" is not allowed: give an absolute path outside /proc.`,
-    })
-  }
-  const argv = typeof command.command === 'string' ? ['/bin/sh', '-c', command.command] : command.command
+  requirePlainDirectory(workdir)
+  const argv = toArgv(command.command)
   // The engine hands the GPU variables to a container's first process only.
   const gpus = toGpuEnvironment(container.gpuUuids, config.gpuInjection)
   const variables = [...Object.entries(env).map(([key, value]) => `${key}=${value}`), ...gpus, marker]
   try {
     return await createExec(engine, container.id, { argv, env: variables, workdir, user })
   } catch (error) {
-    throw toRefusal(error, container.uuid)
+    throw toExecRefusal(error, container.uuid)
   }
-}
-
-const isPlainPath = (path: string): boolean =>
-  path.startsWith('/') && !path.split('/').includes('..') && !/^\/+(?:\.\/+)*proc(?:\/|$)/.test(path)
-
-function toRefusal(error: unknown, uuid: string): unknown {
-  if (!(error instanceof EngineError)) return error
-  if (error.transient) return engineUnavailable(error)
-  if (error.status === 404) return containerNotFound(uuid)
-  if (error.status === 409) {
-    return new GpulabError('container_not_running', { message: `The container ${uuid} is not running.` })
-  }
-  return new GpulabError('command_failed', {
-    message: `The command could not be run: ${error.message}`,
-    cause: error,
-  })
 }
 
 async function run(

@@ -34,6 +34,7 @@ const observed: ObservedContainer = {
   network: 'n',
   volumes: [],
   isStuck: false,
+  guestFolder: null,
 }
 const none = {
   wanted: [wish],

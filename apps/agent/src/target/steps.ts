@@ -12,7 +12,7 @@ import {
 } from '../containers/failure.ts'
 import type { ImagePuller } from '../containers/image-puller.ts'
 import { containerName, toObserved } from '../containers/labels.ts'
-import { toContainerSpec } from '../containers/spec.ts'
+import { type SpecOptions, toContainerSpec } from '../containers/spec.ts'
 import type { Ulimits } from '../containers/ulimits.ts'
 import type { Timing } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
@@ -25,6 +25,7 @@ import {
 } from '../docker/containers.ts'
 import { EngineError, hasStatus } from '../docker/errors.ts'
 import type { GpuClaims } from '../gpus/claims.ts'
+import type { GuestFolders, GuestMounts } from '../guest/folders.ts'
 import type { TeamNetworks } from '../network/team-networks.ts'
 import type { Step } from './plan.ts'
 import { forgetFiles, getSaved, saveFiles, toLoss } from './saved-files.ts'
@@ -39,6 +40,7 @@ export interface StepDeps extends Timing {
   readonly claims: GpuClaims
   readonly ulimits: Ulimits
   readonly injection: GpuInjection
+  readonly guestFolders: GuestFolders
   /** Starting is the engine's dearest work: too many at once slow every one of them. */
   readonly startInTurn: <T>(run: () => Promise<T>) => Promise<T>
 }
@@ -71,7 +73,10 @@ export function runStep(deps: StepDeps, step: Step, context: StepContext): Promi
 }
 
 const executors: Executors = {
-  remove: ({ engine }, { name, volumes }) => removeContainer(engine, name, { volumes }),
+  remove: async ({ engine, guestFolders }, { name, volumes }) => {
+    await removeContainer(engine, name, { volumes })
+    await guestFolders.remove(name)
+  },
   stop: async ({ engine }, { name }, { tell }) => {
     await stopContainer(engine, name)
     tell('Stopped')
@@ -89,11 +94,11 @@ const executors: Executors = {
     signal.throwIfAborted()
     const { injection, hostUuid } = deps
     const ulimits = deps.ulimits.current()
-    const spec = toContainerSpec(container, { image, saved, network, hostUuid, injection, ulimits })
+    const options = { image, saved, network, hostUuid, injection, ulimits }
     const { note } = chooseCommand(container.command, image)
     if (note !== undefined) tell(note)
     try {
-      await createContainer(deps.engine, spec)
+      await create(deps, container, options)
     } catch (error) {
       if (!hasStatus(error, 409)) throw isPermanent(error) ? toCreateFailure(error) : error
       await requireOurs(deps.engine, container)
@@ -111,6 +116,24 @@ const executors: Executors = {
   },
 }
 
+/** Without the guest's folders where the engine does not see them: that is no reason to run nothing. */
+async function create(deps: StepDeps, container: TargetContainer, options: SpecOptions): Promise<void> {
+  const { engine, guestFolders } = deps
+  const guest = await guestFolders.prepare(container)
+  try {
+    await createContainer(engine, toContainerSpec(container, { ...options, guest }))
+  } catch (error) {
+    if (!guest || !isMissingMount(error, guest)) throw error
+    guestFolders.giveUp((error as Error).message)
+    await createContainer(engine, toContainerSpec(container, options))
+  }
+}
+
+const isMissingMount = (error: unknown, { toolbox, run }: GuestMounts): boolean =>
+  error instanceof EngineError &&
+  /bind source path does not exist/.test(error.message) &&
+  [toolbox, run].some((folder) => error.message.includes(folder))
+
 async function start(
   deps: StepDeps,
   container: TargetContainer,
@@ -124,6 +147,8 @@ async function start(
       return startContainer(deps.engine, name)
     })
   try {
+    // They may have gone with a reboot, and what is mounted has to be there.
+    await deps.guestFolders.prepare(container)
     await deps.claims.hold(container.uuid, await readLeased(deps.engine, container), run)
   } catch (error) {
     if (hasStatus(error, 404)) await deps.networks.ensure(container.team_uuid)

@@ -17,6 +17,7 @@ import { createImagePuller } from '../../../../apps/agent/src/containers/image-p
 import type { Engine } from '../../../../apps/agent/src/docker/connect.ts'
 import { followEvents } from '../../../../apps/agent/src/docker/events.ts'
 import { createEngineHealth } from '../../../../apps/agent/src/engine-health.ts'
+import { noGuestFolders } from '../../../../apps/agent/src/guest/folders.ts'
 import { createGpuClaims, type GpuClaims } from '../../../../apps/agent/src/gpus/claims.ts'
 import { noFirewall } from '../../../../apps/agent/src/network/firewall.ts'
 import { createTeamNetworks } from '../../../../apps/agent/src/network/team-networks.ts'
@@ -136,6 +137,7 @@ export function startAgent(options: AgentOptions): Agent {
     images: createImagePuller({ engine, clock, onPulled: () => {} }),
     exits: createExitFailures({ engine, clock }),
     networks,
+    guestFolders: noGuestFolders,
     claims: options.claims?.(claims) ?? claims,
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',

@@ -1,0 +1,70 @@
+import { inputWindowBytes } from '@gpulab/contract'
+import type { Attachment } from './program.ts'
+
+/** Not acknowledged, since it may still be in this process when that is killed. */
+const lagBytes = 64 << 10
+const ackEveryBytes = 32 << 10
+
+/**
+ * A client's input on its way to the program, so that a program that does not read it holds nothing else up. What the
+ * program does not take any more is thrown away, as with a closed pipe.
+ */
+export class InputQueue {
+  readonly #attachment: Attachment
+  readonly #onAck: (offset: number) => void
+  readonly #chunks: Uint8Array[] = []
+  #bytes = 0
+  #written: number
+  #acked: number
+  #isEnding = false
+  #isWriting = false
+  #isClosed = false
+  #room = Promise.withResolvers<void>()
+
+  constructor(attachment: Attachment, onAck: (offset: number) => void) {
+    this.#attachment = attachment
+    this.#onAck = onAck
+    this.#written = attachment.inputOffset
+    this.#acked = attachment.inputOffset
+  }
+
+  /** Resolves at once for a client that keeps to its window. */
+  async push(chunk: Uint8Array): Promise<void> {
+    if (this.#isEnding || chunk.length === 0) return
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+    void this.#write()
+    while (this.#bytes > inputWindowBytes && !this.#isClosed) await this.#room.promise
+  }
+
+  end(): void {
+    this.#isEnding = true
+    void this.#write()
+  }
+
+  /** The client is gone: what it has sent is written all the same, but no longer waited for. */
+  close(): void {
+    this.#isClosed = true
+    this.#room.resolve()
+  }
+
+  /** Never rejects. */
+  async #write(): Promise<void> {
+    if (this.#isWriting) return
+    this.#isWriting = true
+    for (let chunk = this.#chunks.shift(); chunk; chunk = this.#chunks.shift()) {
+      await this.#attachment.write(chunk).catch(() => {})
+      this.#bytes -= chunk.length
+      this.#written += chunk.length
+      this.#room.resolve()
+      this.#room = Promise.withResolvers()
+      const sure = this.#written - lagBytes
+      if (sure >= this.#acked + ackEveryBytes) {
+        this.#acked = sure
+        this.#onAck(sure)
+      }
+    }
+    this.#isWriting = false
+    if (this.#isEnding) await this.#attachment.endInput().catch(() => {})
+  }
+}
