@@ -15,6 +15,7 @@ import { operatorRoutes } from './hosts/operator-routes.ts'
 import { hostRoutes } from './hosts/routes.ts'
 import { logRoutes } from './logs/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
+import { sessionRoutes } from './sessions/routes.ts'
 import { statsRoutes } from './stats/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
 import { uplinkRoutes } from './uplinks/routes.ts'
@@ -41,6 +42,7 @@ export function createApp(deps: Deps): Server {
   gpuRoutes(serve, deps)
   logRoutes(serve, deps)
   operatorRoutes(serve, deps)
+  sessionRoutes(serve, deps)
   statsRoutes(serve, deps)
   templateRoutes(serve, deps)
   hostRoutes(serveHosts, deps)

@@ -15,6 +15,7 @@ import {
 import { createServe, createServer, createUplinkServer, dialUplink } from '@gpulab/http'
 import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transport'
 import { randomUUID } from 'node:crypto'
+import { FakeSessions } from './fake-sessions.ts'
 import { connectAs, type TestIdentity } from './host-identity.ts'
 
 type Facts = Omit<ContainerFacts, 'uuid'>
@@ -50,6 +51,7 @@ export class FakeHost {
   onExec: (command: ExecOptions & { container_uuid: string }) => Promise<Partial<ExecResult>> =
     async () => ({})
   logLines: LogLine[] = []
+  readonly sessions = new FakeSessions()
   onStats: (uuid: string, follow: boolean, signal: AbortSignal) => AsyncIterable<ContainerStats> = (uuid) =>
     toAsync([sampleStats(uuid)])
   target: { version: number; containers: TargetContainer[] } = { version: -1, containers: [] }
@@ -116,6 +118,7 @@ export class FakeHost {
     const serve = createServe(app, async () => null)
     serve(agent.exec, async ({ body }) => ({ ...emptyResult(), ...(await this.onExec(body)) }))
     serve(agent.logs, async () => toAsync(this.logLines))
+    this.sessions.serve(serve)
     serve(agent.stats, async ({ params, query }, { signal }) =>
       this.onStats(params.uuid, query.follow, signal),
     )

@@ -1,0 +1,71 @@
+import {
+  type AttachQuery,
+  type Channel,
+  type Frame,
+  frameType,
+  GpulabError,
+  parseControl,
+  toControlFrame,
+} from '@gpulab/contract'
+import type { Principal } from '../auth/authenticate.ts'
+import type { Deps } from '../deps.ts'
+import { hostOf, type SessionParams } from './service.ts'
+
+interface Client {
+  readonly open: () => Promise<Channel>
+  readonly signal: AbortSignal
+}
+
+const connectMs = 15_000
+
+/**
+ * Passes frames between a client and the host, one at a time each way, so that no more than that is held here. Ends
+ * with whichever side ends; the session goes on.
+ */
+export async function attachToSession(
+  deps: Pick<Deps, 'db' | 'clock' | 'uplinks'>,
+  principal: Principal,
+  params: SessionParams,
+  { offset, acks }: AttachQuery,
+  { open, signal }: Client,
+): Promise<void> {
+  const client = await hostOf(deps, principal, params.uuid)
+  const query = { offset, acks: acks ? ('true' as const) : ('false' as const) }
+  const host = await client.sessions.attach({ params, query }, { signal, timeoutMs: connectMs })
+  try {
+    const channel = await open()
+    const leaving = passOn(channel, host)
+    // The host has nothing more to say to a client that has left.
+    leaving.finally(() => host.destroy()).catch(() => {})
+    await passBack(host, channel, signal)
+  } finally {
+    host.destroy()
+  }
+}
+
+async function passOn(from: Channel, to: Channel): Promise<void> {
+  for await (const frame of from.incoming) await to.send(frame)
+}
+
+/** What ends without the session's own last word was cut, which the client is told. */
+async function passBack(from: Channel, to: Channel, signal: AbortSignal): Promise<void> {
+  let hasEnded = false
+  try {
+    for await (const frame of from.incoming) {
+      await to.send(frame)
+      hasEnded ||= isLastWord(frame)
+    }
+  } catch (error) {
+    if (signal.aborted) return
+    if (!(error instanceof Error)) throw error
+  }
+  if (hasEnded || signal.aborted) return
+  const { code, message, retryable } = new GpulabError('session_interrupted', {
+    message: 'The connection to the host was lost. The session goes on.',
+  })
+  // A client that has left hears nothing.
+  await to.send(toControlFrame({ type: 'error', code, message, retryable })).catch(() => {})
+}
+
+const isLastWord = (frame: Frame): boolean =>
+  frame.type === frameType.control && ['exit', 'error'].includes(parseControl(frame).type)

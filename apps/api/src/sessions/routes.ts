@@ -1,0 +1,54 @@
+import { api } from '@gpulab/contract'
+import type { Serve } from '@gpulab/http'
+import type { Principal } from '../auth/authenticate.ts'
+import type { Deps } from '../deps.ts'
+import { createInFlight } from '../exec/in-flight.ts'
+import { once } from '../idempotency/service.ts'
+import { attachToSession } from './attach.ts'
+import {
+  createSession,
+  killSession,
+  listSessions,
+  readSessionOutput,
+  replaySession,
+  showSession,
+  signalSession,
+} from './service.ts'
+
+/** Of one key at a time, on this replica. */
+const attachmentsMax = 128
+/** As above; each holds a request open. */
+const waitsMax = 128
+
+export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
+  const { sessions } = api
+  const attachments = createInFlight(attachmentsMax, 'attached sessions')
+  const waits = createInFlight(waitsMax, 'waits for sessions')
+  serve(sessions.create, ({ params, body }, context) =>
+    once(deps, sessions.create, { params, body }, context, {
+      run: (remember) => createSession(deps, context.principal, params.uuid, body, { ...context, remember }),
+      replay: (id) => replaySession(deps, context.principal, { ...params, id }),
+    }),
+  )
+  serve(sessions.list, ({ params }, { principal, signal }) =>
+    listSessions(deps, principal, params.uuid, signal),
+  )
+  serve(sessions.get, ({ params, query: { wait } }, { principal, signal }) => {
+    const show = () => showSession(deps, principal, params, { wait, signal })
+    return wait > 0 ? waits.run(principal.keyId, show) : show()
+  })
+  serve(sessions.signal, ({ params, body }, context) =>
+    once(deps, sessions.signal, { params, body }, context, {
+      run: (remember) =>
+        signalSession(deps, context.principal, params, body.signal, { ...context, remember }),
+      replay: (id) => replaySession(deps, context.principal, { ...params, id }),
+    }),
+  )
+  serve(sessions.kill, ({ params }, { principal, signal }) => killSession(deps, principal, params, signal))
+  serve(sessions.output, ({ params, query }, { principal, signal }) =>
+    readSessionOutput(deps, principal, params, query, signal),
+  )
+  serve(sessions.attach, ({ params, query }, { principal, signal }, open) =>
+    attachments.run(principal.keyId, () => attachToSession(deps, principal, params, query, { open, signal })),
+  )
+}

@@ -1,0 +1,148 @@
+import {
+  type CreateSession,
+  GpulabError,
+  type Session,
+  type SessionOutput,
+  type SessionSignal,
+} from '@gpulab/contract'
+import { randomUUID } from 'node:crypto'
+import type { Principal } from '../auth/authenticate.ts'
+import { getRecord, getRunning } from '../containers/service.ts'
+import type { Deps } from '../deps.ts'
+import type { Remember } from '../idempotency/service.ts'
+import type { AgentClient } from '../uplinks/uplinks.ts'
+
+type Parts = Pick<Deps, 'db' | 'clock' | 'uplinks'>
+
+/** Of one session of one container. */
+export interface SessionParams {
+  readonly uuid: string
+  readonly id: string
+}
+
+interface Sending {
+  readonly signal: AbortSignal
+  readonly remember: Remember
+}
+
+/** What the way to the host may take, over what it was asked to wait. */
+const graceMs = 10_000
+/** A guest may have to be started first, and the engine may be busy. */
+const createMs = 60_000
+
+/** Starts a session in a running container of the team's. Never starts it twice. */
+export async function createSession(
+  deps: Parts,
+  principal: Principal,
+  uuid: string,
+  body: CreateSession,
+  { signal, remember }: Sending,
+): Promise<Session> {
+  const { row, host: placed } = await getRunning(deps, principal, uuid)
+  const host = deps.uplinks.to(placed.uuid)
+  const id = randomUUID()
+  // Before it is sent: a request that repeats it finds what became of it.
+  await remember(deps.db, id)
+  // A caller that leaves does not take it back: it may have its id already.
+  signal.throwIfAborted()
+  return host.sessions
+    .create({ params: { uuid: row.uuid }, body: { ...body, id } }, { timeoutMs: createMs })
+    .catch((error: unknown) => {
+      throw toUnknown(error)
+    })
+}
+
+/** What a request that was carried out before has made. */
+export async function replaySession(
+  deps: Parts,
+  principal: Principal,
+  params: SessionParams,
+): Promise<Session> {
+  const host = await hostOf(deps, principal, params.uuid)
+  return host.sessions.get({ params }, { timeoutMs: graceMs }).catch((error: unknown) => {
+    if (!(error instanceof GpulabError) || error.code !== 'session_not_found') throw error
+    throw new GpulabError('idempotency_replayed', {
+      message: 'This request was sent to the host before, which has no such session now.',
+      hint: 'It never started, or has ended some time ago. A new key starts another.',
+      cause: error,
+    })
+  })
+}
+
+export async function listSessions(
+  deps: Parts,
+  principal: Principal,
+  uuid: string,
+  signal: AbortSignal,
+): Promise<{ items: Session[]; next_cursor: string | null }> {
+  const host = await hostOf(deps, principal, uuid)
+  return host.sessions.list({ params: { uuid } }, { signal, timeoutMs: graceMs })
+}
+
+export async function showSession(
+  deps: Parts,
+  principal: Principal,
+  params: SessionParams,
+  { wait, signal }: { wait: number; signal: AbortSignal },
+): Promise<Session> {
+  const host = await hostOf(deps, principal, params.uuid)
+  return host.sessions.get({ params, query: { wait } }, { signal, timeoutMs: wait * 1000 + graceMs })
+}
+
+export async function signalSession(
+  deps: Parts,
+  principal: Principal,
+  params: SessionParams,
+  name: SessionSignal,
+  { signal, remember }: Sending,
+): Promise<Session> {
+  const host = await hostOf(deps, principal, params.uuid)
+  await remember(deps.db, params.id)
+  return host.sessions
+    .signal({ params, body: { signal: name } }, { signal, timeoutMs: graceMs })
+    .catch((error: unknown) => {
+      throw toUnknown(error)
+    })
+}
+
+/** As often as one likes: it is as dead after the first time. */
+export async function killSession(
+  deps: Parts,
+  principal: Principal,
+  params: SessionParams,
+  signal: AbortSignal,
+): Promise<Session> {
+  const host = await hostOf(deps, principal, params.uuid)
+  return host.sessions.kill({ params }, { signal, timeoutMs: 2 * graceMs })
+}
+
+export async function readSessionOutput(
+  deps: Parts,
+  principal: Principal,
+  params: SessionParams,
+  query: { offset: number; limit: number },
+  signal: AbortSignal,
+): Promise<AsyncIterable<SessionOutput>> {
+  const host = await hostOf(deps, principal, params.uuid)
+  return host.sessions.output({ params, query }, { signal })
+}
+
+/** Also of a container that does not run any more: how its sessions ended is known there. */
+export async function hostOf(deps: Parts, principal: Principal, uuid: string): Promise<AgentClient> {
+  const { row, host } = await getRecord(deps, principal, uuid)
+  if (!host)
+    throw new GpulabError('container_not_running', {
+      message: `Container ${row.name} has no host yet.`,
+      hint: `gpulab inspect ${row.name} shows what it waits for.`,
+    })
+  return deps.uplinks.to(host.uuid)
+}
+
+/** It may have been done by then, so it is not ours to say that trying again is safe. */
+function toUnknown(error: unknown): unknown {
+  if (!(error instanceof GpulabError) || error.code !== 'host_unreachable') return error
+  return new GpulabError('exec_outcome_unknown', {
+    hint: 'It may have been done. gpulab sessions ls shows what runs.',
+    cause: error,
+  })
+}
