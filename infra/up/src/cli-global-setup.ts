@@ -1,6 +1,8 @@
+import { ensureGuestBuilt } from '@gpulab/guest'
 import { buildCli } from './steps/cli.ts'
 
-/** The journeys run the built CLI: of the present sources, whoever starts them. */
+/** The journeys run the built CLI, and what serves sessions: of the present sources, whoever starts them. */
 export async function setup(): Promise<void> {
   await buildCli()
+  await ensureGuestBuilt()
 }

@@ -10,6 +10,7 @@ import { type ApiClient, connectApi } from './steps/api-client.ts'
 import { buildCli } from './steps/cli.ts'
 import { type EngineKind, openEngine } from './steps/engine.ts'
 import { runGpulab } from './steps/gpulab.ts'
+import { buildGuest } from './steps/guest.ts'
 import { waitForHost } from './steps/host-ready.ts'
 import { prepareImages } from './steps/images.ts'
 import { ensureJoinToken } from './steps/join-token.ts'
@@ -72,6 +73,11 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     'cli',
     () => untilAborted(buildCli(), signal),
     (built) => (built ? 'built' : 'up to date'),
+  )
+  await step(
+    'guest',
+    () => untilAborted(buildGuest(), signal),
+    (trouble) => trouble ?? 'serves sessions in containers',
   )
   const apiKey = await step(
     'account',
