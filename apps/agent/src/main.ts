@@ -1,5 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { createServer } from '@gpulab/http'
+import { collectByHeap } from '@gpulab/transport'
 import { once } from 'node:events'
 import { cleanUp } from './clean-up.ts'
 import { createLog } from './log.ts'
@@ -49,6 +50,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
 }
 
 async function run(args: readonly string[]): Promise<number> {
+  collectByHeap()
   const config = readConfig(args, process.env)
   const app = createServer({ logger: createLog(config) })
   const stopping = new AbortController()

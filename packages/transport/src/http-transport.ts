@@ -11,6 +11,7 @@ import {
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
+import { collectByHeap } from './collect-by-heap.ts'
 import { createSocketChannel, socketOptions } from './socket-channel.ts'
 
 // An import statement of node:http loads all of undici (44 ms of a CLI's start); this does not.
@@ -81,8 +82,11 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     call.signal?.throwIfAborted()
     // Loaded only by those who need it.
     const { WebSocket } = await import('ws')
+    collectByHeap()
     const socket = new WebSocket(endpoint.socketUrl + call.path, {
       ...socketOptions,
+      // Masks keep scripts in browsers from forging what caches see; here they would only cost both ends time.
+      generateMask: (mask) => void mask.fill(0),
       headers: call.headers,
       handshakeTimeout: call.timeoutMs ?? defaultTimeoutMs,
     })

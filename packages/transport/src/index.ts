@@ -1,4 +1,5 @@
 export { createAuthorizedTransport, type Credential } from './authorized-transport.ts'
+export { collectByHeap } from './collect-by-heap.ts'
 export {
   createHttpTransport,
   type HttpTransportOptions,
