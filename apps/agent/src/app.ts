@@ -3,6 +3,7 @@ import { createServe, type Serve, type Server } from '@gpulab/http'
 import type { Deps } from './deps.ts'
 import { runCommand } from './exec/run-command.ts'
 import { readLogs } from './logs/read-logs.ts'
+import { connectPort } from './ports/connect-port.ts'
 import type { Orphan } from './orphans/find-orphans.ts'
 import { version } from './version.ts'
 
@@ -26,6 +27,7 @@ export function serveAgent(app: Server, deps: Deps): void {
   })
   serve(agent.exec, ({ body }, { signal }) => runCommand(deps, body, signal))
   serveSessions(serve, deps)
+  serve(agent.ports.connect, ({ params }, { signal }, open) => connectPort(deps, params, open, signal))
   serve(agent.logs, ({ params, query }, { signal }) =>
     Promise.resolve(readLogs(deps, params.uuid, query, signal)),
   )

@@ -14,6 +14,7 @@ import { inviteRoutes, joinRoutes } from './hosts/identity/routes.ts'
 import { operatorRoutes } from './hosts/operator-routes.ts'
 import { hostRoutes } from './hosts/routes.ts'
 import { logRoutes } from './logs/routes.ts'
+import { portRoutes } from './ports/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { statsRoutes } from './stats/routes.ts'
@@ -42,6 +43,7 @@ export function createApp(deps: Deps): Server {
   gpuRoutes(serve, deps)
   logRoutes(serve, deps)
   operatorRoutes(serve, deps)
+  portRoutes(serve, deps)
   sessionRoutes(serve, deps)
   statsRoutes(serve, deps)
   templateRoutes(serve, deps)

@@ -69,6 +69,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['containers:wait'],
     load: () => import('./commands/wait.ts'),
   },
+  'port-forward': {
+    summary: "Reach a container's TCP ports on this machine",
+    aliases: ['containers:port-forward'],
+    load: () => import('./commands/port-forward.ts'),
+  },
   events: {
     summary: 'Show or follow what happens to containers',
     aliases: ['containers:events'],

@@ -55,6 +55,7 @@ export const errorTable = {
   rate_limited: row(429, 7, 'Too many requests.', true),
   internal: row(500, 7, 'Something went wrong inside GPULab.'),
   not_available: row(501, 1, 'This is not available on this installation.'),
+  port_closed: row(502, 1, 'Nothing in the container answers on that port.', true),
   output_truncated: row(502, 1, 'The output is longer than can be kept.'),
   command_failed: row(502, 1, 'The command could not be run.'),
   host_unreachable: row(503, 7, 'The host of the container does not answer.', true),

@@ -100,7 +100,9 @@ const Offset = z.int().min(0)
  * The JSON of control frames. Output offsets count the bytes of both streams together from the session's start: that
  * of a frame is the offset of `resumed` plus what has come since, gaps included. Input offsets count input bytes.
  *
- * From the client: `resize`, `signal`, `eof` (end of input) and `ack` (it has all output before the offset).
+ * A connection to a port has frames 0 and 1 and, both ways, `eof`; it was cut where it ends without.
+ *
+ * Of sessions, from the client: `resize`, `signal`, `eof` (end of input) and `ack` (it has all output before the offset).
  * From the session: `resumed` first, with the offset of the first output byte to come and the number of input bytes
  * that it has; `ack` (it has all input before the offset, whatever happens to the connection); `gap` in the place of
  * output that was dropped; `exit` after all output; `error`, after which it ends the stream. A stream that ends with

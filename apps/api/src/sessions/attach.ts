@@ -43,7 +43,8 @@ export async function attachToSession(
   }
 }
 
-async function passOn(from: Channel, to: Channel): Promise<void> {
+/** Until the sender has ended its side. */
+export async function passOn(from: Channel, to: Channel): Promise<void> {
   for await (const frame of from.incoming) await to.send(frame)
 }
 

@@ -2,7 +2,7 @@ import { commands } from '../commands.ts'
 
 const sections: Readonly<Record<string, readonly string[]>> = {
   CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'redeploy', 'rm'],
-  INSIDE: ['exec', 'logs', 'stats', 'wait', 'events'],
+  INSIDE: ['exec', 'logs', 'stats', 'port-forward', 'wait', 'events'],
   RESOURCES: ['templates', 'templates:info', 'gpus'],
   'HOSTS (FOR ADMINISTRATORS)': [
     'hosts',

@@ -4,6 +4,7 @@ import { LogLine, LogQuery } from '../api/logs.ts'
 import { ContainerStats, StatsQuery } from '../api/stats.ts'
 import { endpoint, events, json } from '../endpoint.ts'
 import { Timestamp, Uuid } from '../fields.ts'
+import { ports } from './ports.ts'
 import { sessions } from './sessions.ts'
 
 /** What the agent serves, over its uplink and on the host's Unix socket. */
@@ -71,6 +72,7 @@ export const host = {
     result: events(LogLine),
     errors: ['container_not_found', 'engine_unavailable'],
   }),
+  ports,
   sessions,
   stats: endpoint({
     method: 'GET',

@@ -5,9 +5,10 @@ import { exec } from './exec.ts'
 import { gpus } from './gpus.ts'
 import { hosts } from './hosts.ts'
 import { logs } from './logs.ts'
+import { ports } from './ports.ts'
 import { sessions } from './sessions.ts'
 import { stats } from './stats.ts'
 import { templates } from './templates.ts'
 
 /** Everything under `/v1`. */
-export const api = { account, containers, events, exec, gpus, hosts, logs, sessions, stats, templates }
+export const api = { account, containers, events, exec, gpus, hosts, logs, ports, sessions, stats, templates }

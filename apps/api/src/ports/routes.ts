@@ -1,0 +1,33 @@
+import { api } from '@gpulab/contract'
+import type { Serve } from '@gpulab/http'
+import type { Principal } from '../auth/authenticate.ts'
+import { getRunning } from '../containers/service.ts'
+import type { Deps } from '../deps.ts'
+import { createInFlight } from '../exec/in-flight.ts'
+import { passOn } from '../sessions/attach.ts'
+
+/** Of one key at a time, on this replica. */
+const connectionsMax = 256
+/** A guest may have to be started first. */
+const connectMs = 30_000
+
+export function portRoutes(serve: Serve<Principal>, deps: Deps): void {
+  const connections = createInFlight(connectionsMax, 'connections to ports')
+  serve(api.ports.connect, ({ params }, { principal, signal }, open) =>
+    connections.run(principal.keyId, async () => {
+      const { row, host: placed } = await getRunning(deps, principal, params.uuid)
+      const port = { params: { uuid: row.uuid, port: params.port } }
+      const host = await deps.uplinks.to(placed.uuid).ports.connect(port, { signal, timeoutMs: connectMs })
+      try {
+        const client = await open()
+        // A client that has left hears nothing more.
+        passOn(client, host)
+          .finally(() => host.destroy())
+          .catch(() => {})
+        await passOn(host, client)
+      } finally {
+        host.destroy()
+      }
+    }),
+  )
+}
