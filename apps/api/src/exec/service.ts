@@ -1,5 +1,6 @@
 import { type ErrorCode, type ExecOptions, type ExecResult, GpulabError } from '@gpulab/contract'
-import type { Principal } from '../auth/authenticate.ts'
+import { type Asker, audited } from '../audit/audited.ts'
+import { describeCommand } from '../audit/describe-command.ts'
 import { getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import type { Forget, Remember } from '../idempotency/service.ts'
@@ -17,20 +18,29 @@ const notStarted: ReadonlySet<string> = new Set<ErrorCode>([
 
 /** Runs a command in a running container of the team's and waits for it. Never runs it twice. */
 export async function execCommand(
-  deps: Pick<Deps, 'db' | 'clock' | 'uplinks'>,
-  principal: Principal,
+  deps: Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>,
+  asker: Asker,
   uuid: string,
   options: ExecOptions,
   { signal, remember, forget }: { signal: AbortSignal; remember: Remember; forget: Forget },
 ): Promise<ExecResult> {
-  const { row, host: placed } = await getRunning(deps, principal, uuid)
+  const { row, host: placed } = await getRunning(deps, asker.principal, uuid)
   const host = deps.uplinks.to(placed.uuid)
   // Before it is sent: whatever becomes of it, it was not to be sent twice.
   await remember(deps.db, null)
+  const { command, user } = options
+  const detail = { ...describeCommand(command), ...(user !== undefined && { user }) }
   try {
-    return await host.exec(
-      { body: { ...options, container_uuid: row.uuid } },
-      { signal, timeoutMs: options.timeout * 1000 + graceMs },
+    return await audited(
+      deps,
+      asker,
+      { action: 'exec', containerUuid: row.uuid, detail },
+      () =>
+        host.exec(
+          { body: { ...options, container_uuid: row.uuid } },
+          { signal, timeoutMs: options.timeout * 1000 + graceMs },
+        ),
+      ({ exit_code, timed_out }) => ({ exit_code, timed_out }),
     )
   } catch (error) {
     if (error instanceof GpulabError && notStarted.has(error.code)) await forget(deps.db)

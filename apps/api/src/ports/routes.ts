@@ -1,5 +1,6 @@
 import { api } from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
+import { audited } from '../audit/audited.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
@@ -13,8 +14,9 @@ const connectMs = 30_000
 
 export function portRoutes(serve: Serve<Principal>, deps: Deps): void {
   const connections = createInFlight(connectionsMax, 'connections to ports')
-  serve(api.ports.connect, ({ params }, { principal, signal }, open) =>
-    connections.run(principal.keyId, async () => {
+  serve(api.ports.connect, ({ params }, context, open) => {
+    const { principal, signal } = context
+    return connections.run(principal.keyId, async () => {
       const { row, host: placed } = await getRunning(deps, principal, params.uuid)
       const port = { params: { uuid: row.uuid, port: params.port } }
       const host = await deps.uplinks.to(placed.uuid).ports.connect(port, { signal, timeoutMs: connectMs })
@@ -28,6 +30,6 @@ export function portRoutes(serve: Serve<Principal>, deps: Deps): void {
       } finally {
         host.destroy()
       }
-    }),
-  )
+    })
+  })
 }

@@ -23,7 +23,7 @@ const connectMs = 15_000
  * with whichever side ends; the session goes on.
  */
 export async function attachToSession(
-  deps: Pick<Deps, 'db' | 'clock' | 'uplinks'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>,
   principal: Principal,
   params: SessionParams,
   { offset, acks }: AttachQuery,

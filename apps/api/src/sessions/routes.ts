@@ -26,7 +26,7 @@ export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
   const waits = createInFlight(waitsMax, 'waits for sessions')
   serve(sessions.create, ({ params, body }, context) =>
     once(deps, sessions.create, { params, body }, context, {
-      run: (remember) => createSession(deps, context.principal, params.uuid, body, { ...context, remember }),
+      run: (remember) => createSession(deps, context, params.uuid, body, { ...context, remember }),
       replay: (id) => replaySession(deps, context.principal, { ...params, id }),
     }),
   )
@@ -39,12 +39,11 @@ export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
   })
   serve(sessions.signal, ({ params, body }, context) =>
     once(deps, sessions.signal, { params, body }, context, {
-      run: (remember) =>
-        signalSession(deps, context.principal, params, body.signal, { ...context, remember }),
+      run: (remember) => signalSession(deps, context, params, body.signal, { ...context, remember }),
       replay: (id) => replaySession(deps, context.principal, { ...params, id }),
     }),
   )
-  serve(sessions.kill, ({ params }, { principal, signal }) => killSession(deps, principal, params, signal))
+  serve(sessions.kill, ({ params }, context) => killSession(deps, context, params, context.signal))
   serve(sessions.output, ({ params, query }, { principal, signal }) =>
     readSessionOutput(deps, principal, params, query, signal),
   )

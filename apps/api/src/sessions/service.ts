@@ -6,13 +6,15 @@ import {
   type SessionSignal,
 } from '@gpulab/contract'
 import { randomUUID } from 'node:crypto'
+import { type Asker, audited } from '../audit/audited.ts'
+import { describeCommand } from '../audit/describe-command.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { getRecord, getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
 import type { AgentClient } from '../uplinks/uplinks.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'uplinks'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>
 
 /** Of one session of one container. */
 export interface SessionParams {
@@ -33,23 +35,32 @@ const createMs = 60_000
 /** Starts a session in a running container of the team's. Never starts it twice. */
 export async function createSession(
   deps: Parts,
-  principal: Principal,
+  asker: Asker,
   uuid: string,
   body: CreateSession,
   { signal, remember }: Sending,
 ): Promise<Session> {
-  const { row, host: placed } = await getRunning(deps, principal, uuid)
+  const { row, host: placed } = await getRunning(deps, asker.principal, uuid)
   const host = deps.uplinks.to(placed.uuid)
   const id = randomUUID()
   // Before it is sent: a request that repeats it finds what became of it.
   await remember(deps.db, id)
   // A caller that leaves does not take it back: it may have its id already.
   signal.throwIfAborted()
-  return host.sessions
-    .create({ params: { uuid: row.uuid }, body: { ...body, id } }, { timeoutMs: createMs })
-    .catch((error: unknown) => {
-      throw toUnknown(error)
-    })
+  const { command, user, detached } = body
+  const detail = {
+    id,
+    ...(command && describeCommand(command)),
+    ...(user !== undefined && { user }),
+    tty: body.tty !== null,
+    detached,
+  }
+  const entry = { action: 'session.create', containerUuid: row.uuid, detail } as const
+  return audited(deps, asker, entry, () =>
+    host.sessions.create({ params: { uuid: row.uuid }, body: { ...body, id } }, { timeoutMs: createMs }),
+  ).catch((error: unknown) => {
+    throw toUnknown(error)
+  })
 }
 
 /** What a request that was carried out before has made. */
@@ -91,29 +102,32 @@ export async function showSession(
 
 export async function signalSession(
   deps: Parts,
-  principal: Principal,
+  asker: Asker,
   params: SessionParams,
   name: SessionSignal,
   { signal, remember }: Sending,
 ): Promise<Session> {
-  const host = await hostOf(deps, principal, params.uuid)
+  const host = await hostOf(deps, asker.principal, params.uuid)
   await remember(deps.db, params.id)
-  return host.sessions
-    .signal({ params, body: { signal: name } }, { signal, timeoutMs: graceMs })
-    .catch((error: unknown) => {
-      throw toUnknown(error)
-    })
+  const detail = { id: params.id, signal: name }
+  const entry = { action: 'session.signal', containerUuid: params.uuid, detail } as const
+  return audited(deps, asker, entry, () =>
+    host.sessions.signal({ params, body: { signal: name } }, { signal, timeoutMs: graceMs }),
+  ).catch((error: unknown) => {
+    throw toUnknown(error)
+  })
 }
 
 /** As often as one likes: it is as dead after the first time. */
 export async function killSession(
   deps: Parts,
-  principal: Principal,
+  asker: Asker,
   params: SessionParams,
   signal: AbortSignal,
 ): Promise<Session> {
-  const host = await hostOf(deps, principal, params.uuid)
-  return host.sessions.kill({ params }, { signal, timeoutMs: 2 * graceMs })
+  const host = await hostOf(deps, asker.principal, params.uuid)
+  const entry = { action: 'session.kill', containerUuid: params.uuid, detail: { id: params.id } } as const
+  return audited(deps, asker, entry, () => host.sessions.kill({ params }, { signal, timeoutMs: 2 * graceMs }))
 }
 
 export async function readSessionOutput(

@@ -1,0 +1,46 @@
+import { GpulabError } from '@gpulab/contract'
+import type { Context } from '@gpulab/http'
+import type { Principal } from '../auth/authenticate.ts'
+import { auditEntries, auditOutcomes } from '../db/schema/index.ts'
+import type { Deps } from '../deps.ts'
+
+/** Who asks. */
+export type Asker = Pick<Context<Principal>, 'principal' | 'requestId'>
+
+interface Entry {
+  readonly action: (typeof auditEntries.$inferInsert)['action']
+  readonly containerUuid: string
+  readonly detail: Record<string, unknown>
+}
+
+/**
+ * Does `work`, of which there is exactly one record: who asked for it, stored before it begins; nothing is done that
+ * could not be recorded. The outcome follows it, unless this process dies first.
+ */
+export async function audited<T>(
+  { db, log }: Pick<Deps, 'db' | 'log'>,
+  { principal, requestId }: Asker,
+  { action, containerUuid, detail }: Entry,
+  work: () => Promise<T>,
+  toOutcome: (result: T) => Record<string, unknown> = () => ({ ok: true }),
+): Promise<T> {
+  const { teamUuid, userUuid, keyId } = principal
+  const [entry] = await db
+    .insert(auditEntries)
+    .values({ teamUuid, userUuid, keyId, requestId, action, containerUuid, detail: JSON.stringify(detail) })
+    .returning({ id: auditEntries.id })
+  const close = (outcome: Record<string, unknown>): void => {
+    // Nobody waits for it.
+    db.insert(auditOutcomes)
+      .values({ entryId: entry?.id ?? 0, outcome: JSON.stringify(outcome) })
+      .catch((err: unknown) => log.warn({ err, requestId, action, outcome }, 'an outcome was not recorded'))
+  }
+  try {
+    const result = await work()
+    close(toOutcome(result))
+    return result
+  } catch (error) {
+    close({ error: error instanceof GpulabError ? error.code : 'internal' })
+    throw error
+  }
+}
