@@ -6,14 +6,14 @@ export interface InFlight {
   run<T>(owner: string, work: () => Promise<T>): Promise<T>
 }
 
-export function createInFlight(max: number, what: string): InFlight {
+export function createInFlight(max: number, what: string, ownerKind = 'API key'): InFlight {
   const counts = new Map<string, number>()
   return {
     run: async (owner, work) => {
       const count = counts.get(owner) ?? 0
       if (count >= max) {
         throw new GpulabError('rate_limited', {
-          message: `This API key has ${count} ${what} under way already.`,
+          message: `This ${ownerKind} has ${count} ${what} under way already.`,
           hint: 'Wait until some of them have ended.',
           details: { max },
         })

@@ -19,7 +19,14 @@ export function portRoutes(serve: Serve<Principal>, deps: Deps): void {
     return connections.run(principal.keyId, async () => {
       const { row, host: placed } = await getRunning(deps, principal, params.uuid)
       const port = { params: { uuid: row.uuid, port: params.port } }
-      const host = await deps.uplinks.to(placed.uuid).ports.connect(port, { signal, timeoutMs: connectMs })
+      const entry = {
+        action: 'port.connect',
+        containerUuid: row.uuid,
+        detail: { port: params.port },
+      } as const
+      const host = await audited(deps, context, entry, () =>
+        deps.uplinks.to(placed.uuid).ports.connect(port, { signal, timeoutMs: connectMs }),
+      )
       try {
         const client = await open()
         // A client that has left hears nothing more.

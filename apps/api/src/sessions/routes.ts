@@ -15,14 +15,16 @@ import {
   signalSession,
 } from './service.ts'
 
-/** Of one key at a time, on this replica. */
+/** Of one key at a time, and of one team, on this replica. */
 const attachmentsMax = 128
+const teamAttachmentsMax = 512
 /** As above; each holds a request open. */
 const waitsMax = 128
 
 export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
   const { sessions } = api
   const attachments = createInFlight(attachmentsMax, 'attached sessions')
+  const teamAttachments = createInFlight(teamAttachmentsMax, 'attached sessions', 'team')
   const waits = createInFlight(waitsMax, 'waits for sessions')
   serve(sessions.create, ({ params, body }, context) =>
     once(deps, sessions.create, { params, body }, context, {
@@ -48,6 +50,10 @@ export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
     readSessionOutput(deps, principal, params, query, signal),
   )
   serve(sessions.attach, ({ params, query }, { principal, signal }, open) =>
-    attachments.run(principal.keyId, () => attachToSession(deps, principal, params, query, { open, signal })),
+    teamAttachments.run(principal.teamUuid, () =>
+      attachments.run(principal.keyId, () =>
+        attachToSession(deps, principal, params, query, { open, signal }),
+      ),
+    ),
   )
 }
