@@ -1,5 +1,5 @@
 import { agent, type Client, createClient, type TargetContainer } from '@gpulab/contract'
-import { ensureGuestBuilt } from '@gpulab/guest'
+import { ensureGuestBuilt } from '@gpulab/guest/build'
 import { eventually } from '@gpulab/testing'
 import { createHttpTransport } from '@gpulab/transport'
 import { type ChildProcess, spawn } from 'node:child_process'

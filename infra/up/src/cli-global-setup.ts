@@ -1,4 +1,4 @@
-import { ensureGuestBuilt } from '@gpulab/guest'
+import { ensureGuestBuilt } from '@gpulab/guest/build'
 import { buildCli } from './steps/cli.ts'
 
 /** The journeys run the built CLI, and what serves sessions: of the present sources, whoever starts them. */

@@ -2,21 +2,14 @@ import { createHash } from 'node:crypto'
 import { access, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { findProgram, holdMachineLock, installPackages, runCommand, systemPath } from '@gpulab/images'
+import { type GuestBuild, guestPath, hostBuild } from './guest-path.ts'
 
 const folder = resolve(import.meta.dirname, '..')
 
-/** How the guest is built: for containers, or with checks of memory and undefined behaviour, which is not static. */
-export type GuestBuild = 'x64' | 'arm64' | 'asan'
-
-const hostBuild: GuestBuild = process.arch === 'arm64' ? 'arm64' : 'x64'
 const needed = [
   ['gcc', 'gcc'],
   ['make', 'make'],
 ] as const
-
-/** Path of the guest's program, which may not be built yet. */
-export const guestPath = (build: GuestBuild = hostBuild): string =>
-  join(folder, 'dist', build, 'gpulab-guest')
 
 /**
  * Builds the guest if its sources have changed, and gives its path. Installs the distribution's compiler where it is

@@ -1,4 +1,3 @@
-export { ensureGuestBuilt, guestPath, type GuestBuild } from './ensure-guest-built.ts'
 export { GuestError } from './errors.ts'
 export {
   commitFile,
@@ -11,6 +10,7 @@ export {
 } from './files.ts'
 export type { ContentHash, FileFacts, LinkOptions } from './files.ts'
 export { GuestConnection, type AttachOptions, type GuestConnectionOptions } from './guest-connection.ts'
+export { guestPath } from './guest-path.ts'
 export { createGuestListener, type GuestListener, type GuestListenerOptions } from './guest-listener.ts'
 export type { GuestStream, OffsetOutput } from './guest-stream.ts'
 export type { Ending, EndingFailure, GuestHello, SessionRow } from './payloads.ts'

@@ -1,4 +1,4 @@
-import { ensureGuestBuilt } from '@gpulab/guest'
+import { ensureGuestBuilt } from '@gpulab/guest/build'
 
 /** Builds what serves sessions in containers. Gives why that can not be done: then the engine serves them. */
 export async function buildGuest(): Promise<string | undefined> {
