@@ -1,3 +1,4 @@
+import { guestPath } from '@gpulab/guest'
 import { run } from '@gpulab/testing'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
@@ -24,6 +25,7 @@ export function createHost(
     GPULAB_BRIDGE_PREFIX: `f${id}`,
     GPULAB_FIREWALL_CHAIN: `GPULAB-F${id}`,
     GPULAB_DEPLOY_TIMEOUT: '120',
+    GPULAB_GUEST_PROGRAM: guestPath(),
     ...env,
   }
   const agent = createProgramPart({ args: [agentProgram], env: own, logFile })
