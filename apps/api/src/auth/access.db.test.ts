@@ -16,6 +16,8 @@ beforeAll(async () => {
 })
 afterAll(() => api[Symbol.asyncDispose]())
 
+const objectId = randomUUID()
+
 /** Calls an endpoint by hand, with a body that is valid for those of a container. */
 async function call(
   endpoint: { method: string; path: string },
@@ -24,9 +26,13 @@ async function call(
 ) {
   const { status, body } = await createHttpTransport({ url: api.url }).request({
     method: endpoint.method,
-    path: endpoint.path.replace(':uuid', uuid).replace(':name', 'x'),
+    path: endpoint.path
+      .replace(':uuid', uuid)
+      .replace(':id', objectId)
+      .replace(':port', '80')
+      .replace(':name', 'x'),
     headers: { ...headers, ...(endpoint.method === 'POST' && { 'content-type': 'application/json' }) },
-    ...(endpoint.method === 'POST' && { body: JSON.stringify({ command: ['true'], image: 'x' }) }),
+    ...(endpoint.method === 'POST' && { body: JSON.stringify({ command: ['true'], image: 'x', signal: 'SIGINT' }) }),
   })
   let text = ''
   for await (const chunk of body) text += Buffer.from(chunk).toString()
