@@ -11,7 +11,7 @@ import { bootstrap } from '../src/auth/bootstrap.ts'
 import type { Config } from '../src/config.ts'
 import { connect, type Connection } from '../src/db/connect.ts'
 import { migrateDatabase } from '../src/db/migrate.ts'
-import { createSignals } from '../src/db/signals.ts'
+import { createSignals, type Signals } from '../src/db/signals.ts'
 import { seedGpuTypes } from '../src/gpus/seed.ts'
 import { listen } from '../src/listen.ts'
 import { sweep } from '../src/sweep/run-sweep.ts'
@@ -29,6 +29,7 @@ export interface TestApi extends AsyncDisposable {
   readonly database: Connection
   readonly config: Config
   readonly uplinks: Uplinks
+  readonly signals: Signals
   /** Of a first team, with all scopes. */
   readonly client: ApiClient
   readonly apiKey: string
@@ -96,6 +97,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     database,
     config,
     uplinks,
+    signals,
     apiKey,
     client: clientWith(apiKey),
     stranger: clientWith(other.apiKey),

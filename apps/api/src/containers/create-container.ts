@@ -144,8 +144,8 @@ async function storeContainer(
   if (!willBeRoom && !(await readCapacities(deps))(request)) return impossible
   await deps.db.transaction(async (tx) => {
     for (const uuid of others) await lockHost(tx, uuid)
-    const queued = { queuedAt: now, queueReason: shortage.message }
-    await insert(tx, { ...unplaced, ...queued }, 'queued', 0)
+    const queueReason = rivals ? null : shortage.message
+    await insert(tx, { ...unplaced, queuedAt: now, queueReason }, 'queued', 0)
     await signalCapacity(tx)
     await deps.moment('written', row.uuid)
   })
@@ -169,4 +169,4 @@ const impossible: Shortage = {
   details: {},
 }
 
-const unplaced = { hostUuid: null, gpuType: null, holds: false, targetVersion: 0 } as const
+const unplaced = { hostUuid: null, gpuType: null, holds: false, queueAhead: null, targetVersion: 0 } as const

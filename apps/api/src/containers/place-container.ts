@@ -17,7 +17,7 @@ const roundsMax = 8
 /** What a container's row says once it has its place. */
 export type Placed = Pick<
   ContainerRow,
-  'hostUuid' | 'gpuType' | 'holds' | 'queuedAt' | 'queueReason' | 'targetVersion'
+  'hostUuid' | 'gpuType' | 'holds' | 'queuedAt' | 'queueAhead' | 'queueReason' | 'targetVersion'
 >
 
 /** What it got. */
@@ -25,6 +25,9 @@ export interface Share {
   readonly host: LockedHost
   readonly cards: readonly LeasedGpu[]
 }
+
+/** Of one that is not in line, or has only just got in. */
+export const unlooked = { queueAhead: null, queueReason: null } as const
 
 export interface Holder {
   readonly uuid: string
@@ -88,7 +91,7 @@ export async function placeContainer(
     const cards = await takeCards(tx, host, gpuType, request, now)
     if (!cards) return host
     await moment('read', holder.uuid)
-    const place = { hostUuid: host.uuid, gpuType, holds: true, queuedAt: null, queueReason: null }
+    const place = { hostUuid: host.uuid, gpuType, holds: true, queuedAt: null, ...unlooked }
     const { uuid: containerUuid, generation } = holder
     await write(tx, { ...place, targetVersion: host.targetVersion + 1 }, { host, cards })
     await insertLeases(

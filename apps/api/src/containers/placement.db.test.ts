@@ -307,6 +307,42 @@ describe('the line', () => {
     expect((await show(small.uuid)).status).toBe('deploying')
   })
 
+  it('tells each its place as it is, however long ago it was looked at', async () => {
+    await deploy({ gpu_type: rtx, gpu_count: 2 })
+    const [first, second, third] = [await wait(), await wait(), await wait()]
+    await api.sweep()
+    expect((await show(third)).queue).toEqual({
+      position: 3,
+      reason: '2 containers wait in line for the same.',
+    })
+    await remove(first)
+    const line = (await api.client.containers.list({})).items.filter(({ queue }) => queue !== null)
+    expect(line.map(({ uuid, queue }) => [uuid, queue?.position, queue?.reason])).toEqual([
+      [third, 2, '1 container waits in line for the same.'],
+      [second, 1, 'It is next, and is looked at in a moment.'],
+    ])
+    await api.sweep()
+    expect((await show(second)).queue?.reason).toContain('has 0 NVIDIA GeForce RTX 4090 free')
+
+    async function wait(): Promise<string> {
+      api.clock.advance(1)
+      return (await deploy({ gpu_type: rtx, queue: true })).uuid
+    }
+  })
+
+  it('is looked at as soon as somebody leaves it', async () => {
+    using listener = api.signals.listen('gpulab_capacity', '')
+    await deploy({ gpu_type: rtx })
+    const large = await deploy({ gpu_type: rtx, gpu_count: 2, queue: true })
+    const { signal } = new AbortController()
+    // That it got in line was a signal too.
+    await listener.wait(4000, signal)
+    await remove(large.uuid)
+    const leaving = performance.now()
+    await listener.wait(4000, signal)
+    expect(performance.now() - leaving).toBeLessThan(3000)
+  })
+
   it('can be left, and ends after a day', async () => {
     await deploy({ gpu_type: rtx })
     const left = await deploy({ gpu_type: rtx, gpu_count: 2, queue: true })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isRival, serveLine, type Waiting } from './queue.ts'
+import { isRival, reasonInLine, serveLine, type Waiting } from './queue.ts'
 
 const waiting = (uuid: string, ...gpuTypes: string[]): Waiting => ({ uuid, gpuTypes })
 
@@ -36,5 +36,17 @@ describe('those in line', () => {
     expect(await serve(line, ['b', 'c'])).toEqual(['a', 'b', 'c'])
     expect(isRival(waiting('a'), waiting('b'))).toBe(true)
     expect(isRival(waiting('a'), waiting('b', 'H100'))).toBe(false)
+  })
+})
+
+describe('the reason to wait', () => {
+  it.each([
+    ['that was missing when it was tried', 1, null, 'No card is free.', 'No card is free.'],
+    ['that was missing, though others came first', 3, null, 'No card is free.', 'No card is free.'],
+    ['is how many are ahead now', 2, 5, null, '1 container waits in line for the same.'],
+    ['is how many are ahead before any look', 3, null, null, '2 containers wait in line for the same.'],
+    ['is passing once nobody is ahead', 1, 1, null, 'It is next, and is looked at in a moment.'],
+  ] as const)('%s', (_, position, queueAhead, queueReason, expected) => {
+    expect(reasonInLine(position, { queueAhead, queueReason })).toBe(expected)
   })
 })

@@ -11,6 +11,23 @@ const linesOf = ({ gpuTypes }: Waiting): readonly string[] => (gpuTypes.length >
 export const isRival = (left: Waiting, right: Waiting): boolean =>
   linesOf(left).some((line) => linesOf(right).includes(line))
 
+export const behind = (ahead: number): string =>
+  `${ahead} ${ahead === 1 ? 'container waits' : 'containers wait'} in line for the same.`
+
+/** What the last look at one in line has found. */
+export interface LastLook {
+  /** So many held it up; null when it was tried. */
+  readonly queueAhead: number | null
+  /** What was missing when it was tried. */
+  readonly queueReason: string | null
+}
+
+/** Why it waits: as `position` tells for one that was held up, since the line may have moved on since. */
+export function reasonInLine(position: number, { queueAhead, queueReason }: LastLook): string {
+  if (queueAhead === null && queueReason !== null) return queueReason
+  return position > 1 ? behind(position - 1) : 'It is next, and is looked at in a moment.'
+}
+
 /**
  * Tries those in line, first come first served: one that finds no room holds up all rivals behind it, however little
  * they want, or a large request would wait for ever.

@@ -6,7 +6,7 @@ import type { Remember } from '../idempotency/service.ts'
 import { wrongState } from './decide-change.ts'
 import { noCapacity } from './explain-shortage.ts'
 import { changeIntent } from './lifecycle.ts'
-import { placeContainer, toRequest } from './place-container.ts'
+import { placeContainer, toRequest, unlooked } from './place-container.ts'
 import { presentOne } from './present.ts'
 import { findRivals } from './serve-line.ts'
 import { getRecord } from './service.ts'
@@ -76,5 +76,5 @@ function requireAtRest(record: ContainerRecord): void {
 const waitAgain = (deps: Parts, principal: Principal, uuid: string, remember: Remember): Promise<Container> =>
   changeIntent(deps, principal, uuid, remember, async (record) => {
     if (statusOf(record.intent, record.facts).status !== 'failed') return undefined
-    return { queuedAt: deps.clock.now(), attempt: record.row.attempt + 1 }
+    return { queuedAt: deps.clock.now(), ...unlooked, attempt: record.row.attempt + 1 }
   })

@@ -5,7 +5,7 @@ import { listCapacities } from '../leases/store.ts'
 import type { Shortage } from './explain-shortage.ts'
 import { placeContainer, toRequest } from './place-container.ts'
 import { type PlacementRequest, rankHosts } from './placement.ts'
-import { isRival, serveLine, type Waiting } from './queue.ts'
+import { behind, isRival, type LastLook, serveLine, type Waiting } from './queue.ts'
 import { findAnyContainer, listWaiting, lockWaiting, updateContainer, type WaitingRow } from './store.ts'
 import { writePlace } from './write-intent.ts'
 
@@ -17,13 +17,13 @@ export async function placeWaiting(deps: Parts): Promise<void> {
   if (line.length === 0) return
   const isPossible = await readCapacities(deps)
   for (const waiting of line.filter((one) => !isPossible(toRequest(one)))) {
-    await tellReason(deps, waiting, 'No host is large enough for it.')
+    await tellReason(deps, waiting, tried('No host is large enough for it.'))
   }
   await serveLine(
     line.filter((one) => isPossible(toRequest(one))),
     {
       tryToPlace: (waiting) => tryToPlace(deps, waiting),
-      onHeldUp: (waiting, ahead) => tellReason(deps, waiting, behind(ahead)),
+      onHeldUp: (waiting, ahead) => tellReason(deps, waiting, { queueAhead: ahead, queueReason: null }),
     },
   )
 }
@@ -51,8 +51,7 @@ export async function findRivals(
   return ahead === 0 ? undefined : { message: behind(ahead), details: { in_line: ahead } }
 }
 
-const behind = (ahead: number): string =>
-  `${ahead} ${ahead === 1 ? 'container waits' : 'containers wait'} in line for the same.`
+const tried = (shortage: string): LastLook => ({ queueAhead: null, queueReason: shortage })
 
 class NoLongerWaiting extends Error {}
 
@@ -71,7 +70,7 @@ async function tryToPlace(deps: Parts, waiting: WaitingRow): Promise<boolean> {
         await writePlace(tx, record, placed, deps.clock.now())
       },
     )
-    if (shortage) await tellReason(deps, waiting, shortage.message)
+    if (shortage) await tellReason(deps, waiting, tried(shortage.message))
     return shortage === undefined
   } catch (error) {
     if (error instanceof NoLongerWaiting) return true
@@ -79,18 +78,19 @@ async function tryToPlace(deps: Parts, waiting: WaitingRow): Promise<boolean> {
   }
 }
 
-/** What is missing now, for those who follow its events. */
+/** Why it waits now, for those who follow its events. */
 async function tellReason(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
   waiting: WaitingRow,
-  message: string,
+  look: LastLook,
 ): Promise<void> {
-  const { uuid, teamUuid, queueReason } = waiting
-  if (message === queueReason) return
+  const { uuid, teamUuid, queueAhead, queueReason } = waiting
+  if (look.queueAhead === queueAhead && look.queueReason === queueReason) return
+  const message = look.queueAhead === null ? (look.queueReason ?? '') : behind(look.queueAhead)
   await db.transaction(async (tx) => {
     const record = (await lockWaiting(tx, uuid)) ? await findAnyContainer(tx, uuid) : undefined
     if (!record || record.row.queuedAt === null) return
-    await updateContainer(tx, uuid, { queueReason: message })
+    await updateContainer(tx, uuid, look)
     const status = { type: 'status', status: 'queued', at: clock.now() } as const
     await insertEvents(tx, [{ containerUuid: uuid, teamUuid, message, ...status }])
   })

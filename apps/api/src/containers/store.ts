@@ -188,6 +188,7 @@ export type WaitingRow = Pick<
   | 'cpus'
   | 'diskBytes'
   | 'image'
+  | 'queueAhead'
   | 'queueReason'
 >
 
@@ -204,6 +205,7 @@ export const listWaiting = (db: Queries): Promise<WaitingRow[]> =>
       cpus: containers.cpus,
       diskBytes: containers.diskBytes,
       image: containers.image,
+      queueAhead: containers.queueAhead,
       queueReason: containers.queueReason,
     })
     .from(containers)

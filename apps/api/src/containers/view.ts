@@ -2,6 +2,7 @@ import { type Container, toExitSignal } from '@gpulab/contract'
 import { ownerOf } from './deadline.ts'
 import { toTimestamp } from './exit-reason.ts'
 import { nextStepOf } from './next-step.ts'
+import { reasonInLine } from './queue.ts'
 import { canGoOn, restartsOf, statusOf, type StatusView } from './status.ts'
 import type { ContainerRecord } from './store.ts'
 
@@ -49,10 +50,7 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
     deadline: row.deadlineAt?.toISOString() ?? null,
     owner: ownerOf(status, reason),
     next_step: nextStepOf(status, reason, { name: row.name, canGoOn: canGoOn(record.intent, facts) }),
-    queue:
-      position === undefined
-        ? null
-        : { position, reason: row.queueReason ?? 'It has not been looked at yet.' },
+    queue: position === undefined ? null : { position, reason: reasonInLine(position, row) },
     type: row.gpuCount > 0 ? 'gpu' : 'cpu',
     gpu_type: row.gpuType ?? row.gpuTypes[0] ?? null,
     gpu_types: row.gpuTypes,

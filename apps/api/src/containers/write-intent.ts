@@ -1,6 +1,6 @@
 import type { Transaction } from '../db/connect.ts'
 import { announceStatuses } from '../events/store.ts'
-import { bumpTarget } from '../hosts/store.ts'
+import { bumpTarget, signalCapacity } from '../hosts/store.ts'
 import { recount } from '../leases/store.ts'
 import { toAnnouncement } from './announce.ts'
 import type { Placed } from './place-container.ts'
@@ -23,6 +23,8 @@ export async function writeIntent(
   const targetVersion = hostUuid === null ? row.targetVersion : await bumpTarget(tx, hostUuid)
   await store(tx, row, { ...change, targetVersion }, now)
   if (hostUuid !== null) await recount(tx, hostUuid)
+  // Those behind move on, and may have room now.
+  else await signalCapacity(tx)
 }
 
 /** The same for one that gets a place by `placeContainer`, which takes care of its new host. */

@@ -97,7 +97,7 @@ function toRow(model: Model, input: CreateContainer): ContainerRow {
 
 /** The only one: what is not yours is missing anyway. */
 export const team = '00000000-0000-4000-8000-000000000001'
-const unplaced = { hostUuid: null, gpuType: null, holds: false, targetVersion: 0 } as const
+const unplaced = { hostUuid: null, gpuType: null, holds: false, queueAhead: null, targetVersion: 0 } as const
 
 async function storeContainer(
   model: Model,
@@ -130,7 +130,8 @@ async function storeContainer(
   if (!willBeRoom && !readCapacities(model)(request))
     return { message: 'No host is large enough.', details: {} }
   await model.pause()
-  transact(model, () => insert({ ...unplaced, queuedAt: now, queueReason: shortage.message }, 'queued', 0))
+  const queueReason = rivals ? null : shortage.message
+  transact(model, () => insert({ ...unplaced, queuedAt: now, queueReason }, 'queued', 0))
   return undefined
 }
 

@@ -26,7 +26,7 @@ export const toRequest = (row: Omit<PlacementRequest, 'residesOn'>): PlacementRe
 
 export type Placed = Pick<
   ContainerRow,
-  'hostUuid' | 'gpuType' | 'holds' | 'queuedAt' | 'queueReason' | 'targetVersion'
+  'hostUuid' | 'gpuType' | 'holds' | 'queuedAt' | 'queueAhead' | 'queueReason' | 'targetVersion'
 >
 
 /** As containers/place-container.ts. */
@@ -47,7 +47,7 @@ export async function placeContainer(
         const gpus = takeShare(model, host, placement, request, now)
         if (!gpus) return false
         const targetVersion = bumpTarget(model, host.uuid)
-        const place = { queuedAt: null, queueReason: null, targetVersion }
+        const place = { queuedAt: null, queueAhead: null, queueReason: null, targetVersion }
         write({ hostUuid: host.uuid, gpuType: placement.gpuType, holds: true, ...place }, host)
         const { uuid: containerUuid, generation } = holder
         insertLeases(model, gpus, { containerUuid, generation, leasedAt: now })

@@ -1,6 +1,6 @@
 import type { Shortage } from '../../../../apps/api/src/containers/explain-shortage.ts'
 import { type PlacementRequest, rankHosts } from '../../../../apps/api/src/containers/placement.ts'
-import type { Waiting } from '../../../../apps/api/src/containers/queue.ts'
+import { behind, type LastLook, type Waiting } from '../../../../apps/api/src/containers/queue.ts'
 import type { ContainerRow } from '../../../../apps/api/src/containers/store.ts'
 import { placeContainer, toRequest } from './place-container.ts'
 import { findRecord, listCapacities, type Model, transact, updateContainer, writePlace } from './tables.ts'
@@ -12,7 +12,7 @@ export async function placeWaiting(model: Model): Promise<void> {
   const line = listWaiting(model)
   const isPossible = readCapacities(model)
   for (const waiting of line.filter((one) => !isPossible(toRequest(one)))) {
-    tellReason(model, waiting, 'No host is large enough for it.')
+    tellReason(model, waiting, tried('No host is large enough for it.'))
   }
   await model.decide.serveLine(
     line.filter((one) => isPossible(toRequest(one))),
@@ -20,7 +20,7 @@ export async function placeWaiting(model: Model): Promise<void> {
       tryToPlace: (waiting) => tryToPlace(model, waiting),
       onHeldUp: async (waiting, ahead) => {
         await model.pause()
-        tellReason(model, waiting, behind(ahead))
+        tellReason(model, waiting, { queueAhead: ahead, queueReason: null })
       },
     },
   )
@@ -44,7 +44,7 @@ export function findRivals(model: Model, wanted: Waiting, replacedUuid?: string)
   return ahead === 0 ? undefined : { message: behind(ahead), details: {} }
 }
 
-const behind = (ahead: number): string => `${ahead} wait in line for the same.`
+const tried = (shortage: string): LastLook => ({ queueAhead: null, queueReason: shortage })
 
 async function tryToPlace(model: Model, waiting: ContainerRow): Promise<boolean> {
   const { uuid, generation } = waiting
@@ -55,7 +55,7 @@ async function tryToPlace(model: Model, waiting: ContainerRow): Promise<boolean>
       if (record?.row.hostUuid !== null || record.row.queuedAt === null) throw new NoLongerWaiting()
       writePlace(model, record, placed, model.now())
     })
-    if (shortage) tellReason(model, waiting, shortage.message)
+    if (shortage) tellReason(model, waiting, tried(shortage.message))
     return shortage === undefined
   } catch (error) {
     if (error instanceof NoLongerWaiting) return true
@@ -63,12 +63,12 @@ async function tryToPlace(model: Model, waiting: ContainerRow): Promise<boolean>
   }
 }
 
-function tellReason(model: Model, { uuid, queueReason }: ContainerRow, message: string): void {
-  if (message === queueReason) return
+function tellReason(model: Model, { uuid, queueAhead, queueReason }: ContainerRow, look: LastLook): void {
+  if (look.queueAhead === queueAhead && look.queueReason === queueReason) return
   transact(model, () => {
     const record = findRecord(model, uuid)
     if (record?.row.hostUuid !== null || record.row.queuedAt === null) return
-    updateContainer(model, uuid, { queueReason: message })
+    updateContainer(model, uuid, { ...look })
     model.tables.events.push({ containerUuid: uuid, at: model.now(), status: 'queued', reason: null })
   })
 }

@@ -48,7 +48,9 @@ export const containers = pgTable(
     hostUuid: uuid('host_uuid').references(() => hosts.uuid),
     /** When it got in line; null once it is placed or given up. */
     queuedAt: moment('queued_at'),
-    /** What was missing when it was last looked at. */
+    /** How many held it up when it was last looked at; null when it was tried. */
+    queueAhead: integer('queue_ahead'),
+    /** What was missing when it was last tried. */
     queueReason: text('queue_reason'),
     /** Whether its share of the host (cards, memory, CPUs) is its own: from its placement until it is proven at rest. */
     holds: boolean('holds').notNull().default(false),

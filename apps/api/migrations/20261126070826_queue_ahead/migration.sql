@@ -1,0 +1,1 @@
+ALTER TABLE "containers" ADD COLUMN "queue_ahead" integer;
