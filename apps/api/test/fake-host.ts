@@ -168,12 +168,11 @@ export class FakeHost {
     this.#reportSeq = changes.seq ?? this.#seq
   }
 
-  #generationOf(uuid: string): number {
-    return this.target.containers.find((wanted) => wanted.uuid === uuid)?.generation ?? 1
-  }
-
+  /** As it was made for the present target, but for these facts. */
   set(uuid: string, facts: Partial<Facts>): void {
-    this.facts.set(uuid, Object.assign({}, rest, { generation: this.#generationOf(uuid) }, facts))
+    const wanted = this.target.containers.find((each) => each.uuid === uuid)
+    const { generation, gpu_uuids } = wanted ?? rest
+    this.facts.set(uuid, Object.assign({}, rest, { generation, gpu_uuids }, facts))
   }
 
   /** Pulls the target, does at once what it asks for, and reports. What it is not told of it leaves alone. */

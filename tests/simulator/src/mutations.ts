@@ -158,6 +158,19 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'the agent tells of other cards than a container has',
+    breaks: ['R1'],
+    first: 1,
+    options: {
+      agentBugs: {
+        tamper: (report) => ({
+          ...report,
+          containers: report.containers.map((facts) => ({ ...facts, gpu_uuids: facts.gpu_uuids.slice(1) })),
+        }),
+      },
+    },
+  },
+  {
     name: 'the agent starts containers on cards that others have, which were freed too early',
     breaks: ['R1'],
     first: 236,

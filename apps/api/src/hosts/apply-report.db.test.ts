@@ -89,6 +89,27 @@ describe('a report', () => {
     await remove(uuid)
   })
 
+  it('of a container that runs with other cards than it holds raises the alarm, and frees nothing', async () => {
+    const { uuid, gpus } = await deploy()
+    await host.converge()
+    expect(await mismatches()).toEqual([])
+    host.set(uuid, { ...host.facts.get(uuid), gpu_uuids: ['GPU-other'] })
+    await host.report()
+    await host.report()
+    expect(await mismatches()).toEqual([
+      `It runs containers with other GPUs than they hold: ${uuid} (has GPU-other, holds ${gpus[0]?.uuid}).`,
+    ])
+    expect((await show(uuid)).status).toBe('running')
+    expect(await leases()).toBe(1)
+    await remove(uuid)
+
+    async function mismatches(): Promise<string[]> {
+      const { uuid: hostUuid } = (await api.client.hosts.list({ query: { name: 'one' } })).items[0] ?? {}
+      const { items } = await api.client.hosts.events({ params: { uuid: hostUuid ?? '' } })
+      return items.filter(({ type }) => type === 'gpu_mismatch').map(({ message }) => message)
+    }
+  })
+
   it('about a container of another host is ignored', async () => {
     const other = await api.startHost('other')
     const { uuid } = await deploy()

@@ -13,6 +13,7 @@ import type { Deps } from '../deps.ts'
 import { type Announcement, announceStatuses } from '../events/store.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { decideReport, type ReportDecision, type Told } from './decide-report.ts'
+import { findMismatched, type Mismatched } from './find-mismatched.ts'
 import { bumpTarget, raiseHostEvent, lockHost, signalCapacity, updateHost } from './store.ts'
 
 /**
@@ -46,6 +47,12 @@ export async function applyReport(
       // It is to remove those of them that went on elsewhere.
       await bumpTarget(tx, hostUuid)
     }
+    const mismatched = report.engine.available ? findMismatched(records, report.containers) : []
+    if (mismatched.length > 0) {
+      log.error({ host: hostName, mismatched }, 'host runs containers with other GPUs than they hold')
+      const message = `It runs containers with other GPUs than they hold: ${toShortList(mismatched.map(toContradiction))}.`
+      await raiseHostEvent(tx, { hostUuid, at: now, type: 'gpu_mismatch', message }, raisedEachMs)
+    }
     await Promise.all([
       updateHost(tx, hostUuid, {
         lastSeq: report.seq,
@@ -73,6 +80,9 @@ const toShortList = (uuids: readonly string[]): string =>
   uuids.length <= shownMax
     ? uuids.join(', ')
     : `${uuids.slice(0, shownMax).join(', ')} and ${uuids.length - shownMax} more`
+
+const toContradiction = ({ uuid, has, leased }: Mismatched): string =>
+  `${uuid} (has ${has.join(' and ') || 'none'}, holds ${leased.join(' and ') || 'none'})`
 
 const isSameForeign = (a: ForeignContainer, b: ForeignContainer): boolean =>
   a.uuid === b.uuid && a.generation === b.generation

@@ -56,7 +56,7 @@ export const ContainerFacts = z.object({
   exit_code: z.int().nullable(),
   oom_killed: z.boolean(),
   restarts: z.int().min(0).describe('Automatic restarts of the present attempt.'),
-  gpu_uuids: z.array(z.string()),
+  gpu_uuids: z.array(z.string()).describe('The cards that it was made with.'),
   failure: z
     .object({
       attempt: z.int().min(1),

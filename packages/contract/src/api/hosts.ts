@@ -69,7 +69,9 @@ export const HostEvent = z
     at: Timestamp,
     type: z
       .string()
-      .describe('What happened, as `joined`, `fenced`, `silent` or `foreign_containers`; more may come.'),
+      .describe(
+        'What happened, as `joined`, `fenced`, `silent`, `foreign_containers` or `gpu_mismatch`; more may come.',
+      ),
     message: z.string(),
   })
   .meta({ id: 'HostEvent' })

@@ -4,7 +4,7 @@ import { checkFiles } from './check-files.ts'
 import { checkLine } from './check-line.ts'
 import { checkPolicy } from './check-policy.ts'
 import { checkOrder } from './check-reports.ts'
-import { checkLeased, checkLeases, checkOneHolder } from './check-runs.ts'
+import { checkCards, checkLeased, checkLeases, checkOneHolder } from './check-runs.ts'
 import { checkOnce, checkTold } from './check-told.ts'
 
 /** Everything that must have held all the time. */
@@ -13,6 +13,7 @@ export const checkHistory = (history: History): Violation[] =>
     checkOneHolder,
     checkLeased,
     checkLeases,
+    checkCards,
     checkOrder,
     checkDeletions,
     checkFiles,

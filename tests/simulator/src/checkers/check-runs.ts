@@ -53,5 +53,15 @@ export function checkLeases({ end }: Pick<History, 'end'>): Violation[] {
   })
 }
 
+/** R1: no host has ever told of a container that runs with other cards than it holds. */
+export const checkCards = ({ end }: Pick<History, 'end'>): Violation[] =>
+  end.hostEvents
+    .filter(({ type }) => type === 'gpu_mismatch')
+    .map(({ at, hostUuid }) => ({
+      rule: 'R1',
+      at,
+      message: `host ${short(hostUuid)} runs containers with other GPUs than they hold`,
+    }))
+
 const nameOf = ({ uuid, generation }: Run): string => `${short(uuid)} g${generation}`
 const violation = ({ from }: Run, message: string): Violation => ({ rule: 'R1', at: from, message })

@@ -2,6 +2,7 @@ import { GpulabError, type Heartbeat, type Hello, type Report } from '@gpulab/co
 import { toNews } from '../../../../apps/api/src/containers/announce.ts'
 import type { ContainerRecord } from '../../../../apps/api/src/containers/store.ts'
 import { hostSilenceMs } from '../../../../apps/api/src/containers/view.ts'
+import { findMismatched } from '../../../../apps/api/src/hosts/find-mismatched.ts'
 import type { Told } from '../../../../apps/api/src/hosts/decide-report.ts'
 import {
   announce,
@@ -58,7 +59,8 @@ export function applyReport(model: Model, hostUuid: string, report: Report): voi
     if (host.bootId !== report.boot_id) throw new GpulabError('boot_replaced')
     if (model.decide.isBeforeLast(host, report)) return
     if (report.target_version > host.targetVersion) throw new GpulabError('hello_missing')
-    const decision = model.decide.decideReport(listRecordsOfHost(model, hostUuid), report, now)
+    const records = listRecordsOfHost(model, hostUuid)
+    const decision = model.decide.decideReport(records, report, now)
     const foreign = report.engine.available ? decision.foreign : host.foreignContainers
     const isNewlyForeign = foreign.some(
       ({ uuid, generation }) =>
@@ -67,6 +69,9 @@ export function applyReport(model: Model, hostUuid: string, report: Report): voi
     if (isNewlyForeign) {
       model.tables.hostEvents.push({ hostUuid, at: now, type: 'foreign_containers' })
       bumpTarget(model, hostUuid)
+    }
+    if (report.engine.available && findMismatched(records, report.containers).length > 0) {
+      model.tables.hostEvents.push({ hostUuid, at: now, type: 'gpu_mismatch' })
     }
     updateHost(model, hostUuid, {
       lastSeq: report.seq,
