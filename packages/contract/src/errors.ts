@@ -17,13 +17,12 @@ const row = (status: number, exitCode: number, title: string, retryable = false)
 
 /**
  * Every failure that crosses a boundary: its HTTP status, the CLI's exit code, whether trying the same again may
- * help, and its default sentence. Codes are part of the stable surface; rows are only ever added.
+ * help, and its default sentence. Codes are part of the stable surface: once released, rows are only ever added.
  */
 export const errorTable = {
   invalid_request: row(400, 2, 'The request is not valid.'),
   api_key_missing: row(401, 4, 'No API key was given.'),
   api_key_invalid: row(401, 4, 'The API key is not valid.'),
-  host_token_invalid: row(401, 4, 'The host token is not valid.'),
   join_token_invalid: row(401, 4, 'The join token is not valid.'),
   host_proof_invalid: row(401, 4, 'The host could not prove who it is.'),
   host_session_invalid: row(401, 4, "The host's session has ended.", true),
