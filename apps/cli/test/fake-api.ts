@@ -48,6 +48,8 @@ export interface FakeState {
   hosts: Host[]
   /** Of each of them. */
   hostEvents: HostEvent[]
+  /** What a watched host goes through: new fields, its removal, or an end of the stream. */
+  hostChanges: (Partial<Host> | 'cut' | 'removed')[]
   /** "fence gpu-1" */
   hostActions: string[]
   invites: object[]
@@ -89,6 +91,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     teamEvents: [],
     hosts: [sampleHost()],
     hostEvents: [],
+    hostChanges: [],
     hostActions: [],
     invites: [],
     keys: [],

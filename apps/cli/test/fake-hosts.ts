@@ -20,6 +20,20 @@ export function serveHosts(serve: ServeFake, state: FakeState): void {
     find(params.uuid)
     return { items: state.hostEvents }
   })
+  serve(api.hosts.watch, async ({ params }, { signal }) => {
+    find(params.uuid)
+    return (async function* () {
+      yield find(params.uuid)
+      for (;;) {
+        const change = state.hostChanges.shift()
+        if (change === undefined) break
+        if (change === 'removed') state.hosts = []
+        if (change === 'removed' || change === 'cut') return
+        yield Object.assign(find(params.uuid), change)
+      }
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    })()
+  })
   serve(api.hosts.invite, async ({ body }) => {
     state.invites.push(body)
     return {

@@ -17,6 +17,7 @@ beforeEach(() => {
   fake.state.hostActions = []
   fake.state.invites = []
   fake.state.hostEvents = []
+  fake.state.hostChanges = []
   fake.state.failure = undefined
   fake.state.hosts = [
     sampleHost(),
@@ -178,6 +179,52 @@ describe('cordon and uncordon', () => {
     expect((await run('cordon', 'gpu-1')).stdout).toBe('✓ gpu-1 is cordoned\n')
     expect((await run('uncordon', '8c1d2e00', '--json')).stdout).toContain('"state": "active"')
     expect(fake.state.hostActions).toEqual(['cordon gpu-1', 'uncordon gpu-1'])
+  })
+})
+
+describe('drain --wait', () => {
+  const drain = (...flags: string[]) => run('drain', 'gpu-1', '--force', '--wait', ...flags)
+  const containers = sampleHost().containers
+  const atRest = { containers: containers.map((each) => ({ ...each, status: 'stopped', at_rest: true })) }
+
+  it('ends once nothing runs there, over cuts', async () => {
+    fake.state.hostChanges = [{ state: 'unreachable' }, 'cut', { state: 'draining' }, atRest]
+    expect(await drain()).toMatchObject({
+      code: 0,
+      stdout: '✓ gpu-1 is drained: nothing runs on it\n',
+      stderr: '',
+    })
+    expect(fake.state.hostActions).toEqual(['drain gpu-1'])
+    expect(fake.state.hostChanges).toEqual([])
+    const again = await drain('--json')
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(again.stdout)).toMatchObject({ name: 'gpu-1', ...atRest })
+    expect((await drain('-q')).stdout).toBe(`${uuidOf('8c1d2e00')}\n`)
+  })
+
+  it('ends with 124 when the time is over, and says what is left', async () => {
+    const { code, stderr } = await drain('--wait-timeout', '1')
+    expect(code).toBe(124)
+    expect(stderr).toBe(
+      'gpulab: Host gpu-1 was not drained within 1 s: 1 container is left (my-training-job).\n  It goes on: see gpulab hosts inspect gpu-1, or wait longer with --wait-timeout.\n',
+    )
+    fake.state.hostChanges = [{ state: 'unreachable' }]
+    const { error } = await drain('--wait-timeout', '1', '--json')
+    expect(error).toMatchObject({
+      code: 'wait_timeout',
+      exit_code: 124,
+      hint: expect.stringContaining('gpulab hosts fence gpu-1') as string,
+      details: { left: ['my-training-job'] },
+    })
+  })
+
+  it.each([
+    ['takes work again', { state: 'active' }, 5, 'host_wrong_state'],
+    ['is declared dead', { state: 'fenced' }, 5, 'host_wrong_state'],
+    ['is removed', 'removed', 3, 'host_not_found'],
+  ] as const)('ends at once when the host %s', async (_, change, code, error) => {
+    fake.state.hostChanges = [change]
+    expect(await drain('--json')).toMatchObject({ code, error: { code: error } })
   })
 })
 

@@ -73,7 +73,14 @@ export const sampleHost = (overrides: Partial<Host> = {}): Host => ({
     { ...card, uuid: 'GPU-2', index: 1, container: null, present: false },
   ],
   containers: [
-    { uuid: uuidOf('3f2a9c1e'), name: 'my-training-job', team: 'MyTeam', status: 'running', gpus: 1 },
+    {
+      uuid: uuidOf('3f2a9c1e'),
+      name: 'my-training-job',
+      team: 'MyTeam',
+      status: 'running',
+      gpus: 1,
+      at_rest: false,
+    },
   ],
   checks: [
     { name: 'live-restore', level: 'ok', message: 'It is on.' },

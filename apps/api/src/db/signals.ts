@@ -1,8 +1,8 @@
 import type { Sql } from './connect.ts'
 
 /**
- * What replicas tell each other: a host's target changed, a container or a team has a new event, a host was removed or
- * has another key; the payload is a uuid.
+ * What replicas tell each other: a host's target changed, a container or a team has a new event, a host another state
+ * or something at rest (`gpulab_event` too), a host was removed or has another key; the payload is a uuid.
  * That there may be room for those who wait in line has none.
  */
 export type Topic = 'gpulab_target' | 'gpulab_event' | 'gpulab_capacity' | 'gpulab_host'

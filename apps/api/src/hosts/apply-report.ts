@@ -14,7 +14,7 @@ import { type Announcement, announceStatuses } from '../events/store.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { decideReport, type ReportDecision, type Told } from './decide-report.ts'
 import { findMismatched, type Mismatched } from './find-mismatched.ts'
-import { bumpTarget, raiseHostEvent, lockHost, signalCapacity, updateHost } from './store.ts'
+import { bumpTarget, raiseHostEvent, lockHost, signalCapacity, signalWatchers, updateHost } from './store.ts'
 
 /**
  * Takes a host's picture of its containers. Only the newest run of its agent is heard, and only reports newer than the
@@ -108,6 +108,7 @@ async function carryOut(
   if (released.length > 0 || gone.length > 0) {
     await recount(tx, hostUuid)
     await signalCapacity(tx)
+    await signalWatchers(tx, hostUuid)
   }
 }
 

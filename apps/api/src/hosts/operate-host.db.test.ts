@@ -85,6 +85,42 @@ describe('a host', () => {
     expect((await show(container)).status).toBe('running')
   })
 
+  it('that is watched tells at once when nothing runs on it any more', async () => {
+    const container = await deploy()
+    await deploy({ gpu_type: undefined })
+    await host.converge()
+    await act('drain')
+    const looks = await api.client.hosts.watch({ params: { uuid } })
+    const begun = performance.now()
+    const seen: string[] = []
+    for await (const { state, containers } of looks) {
+      seen.push(`${state} ${containers.filter(({ at_rest: isAtRest }) => isAtRest).length}`)
+      if (seen.length === 1) {
+        host.set(container.uuid, { ...host.facts.get(container.uuid), state: 'exited', exit_code: 0 })
+        await host.pull()
+        await host.report()
+      } else if (seen.length === 2) await host.converge()
+      else if (seen.length === 3) await act('uncordon')
+      else break
+    }
+    expect(seen).toEqual(['draining 0', 'draining 1', 'draining 2', 'active 2'])
+    // Not by its looking again every ten seconds.
+    expect(performance.now() - begun).toBeLessThan(9000)
+  })
+
+  it('that is watched is so until it is removed', async () => {
+    const looks = await api.client.hosts.watch({ params: { uuid } })
+    let count = 0
+    for await (const { state } of looks) {
+      expect(state).toBe('active')
+      if (count++ === 0) await api.client.hosts.remove({ params: { uuid } })
+    }
+    expect(count).toBe(1)
+    await expect(api.client.hosts.watch({ params: { uuid } })).rejects.toMatchObject({
+      code: 'host_not_found',
+    })
+  })
+
   it('has a past of thirty days', async () => {
     await act('cordon')
     api.clock.advance(20 * 24 * 3600_000)

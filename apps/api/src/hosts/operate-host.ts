@@ -16,6 +16,7 @@ import {
   lockHost,
   markGpusAbsent,
   signalCapacity,
+  signalWatchers,
   updateHost,
 } from './store.ts'
 
@@ -123,6 +124,7 @@ export async function removeHost({ db, clock }: Parts, uuid: string): Promise<vo
       })
     }
     await updateHost(tx, uuid, { removedAt: clock.now() })
+    await signalWatchers(tx, uuid)
     await announceIdentity(tx, uuid)
     await markGpusAbsent(tx, uuid)
     await recount(tx, uuid)
@@ -154,6 +156,7 @@ async function setState(
 ): Promise<void> {
   await updateHost(tx, hostUuid, { state, stateSince: now })
   await insertHostEvent(tx, { hostUuid, at: now, type: state, message: `An operator has made it ${state}.` })
+  await signalWatchers(tx, hostUuid)
 }
 
 const wrongState = ({ name, state }: LockedHost, hint: string): GpulabError =>

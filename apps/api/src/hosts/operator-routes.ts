@@ -4,7 +4,7 @@ import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import { once, type Remember } from '../idempotency/service.ts'
 import { cordonHost, drainHost, fenceHost, removeHost, uncordonHost } from './operate-host.ts'
-import { pageHosts, showHost, showHostEvents } from './show-hosts.ts'
+import { pageHosts, showHost, showHostEvents, watchHost } from './show-hosts.ts'
 
 const actions = { cordon: cordonHost, uncordon: uncordonHost, drain: drainHost, fence: fenceHost }
 
@@ -13,6 +13,7 @@ export function operatorRoutes(serve: Serve<Principal>, deps: Deps): void {
   serve(hosts.list, ({ query: { name, cursor, limit } }) => pageHosts(deps, { name, cursor, limit }))
   serve(hosts.get, ({ params }) => showHost(deps, params.uuid))
   serve(hosts.events, ({ params }) => showHostEvents(deps, params.uuid))
+  serve(hosts.watch, ({ params }, { signal }) => watchHost(deps, params.uuid, signal))
   serve(hosts.remove, ({ params }) => removeHost(deps, params.uuid))
   for (const name of ['cordon', 'uncordon', 'drain', 'fence'] as const) {
     serve(hosts[name], ({ params }, context) => operateOnce(deps, name, params, context, actions[name]))

@@ -61,10 +61,31 @@ export async function showHost({ db, clock }: Parts, uuid: string): Promise<Host
       team: teams.get(record.row.teamUuid) ?? record.row.teamUuid,
       status: shownStatus(record, now).status,
       gpus: record.gpus.length,
+      at_rest: !record.row.holds,
     })),
     checks: host.checks,
     foreign_containers: host.foreignContainers.map(({ uuid, state }) => ({ uuid, state })),
   }
+}
+
+/** Looks again this often even if no signal came: that a host falls silent, nothing tells. */
+const watchMs = 10_000
+
+/** The host each time that somebody who waits for it to be empty might see something new. */
+export async function watchHost(
+  deps: Parts & Pick<Deps, 'signals'>,
+  uuid: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Host>> {
+  await getHost(deps.db, uuid)
+  return (async function* () {
+    using listener = deps.signals.listen('gpulab_event', uuid)
+    while (!signal.aborted) {
+      if (!(await findHost(deps.db, uuid))) return
+      yield await showHost(deps, uuid)
+      await listener.wait(watchMs, signal)
+    }
+  })()
 }
 
 const eventsMax = 100

@@ -351,6 +351,11 @@ export async function signalCapacity(tx: Transaction): Promise<void> {
   await tx.execute(sql`select pg_notify('gpulab_capacity', '')`)
 }
 
+/** Wakes whoever watches the host. */
+export async function signalWatchers(tx: Transaction, hostUuid: string): Promise<void> {
+  await tx.execute(sql`select pg_notify('gpulab_event', ${hostUuid})`)
+}
+
 /** As `insertHostEvent`, unless one of its type was written within so long: for what a host may do again and again. */
 export async function raiseHostEvent(
   tx: Transaction,

@@ -4,6 +4,7 @@ import { requireAsker, requireYes } from '../output/confirm.ts'
 import { escapeText } from '../output/escape.ts'
 import { resolveHost, resolveHostUuid } from './kind.ts'
 import { stateLabel } from './describe.ts'
+import { waitUntilDrained } from './wait-until-drained.ts'
 
 export async function cordonHost(
   context: ApiContext,
@@ -14,11 +15,17 @@ export async function cordonHost(
   printHost(context, await context.api.hosts[action]({ params: { uuid } }, { signal: context.signal }))
 }
 
+export interface DrainOptions {
+  readonly force: boolean
+  readonly wait: boolean
+  readonly waitTimeoutMs: number
+}
+
 /** Stops what runs there, so it asks first. */
 export async function drainHost(
   context: ApiContext,
   reference: string,
-  { force }: { force: boolean },
+  { force, wait, waitTimeoutMs }: DrainOptions,
 ): Promise<void> {
   const { api, output, signal } = context
   const deed = { what: 'Draining a host', flag: '--force', isSure: force }
@@ -29,8 +36,21 @@ export async function drainHost(
     refused: 'Nothing was changed.',
   })
   const host = await api.hosts.drain({ params: { uuid } }, { signal })
+  if (wait) {
+    printDrained(context, await waitUntilDrained(context, host, waitTimeoutMs))
+    return
+  }
   printHost(context, host)
   output.note(`  Use 'gpulab hosts inspect ${escapeText(host.name)}' to see which containers are left`)
+}
+
+function printDrained({ output }: ApiContext, host: Host): void {
+  output.render({
+    table: () =>
+      output.line(`${output.style('green', '✓')} ${escapeText(host.name)} is drained: nothing runs on it`),
+    json: host,
+    quiet: [host.uuid],
+  })
 }
 
 export function printHost({ output }: ApiContext, host: Host): void {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { HostCheck } from '../agent/report.ts'
-import { endpoint, empty, json } from '../endpoint.ts'
+import { endpoint, empty, events, json } from '../endpoint.ts'
 import { Bytes, HostName, PageQuery, pageOf, text, Timestamp, Uuid } from '../fields.ts'
 
 /** What a host shows of itself and of what it may be given. */
@@ -38,7 +38,14 @@ export const Host = z
       }),
     ),
     containers: z.array(
-      z.object({ uuid: Uuid, name: z.string(), team: z.string(), status: z.string(), gpus: z.int() }),
+      z.object({
+        uuid: Uuid,
+        name: z.string(),
+        team: z.string(),
+        status: z.string(),
+        gpus: z.int(),
+        at_rest: z.boolean().describe('It does not run there, and the host has proven it.'),
+      }),
     ),
     checks: z.array(HostCheck.extend({ message: z.string() }).meta({ id: 'HostCheckResult' })),
     foreign_containers: z
@@ -128,6 +135,16 @@ export const hosts = {
     scope: 'admin',
     params: ById,
     result: json(z.object({ items: z.array(HostEvent).max(hostEventsMax) })),
+    errors: ['host_not_found'],
+  }),
+  watch: endpoint({
+    method: 'GET',
+    path: `${base}/:uuid/watch`,
+    summary:
+      'Watch a GPU host: as it is now, and again whenever its state changes, something on it comes to rest, or 10 seconds have passed; ends when it is removed',
+    scope: 'admin',
+    params: ById,
+    result: events(Host),
     errors: ['host_not_found'],
   }),
   invite: endpoint({
