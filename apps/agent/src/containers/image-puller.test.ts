@@ -5,10 +5,9 @@ import { createImagePuller } from './image-puller.ts'
 
 const wanted = 'registry.example.com/image:1'
 
-function createPuller(answer: () => void | Promise<void> = () => {}) {
+function createPuller(answer: () => void | Promise<void> = () => {}, call = 'image.pull') {
   const clock = createVirtualClock()
-  const before = ({ name }: { name: string }): void | Promise<void> =>
-    name === 'image.pull' ? answer() : undefined
+  const before = ({ name }: { name: string }): void | Promise<void> => (name === call ? answer() : undefined)
   const memory = createMemoryEngine({ clock, before })
   const config = { Env: [], Cmd: ['run'], Entrypoint: null, Labels: {}, Volumes: {} }
   memory.world.registry.set(wanted, config)
@@ -31,6 +30,20 @@ describe('an image', () => {
   it('that does not exist is told of to nobody', async () => {
     const { ensure, pulls } = createPuller()
     await expect(ensure('registry.example.com/none:1')).rejects.toMatchObject({ code: 'image_not_found' })
+    expect(pulls()).toBe(0)
+  })
+
+  it('whose name the engine refuses is not there, and is not tried again', async () => {
+    const refuse = () => {
+      throw Object.assign(new Error('(HTTP code 400) unexpected - invalid reference format'), {
+        statusCode: 400,
+      })
+    }
+    const { ensure, pulls } = createPuller(refuse, 'image.inspect')
+    await expect(ensure('UPPER:x')).rejects.toMatchObject({
+      code: 'image_not_found',
+      message: 'There is no image UPPER:x: invalid reference format.',
+    })
     expect(pulls()).toBe(0)
   })
 

@@ -1,7 +1,7 @@
 import { orAbort } from '../backoff.ts'
 import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
-import { EngineError, isEngineTrouble } from '../docker/errors.ts'
+import { EngineError, hasStatus, isEngineTrouble } from '../docker/errors.ts'
 import { type EngineImage, findImage, pullImage } from '../docker/images.ts'
 import { holdsFiles, isCommittedReference } from './committed-images.ts'
 import { isDiskFull, StepFailure } from './failure.ts'
@@ -53,7 +53,7 @@ export function createImagePuller(deps: PullerDeps): ImagePuller {
   return {
     ensure: async (name, onLine, signal) => {
       if (isCommittedReference(name)) throw toNotFound(name)
-      const present = await findImage(engine, name)
+      const present = await findNamed(engine, name)
       // The engine takes the beginning of an id for a name, so that a guess could give somebody's files.
       if (present && holdsFiles(present.labels) && !present.references.includes(toPullReference(name))) {
         throw toNotFound(name)
@@ -142,6 +142,13 @@ export function toPullFailure(reference: string, error: EngineError): StepFailur
     error,
   )
 }
+
+/** What the engine does not even take for a name will not be there at the next try either. */
+const findNamed = (engine: Engine, name: string): Promise<EngineImage | undefined> =>
+  findImage(engine, name).catch((error: unknown) => {
+    if (!(error instanceof EngineError) || !hasStatus(error, 400)) throw error
+    throw new StepFailure('image_not_found', `There is no image ${name}: ${error.message}.`, error)
+  })
 
 const toNotFound = (reference: string, cause?: unknown): StepFailure =>
   new StepFailure('image_not_found', `The image ${reference} does not exist or needs a login.`, cause)

@@ -102,6 +102,8 @@ describe('rejects', () => {
     ['a variable that is no name', { image: 'x', env: { 'A B': '1' } }, 'invalid_request'],
     ['a NUL in the command', { image: 'x', command: ['a\0b'] }, 'invalid_request'],
     ['a registry by its address', { image: '169.254.169.254/latest/meta-data:1' }, 'invalid_request'],
+    ['a registry by its local name in capitals', { image: 'INTRANET/x' }, 'invalid_request'],
+    ['an image of no possible name', { image: 'UPPER:x' }, 'invalid_request'],
     ['a NUL in a name', { template: 'a\0' }, 'invalid_request'],
     [
       'more environment than a host can bear',

@@ -1,9 +1,22 @@
 import { isIP } from 'node:net'
 
+// https://pkg.go.dev/github.com/distribution/reference, where `name` is split at a registry as below.
+const part = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*'
+const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])'
+const domain = String.raw`(?:${label}(?:\.${label})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?`
+const algorithm = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*'
+const grammar = new RegExp(
+  String.raw`^(?:${domain}/)?${part}(?:/${part})*(?::\w[\w.-]{0,127})?(?:@${algorithm}:[0-9a-fA-F]{32,})?$`,
+)
+
+/** Whether an engine takes it for the name of an image. */
+export const isImageReference = (reference: string): boolean => grammar.test(reference)
+
 /** Where an image comes from, or undefined for Docker Hub: what stands before the first slash, if it looks like a host. */
 export function findRegistry(reference: string): string | undefined {
   const [first = '', ...rest] = reference.split('/')
-  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost')
+  // Repositories are lower case, so that engines take capitals for a host's.
+  const isHost = rest.length > 0 && (/[.:A-Z]/.test(first) || first === 'localhost')
   return isHost ? first.toLowerCase() : undefined
 }
 

@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts'
 import { requireGpuType } from '../gpus/service.ts'
 import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
-import { findRegistry, isAllowedRegistry } from './image-reference.ts'
+import { findRegistry, isAllowedRegistry, isImageReference } from './image-reference.ts'
 import type { Placed } from './place-container.ts'
 import type { ContainerRow, NewContainer } from './store.ts'
 
@@ -27,7 +27,7 @@ export async function toNewContainer(
       hint: 'Deploy without --volume.',
     })
   }
-  checkRegistry(input.image, config.registries)
+  checkImage(input.image, config.registries)
   const template = input.template === undefined ? undefined : await getTemplate({ db }, input.template)
   const gpuTypes = [...new Set(input.gpu_types ?? (input.gpu_type === undefined ? [] : [input.gpu_type]))]
   await Promise.all(gpuTypes.map((name) => requireGpuType({ db }, name)))
@@ -56,7 +56,13 @@ export async function toNewContainer(
   }
 }
 
-function checkRegistry(image: string | undefined, allowed: readonly string[]): void {
+function checkImage(image: string | undefined, allowed: readonly string[]): void {
+  if (image !== undefined && !isImageReference(image)) {
+    throw new GpulabError('invalid_request', {
+      message: `"${image}" is not the name of an image.`,
+      hint: 'Write it in lower case, like ubuntu:22.04 or ghcr.io/team/image:1.',
+    })
+  }
   const registry = findRegistry(image ?? '')
   if (registry === undefined || isAllowedRegistry(registry, allowed)) return
   throw new GpulabError('invalid_request', {
