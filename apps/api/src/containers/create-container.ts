@@ -14,7 +14,7 @@ import { toNewContainer, type Unplaced } from './new-container.ts'
 import { placeContainer, type Placed, type Share, toRequest } from './place-container.ts'
 import { openEnvironment, presentNew, presentOne } from './present.ts'
 import { giveWay, wouldFit } from './replace-container.ts'
-import { findRivals, readCapacities } from './serve-line.ts'
+import { findImpossible, findRivals } from './serve-line.ts'
 import { getRecord } from './service.ts'
 import {
   type ContainerRecord,
@@ -140,8 +140,11 @@ async function storeContainer(
   if (!shortage) return record ?? 'queued'
   // Who is replaced gives its place to the one that replaces it, and to nobody else in line.
   const willBeRoom = !rivals && replaced !== undefined && (await wouldFit(deps, request, replaced))
-  if (!mayWait && !willBeRoom) return shortage
-  if (!willBeRoom && !(await readCapacities(deps))(request)) return impossible
+  if (!willBeRoom) {
+    const impossible = await findImpossible(deps, request)
+    if (impossible) return impossible
+    if (!mayWait) return shortage
+  }
   await deps.db.transaction(async (tx) => {
     for (const uuid of others) await lockHost(tx, uuid)
     const queueReason = rivals ? null : shortage.message
@@ -163,10 +166,5 @@ const toRecord = (row: ContainerRow, { host, cards }: Share): ContainerRecord =>
   simulated: cards.some(({ simulated }) => simulated),
   position: undefined,
 })
-
-const impossible: Shortage = {
-  message: 'No host is large enough for it, even if nothing else ran there.',
-  details: {},
-}
 
 const unplaced = { hostUuid: null, gpuType: null, holds: false, queueAhead: null, targetVersion: 0 } as const

@@ -4,6 +4,8 @@ import { type Candidate, listMissing, type PlacementRequest, type Resource } fro
 export interface Shortage {
   readonly message: string
   readonly details: Readonly<Record<string, unknown>>
+  /** Waiting does not help. */
+  readonly isLasting?: true
 }
 
 const gib = (bytes: number): string => `${Math.floor((bytes / 2 ** 30) * 10) / 10} GiB`
@@ -14,6 +16,33 @@ export function explainShortage(candidates: readonly Candidate[], request: Place
   if (candidates.length === 0) {
     return { message: 'No GPU host is connected, well and open for new containers.', details: { hosts: 0 } }
   }
+  const { candidate, missing } = findClosest(candidates, request)
+  if (missing.length === 0) {
+    return { message: 'Hosts fill up faster than it could be placed.', details: { hosts: candidates.length } }
+  }
+  const free = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
+  return {
+    message: `No host has room for ${wanted}; the closest one, ${candidate.hostName}, has ${free} free.`,
+    details: toDetails(candidates, request, missing),
+  }
+}
+
+/** Why no host could hold it, with what hosts have if nothing else is there. */
+export function explainImpossible(capacities: readonly Candidate[], request: PlacementRequest): Shortage {
+  if (capacities.length === 0) {
+    return { message: 'No GPU host has joined yet.', details: { hosts: 0 }, isLasting: true }
+  }
+  const { candidate, missing } = findClosest(capacities, request)
+  const all = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
+  return {
+    message: `No host is large enough for ${describeRequest(request)}; the closest one, ${candidate.hostName}, has ${all} in all.`,
+    details: toDetails(capacities, request, missing),
+    isLasting: true,
+  }
+}
+
+/** There has to be one at least. */
+function findClosest(candidates: readonly Candidate[], request: PlacementRequest) {
   const [closest] = candidates
     .map((candidate) => ({ candidate, missing: listMissing(candidate, request) }))
     .toSorted(
@@ -22,23 +51,20 @@ export function explainShortage(candidates: readonly Candidate[], request: Place
         mostFree(right.candidate, request) - mostFree(left.candidate, request) ||
         right.candidate.freeMemoryBytes - left.candidate.freeMemoryBytes,
     )
-  // There is at least one candidate.
-  const { candidate, missing } = closest as NonNullable<typeof closest>
-  if (missing.length === 0) {
-    return { message: 'Hosts fill up faster than it could be placed.', details: { hosts: candidates.length } }
-  }
-  const free = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
-  return {
-    message: `No host has room for ${wanted}; the closest one, ${candidate.hostName}, has ${free} free.`,
-    details: {
-      hosts: candidates.length,
-      gpu_types: request.gpuTypes,
-      wanted: request.gpuCount,
-      most_on_one_host: Math.max(...candidates.map((host) => mostFree(host, request))),
-      missing,
-    },
-  }
+  return closest as NonNullable<typeof closest>
 }
+
+const toDetails = (
+  candidates: readonly Candidate[],
+  request: PlacementRequest,
+  missing: readonly Resource[],
+): Shortage['details'] => ({
+  hosts: candidates.length,
+  gpu_types: request.gpuTypes,
+  wanted: request.gpuCount,
+  most_on_one_host: Math.max(...candidates.map((host) => mostFree(host, request))),
+  missing,
+})
 
 const mostFree = ({ freeGpus }: Candidate, { gpuTypes }: PlacementRequest): number =>
   Math.max(0, ...gpuTypes.map((type) => freeGpus[type] ?? 0))
@@ -68,6 +94,11 @@ function describeFree(resource: Resource, candidate: Candidate, request: Placeme
 }
 
 export const noCapacity = (
-  { message, details }: Shortage,
-  hint = 'gpulab gpus types shows what is free; deploy --queue waits in line.',
-): GpulabError => new GpulabError('no_capacity', { message, hint, details })
+  { message, details, isLasting }: Shortage,
+  hint = 'gpulab gpus shows which GPUs are free; deploy --queue waits in line.',
+): GpulabError =>
+  new GpulabError('no_capacity', {
+    message,
+    hint: isLasting ? 'Ask for less, or have your operator add a host (gpulab hosts add).' : hint,
+    details,
+  })

@@ -44,7 +44,7 @@ function nextAfterFailure(code: string, name: string, canGoOn: boolean): string 
     case 'stop_timeout':
       return 'Wait: it counts as stopped as soon as its host says so; or ask your operator.'
     case 'queue_timeout':
-      return `gpulab redeploy ${name} gets in line again; gpulab gpus types shows what is free.`
+      return `gpulab redeploy ${name} gets in line again; gpulab gpus shows which GPUs are free.`
     case 'host_fenced':
       return canGoOn
         ? `gpulab redeploy ${name} makes it anew on another host, without its files; once its own is back, gpulab start ${name} goes on with them.`

@@ -261,7 +261,18 @@ describe('the line', () => {
   it('takes nobody who could never be served', async () => {
     await expect(deploy({ gpu_type: rtx, gpu_count: 64, queue: true })).rejects.toMatchObject({
       code: 'no_capacity',
-      message: 'No host is large enough for it, even if nothing else ran there.',
+      message:
+        'No host is large enough for 64 NVIDIA GeForce RTX 4090, 1 GiB of memory; the closest one, one, has 2 NVIDIA GeForce RTX 4090 in all.',
+      hint: 'Ask for less, or have your operator add a host (gpulab hosts add).',
+    })
+    await deploy({ gpu_type: rtx })
+    // Nor does it send anybody there who would not be taken.
+    await expect(deploy({ gpu_type: rtx, gpu_count: 3 })).rejects.toMatchObject({
+      message: expect.stringContaining('has 2 NVIDIA GeForce RTX 4090 in all') as string,
+    })
+    await expect(deploy({ gpu_type: rtx, gpu_count: 2 })).rejects.toMatchObject({
+      message: expect.stringContaining('has 1 NVIDIA GeForce RTX 4090 free') as string,
+      hint: expect.stringContaining('--queue') as string,
     })
     expect((await deploy({ gpu_type: rtx })).status).toBe('deploying')
   })

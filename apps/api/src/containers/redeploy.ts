@@ -55,7 +55,7 @@ export async function redeployContainer(
       },
       [oldHost],
     ))
-  if (shortage) throw noCapacity(shortage, 'gpulab gpus types shows what is free; try again later.')
+  if (shortage) throw noCapacity(shortage, 'gpulab gpus shows which GPUs are free; try again later.')
   return presentOne(deps, await getRecord(deps, principal, uuid))
 }
 

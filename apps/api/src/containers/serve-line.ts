@@ -2,7 +2,7 @@ import { momentsOf } from '@gpulab/fail-points'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
 import { listCapacities } from '../leases/store.ts'
-import type { Shortage } from './explain-shortage.ts'
+import { explainImpossible, type Shortage } from './explain-shortage.ts'
 import { placeContainer, toRequest } from './place-container.ts'
 import { type PlacementRequest, rankHosts } from './placement.ts'
 import { behind, isRival, type LastLook, serveLine, type Waiting } from './queue.ts'
@@ -29,11 +29,18 @@ export async function placeWaiting(deps: Parts): Promise<void> {
 }
 
 /** Tells whether some host could hold it if nothing else were there. */
-export async function readCapacities({
-  db,
-}: Pick<Deps, 'db'>): Promise<(request: PlacementRequest) => boolean> {
+async function readCapacities({ db }: Pick<Deps, 'db'>): Promise<(request: PlacementRequest) => boolean> {
   const capacities = await listCapacities(db)
   return (request) => rankHosts(capacities, request).length > 0
+}
+
+/** Why no host could hold it even if nothing else were there; undefined where one could. */
+export async function findImpossible(
+  { db }: Pick<Deps, 'db'>,
+  request: PlacementRequest,
+): Promise<Shortage | undefined> {
+  const capacities = await listCapacities(db)
+  return rankHosts(capacities, request).length > 0 ? undefined : explainImpossible(capacities, request)
 }
 
 /** Those who wait for the same and come first; who waits for what no host could hold holds up nobody. */
