@@ -2,7 +2,7 @@ import { GpulabError, type Status } from '@gpulab/contract'
 import type { LockedHost } from '../hosts/store.ts'
 import { type Card, type ChosenCards, chooseCards } from '../leases/choose-cards.ts'
 import { toVerdict } from './deadline.ts'
-import { nextStepOf } from './next-step.ts'
+import { nextStepOf, stepContextOf } from './next-step.ts'
 import type { PlacementRequest } from './placement.ts'
 import { canGoOn, isRestartingItself, statusOf, wasMade } from './status.ts'
 import type { ContainerRecord, ContainerRow } from './store.ts'
@@ -154,9 +154,7 @@ export function wrongState(record: ContainerRecord, verb: string): GpulabError {
   const { name } = record.row
   return new GpulabError('container_wrong_state', {
     message: `Container ${name} is ${status}; it cannot ${verb} from there.`,
-    hint:
-      nextStepOf(status, reason, { name, canGoOn: canGoOn(record.intent, record.facts) }) ??
-      hintFor(status, name),
+    hint: nextStepOf(status, reason, stepContextOf(record)) ?? hintFor(status, name),
     details: { status, ...(reason && { reason: reason.code }) },
   })
 }

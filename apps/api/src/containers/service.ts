@@ -3,9 +3,8 @@ import type { Principal } from '../auth/authenticate.ts'
 import type { Queries } from '../db/connect.ts'
 import { decodeCursor, encodeCursor, toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
-import { nextStepOf } from './next-step.ts'
+import { nextStepOf, stepContextOf } from './next-step.ts'
 import { present, presentOne } from './present.ts'
-import { canGoOn } from './status.ts'
 import { type ContainerRecord, findContainer, type HostOfContainer, listContainers } from './store.ts'
 import { shownStatus } from './view.ts'
 
@@ -45,15 +44,10 @@ export async function getRunning(
     throw new GpulabError('host_unreachable', { ...(reason && { message: reason.message }) })
   throw new GpulabError('container_not_running', {
     message: `Container ${record.row.name} is ${status}, not running.`,
-    hint: nextStepOf(status, reason, toStepContext(record)) ?? 'gpulab inspect tells more.',
+    hint: nextStepOf(status, reason, stepContextOf(record)) ?? 'gpulab inspect tells more.',
     details: { status, ...(reason && { reason: reason.code }) },
   })
 }
-
-const toStepContext = ({ row, intent, facts }: ContainerRecord) => ({
-  name: row.name,
-  canGoOn: canGoOn(intent, facts),
-})
 
 export async function showContainer(
   deps: Parts,

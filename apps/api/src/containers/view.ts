@@ -1,9 +1,9 @@
 import { type Container, toExitSignal } from '@gpulab/contract'
 import { ownerOf } from './deadline.ts'
 import { toTimestamp } from './exit-reason.ts'
-import { nextStepOf } from './next-step.ts'
+import { nextStepOf, stepContextOf } from './next-step.ts'
 import { reasonInLine } from './queue.ts'
-import { canGoOn, restartsOf, statusOf, type StatusView } from './status.ts'
+import { restartsOf, statusOf, type StatusView } from './status.ts'
 import type { ContainerRecord } from './store.ts'
 
 /** A host that has been silent for longer counts as unreachable: four missed heartbeats. */
@@ -49,7 +49,7 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
     since: row.announcedAt.toISOString(),
     deadline: row.deadlineAt?.toISOString() ?? null,
     owner: ownerOf(status, reason),
-    next_step: nextStepOf(status, reason, { name: row.name, canGoOn: canGoOn(record.intent, facts) }),
+    next_step: nextStepOf(status, reason, stepContextOf(record)),
     queue: position === undefined ? null : { position, reason: reasonInLine(position, row) },
     type: row.gpuCount > 0 ? 'gpu' : 'cpu',
     gpu_type: row.gpuType ?? row.gpuTypes[0] ?? null,

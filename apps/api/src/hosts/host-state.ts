@@ -10,6 +10,10 @@ export interface HostStateView {
 
 type Known = Pick<HostRow, 'state' | 'lastSeenAt' | 'engineAvailable' | 'engineMessage'>
 
+/** What an operator has wanted of one whose state is another just now. */
+const wishOf = (state: HostRow['state']): string =>
+  state === 'active' ? '' : ` An operator has made it ${state}: it takes no new containers when it is back.`
+
 /** What operators see of a host: what they want of it, unless it is silent; and what keeps it from taking work. */
 export function hostStateOf(host: Known, now: Date): HostStateView {
   const { state, lastSeenAt } = host
@@ -23,13 +27,13 @@ export function hostStateOf(host: Known, now: Date): HostStateView {
   if (lastSeenAt === null) {
     return {
       state: 'joined',
-      reason: 'It has joined, but its agent has not spoken yet: start gpulab-agent on it.',
+      reason: `It has joined, but its agent has not spoken yet: start gpulab-agent on it.${wishOf(state)}`,
     }
   }
   if (isSilent(lastSeenAt, now)) {
     return {
       state: 'unreachable',
-      reason: `Not heard of since ${lastSeenAt.toISOString()}. Bring it back; or, if it is off for good, gpulab hosts fence frees its GPUs.`,
+      reason: `Not heard of since ${lastSeenAt.toISOString()}. Bring it back; or, if it is off for good, gpulab hosts fence frees its GPUs.${wishOf(state)}`,
     }
   }
   if (state === 'draining')
