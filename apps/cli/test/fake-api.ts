@@ -50,6 +50,8 @@ export interface FakeState {
   hostEvents: HostEvent[]
   /** What a watched host goes through: new fields, its removal, or an end of the stream. */
   hostChanges: (Partial<Host> | 'cut' | 'removed')[]
+  /** Their agents do not speak. */
+  silent: boolean
   /** "fence gpu-1" */
   hostActions: string[]
   invites: object[]
@@ -92,6 +94,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     hosts: [sampleHost()],
     hostEvents: [],
     hostChanges: [],
+    silent: false,
     hostActions: [],
     invites: [],
     keys: [],

@@ -48,7 +48,7 @@ export function serveHosts(serve: ServeFake, state: FakeState): void {
     serve(api.hosts[action], async ({ params }) => {
       const host = find(params.uuid)
       state.hostActions.push(`${action} ${host.name}`)
-      return Object.assign(host, { state: states[action] })
+      return Object.assign(host, { state: state.silent ? 'unreachable' : states[action] })
     })
   }
   serve(api.hosts.remove, async ({ params }) => {

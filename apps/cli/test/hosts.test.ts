@@ -47,6 +47,14 @@ describe('ls', () => {
     expect((await run('ls')).stdout).toContain('gpu-1')
   })
 
+  it('counts the GPUs of each type', async () => {
+    const [card] = sampleHost().gpus
+    if (!card) throw new Error('The sample has no GPU')
+    const h100 = { ...card, name: 'NVIDIA H100', simulated: false }
+    fake.state.hosts = [sampleHost({ gpus: [h100, { ...card, simulated: false }, h100] })]
+    expect((await run()).stdout).toContain(' 1× RTX 4090, 2× H100 ')
+  })
+
   it('prints uuids with -q, and a bare array with --json', async () => {
     expect((await run('-q')).stdout).toBe(`${uuidOf('8c1d2e00')}\n${uuidOf('8c1d2eff')}\n`)
     expect(JSON.parse((await run('--json')).stdout)).toMatchObject([{ name: 'gpu-1' }, { name: 'cpu-1' }])
@@ -180,6 +188,13 @@ describe('cordon and uncordon', () => {
     expect((await run('uncordon', '8c1d2e00', '--json')).stdout).toContain('"state": "active"')
     expect(fake.state.hostActions).toEqual(['cordon gpu-1', 'uncordon gpu-1'])
   })
+})
+
+it('a host that is silent takes the new state all the same', async () => {
+  fake.state.silent = true
+  expect((await run('cordon', 'cpu-1')).stdout).toBe('✓ cpu-1 is cordoned (unreachable)\n')
+  expect((await run('uncordon', 'cpu-1')).stdout).toBe('✓ cpu-1 is active (unreachable)\n')
+  fake.state.silent = false
 })
 
 describe('drain --wait', () => {

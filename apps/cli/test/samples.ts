@@ -98,6 +98,9 @@ export function summaryOf(host: Host): HostSummary {
     gpus_total: gpus.length,
     gpus_free: gpus.filter(({ container, present }) => container === null && present).length,
     gpu_types: [...new Set(gpus.map(({ name }) => name))],
+    gpu_counts: Object.fromEntries(
+      [...Map.groupBy(gpus, ({ name }) => name)].map(([name, cards]) => [name, cards.length]),
+    ),
     simulated: gpus.some(({ simulated }) => simulated),
     containers_count: containers.length,
     problems: checks.filter(({ level }) => level !== 'ok').length,

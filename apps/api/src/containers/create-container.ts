@@ -68,11 +68,11 @@ async function requireSame(
   const hasEnv = sealed && isDeepStrictEqual(openEnvironment(config, existing.uuid, sealed), env)
   const different = [
     ...compared.filter((key) => !isDeepStrictEqual(existing[key], wanted[key] ?? null)),
-    ...(hasEnv ? [] : ['env']),
+    ...(hasEnv ? [] : (['env'] as const)),
   ]
   if (different.length === 0) return
   throw new GpulabError('container_name_taken', {
-    message: `There is a container named ${existing.name}, but it is another one: its ${different.map(toWord).join(', ')} differ.`,
+    message: `There is a container named ${existing.name}, but it is another one: its ${listWords(different)}.`,
     hint: 'Give it another name, or take its place with --if-exists replace.',
     details: { uuid: existing.uuid, different: different.map(toWord) },
   })
@@ -89,6 +89,26 @@ const compared = [
   'diskBytes',
   'restart',
 ] as const
+
+/** "image, GPU types and memory differ" */
+function listWords(keys: readonly (keyof typeof words)[]): string {
+  const all = keys.map((key) => words[key])
+  const last = all.at(-1)
+  return all.length === 1 ? `${last} differs` : `${all.slice(0, -1).join(', ')} and ${last} differ`
+}
+
+const words = {
+  image: 'image',
+  command: 'command',
+  ports: 'list of ports',
+  gpuTypes: 'list of GPU types',
+  gpuCount: 'number of GPUs',
+  memoryBytes: 'memory',
+  cpus: 'number of CPUs',
+  diskBytes: 'disk space',
+  restart: 'restart policy',
+  env: 'environment',
+} as const
 
 const toWord = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 

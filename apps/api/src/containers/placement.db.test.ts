@@ -197,8 +197,13 @@ describe('a name that is taken', () => {
     expect(same).toMatchObject({ uuid: first.uuid, status: 'running' })
     await expect(deploy({ name: 'job', image: 'y', if_exists: 'adopt' })).rejects.toMatchObject({
       code: 'container_name_taken',
+      message:
+        'There is a container named job, but it is another one: its image, list of GPU types and number of GPUs differ.',
       details: { different: ['image', 'gpu_types', 'gpu_count'] },
     })
+    await expect(
+      deploy({ name: 'job', gpu_type: rtx, gpu_count: 1, if_exists: 'adopt' }),
+    ).rejects.toMatchObject({ message: expect.stringContaining('its number of GPUs differs.') as string })
     // Its cards are what the new one needs: it waits for them.
     const next = await deploy({ name: 'job', gpu_type: rtx, gpu_count: 2, if_exists: 'replace' })
     expect(next).toMatchObject({ status: 'queued', queue: { position: 1 } })

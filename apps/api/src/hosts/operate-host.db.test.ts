@@ -34,6 +34,7 @@ describe('a host', () => {
         gpus_total: 2,
         gpus_free: 1,
         gpu_types: [rtx],
+        gpu_counts: { [rtx]: 2 },
         simulated: true,
         cpus_requested: 2,
         containers_count: 1,

@@ -27,11 +27,12 @@ export async function pageHosts(
   const now = clock.now()
   return {
     ...page,
-    items: page.items.map(({ host, gpusTotal, gpusFree, gpuTypes, simulated, containers }) => ({
+    items: page.items.map(({ host, gpusTotal, gpusFree, gpuTypes, gpuCounts, simulated, containers }) => ({
       ...toCommon(host, now),
       gpus_total: gpusTotal,
       gpus_free: gpusFree,
       gpu_types: gpuTypes,
+      gpu_counts: gpuCounts,
       simulated,
       containers_count: containers,
       problems: host.checks.filter(({ level }) => level !== 'ok').length,

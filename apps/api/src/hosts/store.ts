@@ -67,6 +67,7 @@ export interface ListedHost {
   readonly gpusTotal: number
   readonly gpusFree: number
   readonly gpuTypes: string[]
+  readonly gpuCounts: Record<string, number>
   readonly simulated: boolean
   readonly containers: number
 }
@@ -84,6 +85,7 @@ export function listHosts(
       gpusTotal: ofTypes<number>(sql`coalesce(sum(total), 0)::int`),
       gpusFree: ofTypes<number>(sql`coalesce(sum(free), 0)::int`),
       gpuTypes: ofTypes<string[]>(sql`coalesce(array_agg(gpu_type order by gpu_type), '{}')`),
+      gpuCounts: ofTypes<Record<string, number>>(sql`coalesce(jsonb_object_agg(gpu_type, total), '{}')`),
       simulated: sql<boolean>`exists (select from gpus where gpus.host_uuid = hosts.uuid and gpus.present and gpus.simulated)`,
       containers: sql<number>`(
         select count(*)::int from containers where containers.host_uuid = hosts.uuid and containers.deleted_at is null

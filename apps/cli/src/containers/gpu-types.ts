@@ -20,7 +20,7 @@ export async function chooseGpuTypes(
   const wanted = parseList(asked.length > 0 ? asked : preset)
   if (wanted.length === 0 && asked.length === 0 && !isGpuTemplate) return {}
   const types = await listAll((page) => api.gpus.listTypes({ query: page }, { signal }))
-  if (wanted.length === 0) throw missing(template, types)
+  if (wanted.length === 0) throw missing(template, asked.length > 0, types)
   return toWish(
     wanted.map((text) => matchByName(text, types, { noun: 'GPU type', notFound: 'gpu_type_not_found' }).name),
   )
@@ -32,12 +32,12 @@ function toWish(names: readonly string[]): GpuWish {
   return only !== undefined && different.length === 1 ? { gpu_type: only } : { gpu_types: different }
 }
 
-const missing = (template: Template | undefined, types: readonly GpuType[]): GpulabError =>
+const missing = (template: Template | undefined, isAsked: boolean, types: readonly GpuType[]): GpulabError =>
   new GpulabError('input_required', {
     message:
-      template === undefined
-        ? '--gpu-type names no GPU type.'
-        : `The template ${template.name} needs a GPU: give --gpu-type.`,
+      template?.type === 'gpu' && !isAsked
+        ? `The template ${template.name} needs a GPU: give --gpu-type.`
+        : '--gpu-type names no GPU type.',
     hint: `GPU types here: ${listNames(types) || 'none'}.`,
     details: { missing: 'gpu-type', candidates: types.map(({ name }) => name) },
   })

@@ -16,10 +16,11 @@ export function hasReached(container: Container, goal: Status): boolean {
 }
 
 function hintOf({ uuid, status, status_reason: reason, next_step: step }: Container, goal: Status): string {
+  // It names what to look at, too.
+  if (step) return step
   const id = shortId(uuid)
-  if (goal === 'stopped' || status === 'deleting') return `See gpulab inspect ${id}.${step ? ` ${step}` : ''}`
+  if (goal === 'stopped' || status === 'deleting') return `See gpulab inspect ${id}.`
   const logs = `See gpulab logs ${id}${reason?.code === 'exited' ? '' : ' --deploy'}`
-  if (step) return `${logs}. ${step}`
   return status === 'stopped'
     ? `${logs}; gpulab start ${id} starts it again.`
     : `${logs}; gpulab rm ${id} removes it.`

@@ -12,7 +12,8 @@ export async function cordonHost(
   action: 'cordon' | 'uncordon',
 ): Promise<void> {
   const uuid = await resolveHostUuid(context, reference)
-  printHost(context, await context.api.hosts[action]({ params: { uuid } }, { signal: context.signal }))
+  const host = await context.api.hosts[action]({ params: { uuid } }, { signal: context.signal })
+  printHost(context, host, action === 'cordon' ? 'cordoned' : 'active')
 }
 
 export interface DrainOptions {
@@ -40,7 +41,7 @@ export async function drainHost(
     printDrained(context, await waitUntilDrained(context, host, waitTimeoutMs))
     return
   }
-  printHost(context, host)
+  printHost(context, host, 'draining')
   output.note(`  Use 'gpulab hosts inspect ${escapeText(host.name)}' to see which containers are left`)
 }
 
@@ -53,11 +54,13 @@ function printDrained({ output }: ApiContext, host: Host): void {
   })
 }
 
-export function printHost({ output }: ApiContext, host: Host): void {
+/** `wanted` is what an operator has made it; that it is silent besides hides nothing of that. */
+export function printHost({ output }: ApiContext, host: Host, wanted: string): void {
+  const besides = host.state === wanted ? '' : ` (${stateLabel(output, host.state)})`
   output.render({
     table: () =>
       output.line(
-        `${output.style('green', '✓')} ${escapeText(host.name)} is ${stateLabel(output, host.state)}`,
+        `${output.style('green', '✓')} ${escapeText(host.name)} is ${stateLabel(output, wanted)}${besides}`,
       ),
     json: host,
     quiet: [host.uuid],

@@ -26,5 +26,5 @@ export async function fenceHost(
     const typed = await ask(`Type the name of the host to fence it: `, signal)
     if (typed !== name) throw new GpulabError('interrupted', { message: 'Nothing was changed.' })
   }
-  printHost(context, await api.hosts.fence({ params: { uuid } }, { signal }))
+  printHost(context, await api.hosts.fence({ params: { uuid } }, { signal }), 'fenced')
 }

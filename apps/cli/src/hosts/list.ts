@@ -34,9 +34,10 @@ const toRow = (output: Output, host: HostSummary, now: number): string[] => [
   host.problems === 0 ? '-' : output.style('red', String(host.problems)),
 ]
 
-/** "8× RTX 4090 (simulated)" */
-function gpusLabel({ gpus_total: total, gpu_types: types, simulated }: HostSummary): string {
-  if (total === 0) return '-'
-  const names = types.map((name) => escapeText(shortGpuName(name))).join(', ')
-  return `${total}× ${names}${simulated ? ' (simulated)' : ''}`
+/** "2× RTX 4090, 1× H100 (simulated)" */
+function gpusLabel({ gpu_counts: counts, simulated }: HostSummary): string {
+  const cards = Object.entries(counts)
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .map(([type, count]) => `${count}× ${escapeText(shortGpuName(type))}`)
+  return cards.length === 0 ? '-' : `${cards.join(', ')}${simulated ? ' (simulated)' : ''}`
 }

@@ -32,6 +32,18 @@ describe('reportFailure', () => {
     expect(text).not.toContain('secret')
   })
 
+  it('speaks of what people have written, not of the request', () => {
+    const [field, both] = ['body.host_name: too long', 'body.ttl: at most 24 hours; query.cursor: no']
+    const textOf = (message: string) =>
+      reportFailure(new GpulabError('invalid_request', { message }), plain).text
+    expect(textOf(field)).toMatch(/^gpulab: host name: too long\n/)
+    expect(textOf(both)).toMatch(/^gpulab: ttl: at most 24 hours; cursor: no\n/)
+    const missing = Object.assign(new Error('Missing required flag for\nSee more help with --help'), {
+      oclif: {},
+    })
+    expect(reportFailure(missing, plain).text).toMatch(/^gpulab: --for is missing\.\n/)
+  })
+
   it('prints one sentence and the next step, both harmless', () => {
     const error = new GpulabError('internal', { message: 'It\u001B[2J broke.', hint: 'Run\nagain.' })
     expect(reportFailure(error, plain).text).toBe('gpulab: It\\u001b[2J broke.\n  Run\\nagain.\n')

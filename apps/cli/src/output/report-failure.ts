@@ -29,8 +29,17 @@ export function reportFailure(error: unknown, { isJson, isExec }: FailureOptions
     return { text: `${text}\n`, exitCode }
   }
   const second = hint === undefined ? '' : `  ${escapeText(hint)}\n`
-  return { text: `gpulab: ${escapeText(failure.message)}\n${second}`, exitCode }
+  return { text: `gpulab: ${escapeText(toPlain(failure))}\n${second}`, exitCode }
 }
+
+/** "body.host_name: too long" is about the request, which people do not see. */
+const toPlain = ({ code, message }: GpulabError): string =>
+  code === 'invalid_request'
+    ? message.replaceAll(
+        /(?<=^|; )(?:body|query|params)\.([\w.]+): /g,
+        (_, field: string) => `${field.replaceAll('_', ' ')}: `,
+      )
+    : message
 
 /** Mistakes in how `exec` was called, and an interruption, are the same there as everywhere. */
 function exitCodeOf(failure: GpulabError, isExec: boolean): number {
@@ -69,6 +78,7 @@ function toUsageFailure(message: string): GpulabError {
     .replace(/^The following errors? occurred:\s*/, '')
     .replace(/^Nonexistent flags?: /, 'There is no flag ')
     .replace(/^Missing \d+ required args?: (\w+).*/, (_, name: string) => `${name.toUpperCase()} is missing`)
+    .replace(/^Missing required flag (\S+)$/, '--$1 is missing')
     .replace(/^Parsing (--\S+)\s+/, '$1: ')
     // The value may be a secret, and it is not what is wrong.
     .replaceAll(/(--[\w-]+)=.*? cannot also be provided/g, '$1 cannot also be provided')

@@ -21,8 +21,9 @@ export function parseSize(text: string, bareUnit: number): number {
   const factor = isBytes ? 1 : letter ? binary[letter.toUpperCase() as keyof typeof binary] : bareUnit
   const bytes = Math.round(Number(digits) * factor)
   if (!match || !Number.isSafeInteger(bytes) || bytes <= 0) {
+    const isTooMuch = match && bytes > Number.MAX_SAFE_INTEGER
     throw new GpulabError('invalid_request', {
-      message: `"${text}" is not a size.`,
+      message: isTooMuch ? `"${text}" is more than any machine has.` : `"${text}" is not a size.`,
       hint: 'Write it like 32, 512MiB or 2TiB.',
     })
   }

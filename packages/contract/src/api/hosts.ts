@@ -61,6 +61,7 @@ export const HostSummary = Host.omit({ gpus: true, containers: true, checks: tru
     gpus_total: z.int(),
     gpus_free: z.int(),
     gpu_types: z.array(z.string()),
+    gpu_counts: z.record(z.string(), z.int()).describe('Of each type.'),
     simulated: z.boolean().describe('Whether any of its GPUs is simulated.'),
     containers_count: z.int(),
     problems: z.int().describe('Checks that are not well.'),
@@ -155,7 +156,12 @@ export const hosts = {
     idempotency: 'once',
     body: z.object({
       host_name: HostName.optional().describe('The only name that it may be used for.'),
-      ttl: z.int().min(60).max(86_400).default(3600).describe('Seconds.'),
+      ttl: z
+        .int()
+        .min(60, 'at least a minute')
+        .max(86_400, 'at most 24 hours')
+        .default(3600)
+        .describe('Seconds.'),
       uses: z.int().min(1).max(1000).default(1).describe('How many machines may join with it.'),
     }),
     result: json(JoinToken, 201),
