@@ -9,7 +9,8 @@ import {
 import { setTimeout as delay } from 'node:timers/promises'
 import { holdBody } from './hold-body.ts'
 
-const attemptsMax = 3
+/** Over three seconds in all: a server that was killed is there again by then, where something starts it anew. */
+const attemptsMax = 5
 /** While it is open whether something was done, it pays to go on asking. */
 const openAttemptsMax = 6
 const defaultTimeoutMs = 30_000

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { listAll } from './pages.ts'
 import { resumeStream } from './resume-stream.ts'
 import { holdBody } from './hold-body.ts'
@@ -40,9 +40,9 @@ describe('withRetries', () => {
   const bare = { method: 'POST' }
 
   it.each<[Partial<TransportRequest>, (number | GpulabError)[], number]>([
-    [get, [refused, 503, 200], 200],
+    [get, [refused, 503, refused, refused, 200], 200],
     [get, [cut, 200], 200],
-    [get, [503, 503, 503], 503],
+    [get, [503, 503, 503, 503, 503], 503],
     [get, [500], 500],
     [remove, [cut, 204], 204],
     [keyed, [refused, cut, 200], 200],
@@ -60,8 +60,8 @@ describe('withRetries', () => {
 
   it.each<[Partial<TransportRequest>, (number | GpulabError)[], string]>([
     [get, [unknownName], 'api_unreachable'],
-    [get, [refused, refused, refused], 'api_unreachable'],
-    [keyed, [refused, refused, refused], 'api_unreachable'],
+    [get, [refused, refused, refused, refused, refused], 'api_unreachable'],
+    [keyed, [refused, refused, refused, refused, refused], 'api_unreachable'],
     [keyed, [lost, lost, lost, lost, lost, lost], 'outcome_unknown'],
     [keyed, [502, unknownName], 'outcome_unknown'],
     [keyed, [lost, refused, refused, refused, refused, refused], 'outcome_unknown'],
@@ -105,6 +105,25 @@ describe('withRetries', () => {
       waitAskedFor({ ...answer(429), headers: { 'retry-after': value } }, Date.parse('2026-03-01T10:00:00Z')),
     ).toBe(waitMs),
   )
+
+  it('outlasts a server that is started anew', async () => {
+    vi.useFakeTimers()
+    try {
+      const since = performance.now()
+      const transport: Transport = {
+        request: async () => {
+          if (performance.now() - since < 2500) throw refused
+          return answer(200)
+        },
+        connect: () => Promise.reject(new Error('not used')),
+      }
+      const asked = withRetries(transport).request({ ...call, ...keyed })
+      await vi.advanceTimersByTimeAsync(5000)
+      expect((await asked).status).toBe(200)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 
   it('takes no longer than one request may', async () => {
     const { transport, calls } = scripted([refused, 200])
