@@ -232,6 +232,40 @@ describe('a container', () => {
   })
 })
 
+describe('a host', () => {
+  it('is empty when a drain that was waited for ends', async () => {
+    const command = 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.1; done'
+    const { uuid } = await system.json<Container>(
+      'deploy',
+      '--name',
+      'leaver',
+      '--template',
+      'ubuntu',
+      '--memory',
+      '1',
+      '--wait',
+      '--command',
+      command,
+    )
+    const [host] = await system.json<{ name: string; containers_count: number }[]>('hosts')
+    const name = host?.name ?? ''
+    const drain = ['hosts', 'drain', name, '--force', '--wait']
+    const early = await system.gpulab([...drain, '--wait-timeout', '0.1s', '--json'])
+    expect(early.code).toBe(124)
+    expect(JSON.parse(early.stderr)).toMatchObject({ error: { details: { left: ['leaver'] } } })
+    expect(await system.gpulab(drain)).toMatchObject({
+      code: 0,
+      stdout: `✓ ${name} is drained: nothing runs on it\n`,
+    })
+    expect((await inspect(uuid))?.State).toMatchObject({ Running: false, ExitCode: 0 })
+    const left = await system.json<Container>('inspect', 'leaver')
+    expect(left.next_step).toContain('gpulab redeploy leaver')
+    expect((await system.gpulab(['hosts', 'uncordon', name])).code).toBe(0)
+    expect((await system.json<Container>('inspect', 'leaver')).next_step).toContain('gpulab start leaver')
+    await system.gpulab(['rm', 'leaver', '--force'])
+  })
+})
+
 describe('exec', () => {
   let name: string
   beforeAll(async () => {
