@@ -155,6 +155,9 @@ describe('trouble', () => {
     expect(failure?.code).toBe('image_pull_failed')
     expect(failure?.message).toContain('registry.invalid/none/such:1')
     expect(failure?.message).toContain('registry may not be reachable')
+    const nameless = await fail({ image: 'UPPER:x' })
+    expect(nameless?.code).toBe('image_not_found')
+    expect(nameless?.message).toContain('repository name must be lowercase')
   })
 
   it('with the command is told in a sentence, and nothing runs', async () => {
