@@ -94,6 +94,8 @@ function serverArgs(clusterDir: string, port: number, durable: boolean): string[
   const settings = {
     port,
     listen_addresses: '127.0.0.1',
+    // Tables that a new fleet fills within seconds are counted soon, not after a minute of plans for empty ones.
+    autovacuum_naptime: '5s',
     unix_socket_directories: '',
     timezone: 'UTC',
     log_timezone: 'UTC',

@@ -81,8 +81,6 @@ export async function runFleetBench(
 
   tell(`${options.hosts} hosts register at once`)
   const register = await registerHosts(bench)
-  // PostgreSQL does so by itself within a minute; until then it plans for empty tables.
-  await system.sql`analyze`
   tell(`registered in ${register.readySeconds.toFixed(1)} s; filling with ${options.containers} containers`)
   const fill = await fillFleet(bench)
   tell(`${fill.perSecond.toFixed(0)} placements/s; ${pacedPerSecond}/s for some seconds`)
