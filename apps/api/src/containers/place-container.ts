@@ -1,7 +1,7 @@
 import type { Moments } from '@gpulab/fail-points'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import { type LockedHost, lockFirstFree, lockHost, signalTarget } from '../hosts/store.ts'
+import { type LockedHost, lockFirstFree, lockHost } from '../hosts/store.ts'
 import { aliveSince } from '../leases/service.ts'
 import { insertLeases, listCandidates, listFreeCards, recount } from '../leases/store.ts'
 import { withTag } from './image-reference.ts'
@@ -94,12 +94,9 @@ export async function placeContainer(
     const place = { hostUuid: host.uuid, gpuType, holds: true, queuedAt: null, ...unlooked }
     const { uuid: containerUuid, generation } = holder
     await write(tx, { ...place, targetVersion: host.targetVersion + 1 }, { host, cards })
-    await insertLeases(
-      tx,
-      cards.map(({ uuid }) => uuid),
-      { containerUuid, generation, leasedAt: now },
-    )
-    await Promise.all([recount(tx, host.uuid, { isTargetNew: true }), signalTarget(tx, host.uuid)])
+    const cardUuids = cards.map(({ uuid }) => uuid)
+    await insertLeases(tx, cardUuids, { containerUuid, generation, leasedAt: now })
+    await recount(tx, host.uuid, { isTargetNew: true })
     await moment('written', holder.uuid)
     return 'placed'
   }

@@ -2,6 +2,7 @@ import { and, asc, desc, eq, getColumns, inArray, isNotNull, isNull, lt, lte, or
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
 import { containerFacts, containers, hosts } from '../db/schema/index.ts'
+import { toJsonRows } from '../db/to-json-rows.ts'
 import type { Facts, Intent } from './status.ts'
 
 // The environment is large and secret: it is read where it is needed.
@@ -249,29 +250,22 @@ export async function updateContainers(
     .where(inArray(containers.uuid, [...uuids]))
 }
 
-export type NewFacts = typeof containerFacts.$inferInsert
-
-export async function upsertFacts(tx: Transaction, rows: readonly NewFacts[]): Promise<void> {
+export async function upsertFacts(tx: Transaction, rows: readonly FactsRow[]): Promise<void> {
   if (rows.length === 0) return
-  await tx
-    .insert(containerFacts)
-    .values([...rows])
-    .onConflictDoUpdate({
-      target: containerFacts.containerUuid,
-      set: {
-        generation: sql`excluded.generation`,
-        state: sql`excluded.state`,
-        busy: sql`excluded.busy`,
-        startedAt: sql`excluded.started_at`,
-        finishedAt: sql`excluded.finished_at`,
-        exitCode: sql`excluded.exit_code`,
-        oomKilled: sql`excluded.oom_killed`,
-        lastExit: sql`excluded.last_exit`,
-        restarts: sql`excluded.restarts`,
-        failureAttempt: sql`excluded.failure_attempt`,
-        failureCode: sql`excluded.failure_code`,
-        failureMessage: sql`excluded.failure_message`,
-        observedAt: sql`excluded.observed_at`,
-      },
-    })
+  await tx.execute(sql`
+    insert into container_facts (
+      container_uuid, generation, state, busy, started_at, finished_at, exit_code, oom_killed, last_exit, restarts,
+      failure_attempt, failure_code, failure_message, observed_at
+    )
+    select * from jsonb_to_recordset(${toJsonRows(rows)}::text::jsonb) as rows (
+      "containerUuid" uuid, generation integer, state text, busy boolean, "startedAt" text, "finishedAt" text,
+      "exitCode" integer, "oomKilled" boolean, "lastExit" jsonb, restarts integer,
+      "failureAttempt" integer, "failureCode" text, "failureMessage" text, "observedAt" timestamptz
+    )
+    on conflict (container_uuid) do update set
+      generation = excluded.generation, state = excluded.state, busy = excluded.busy,
+      started_at = excluded.started_at, finished_at = excluded.finished_at, exit_code = excluded.exit_code,
+      oom_killed = excluded.oom_killed, last_exit = excluded.last_exit, restarts = excluded.restarts,
+      failure_attempt = excluded.failure_attempt, failure_code = excluded.failure_code,
+      failure_message = excluded.failure_message, observed_at = excluded.observed_at`)
 }

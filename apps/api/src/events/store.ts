@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
-import { containers, events } from '../db/schema/index.ts'
+import { events } from '../db/schema/index.ts'
+import { toJsonRows } from '../db/to-json-rows.ts'
 
 export type EventRow = typeof events.$inferSelect
 export type NewEvent = Omit<typeof events.$inferInsert, 'id' | 'xid'>
@@ -9,15 +10,16 @@ export type NewEvent = Omit<typeof events.$inferInsert, 'id' | 'xid'>
 export async function insertEvents(db: Queries, rows: readonly NewEvent[]): Promise<void> {
   if (rows.length === 0) return
   const followed = new Set(rows.flatMap(({ containerUuid, teamUuid }) => [containerUuid, teamUuid]))
-  await Promise.all([
-    db
-      .insert(events)
-      .values([...rows])
-      .onConflictDoNothing(),
-    db.execute(
-      sql`select pg_notify('gpulab_event', uuid) from unnest(${sql.param([...followed])}::text[]) uuid`,
-    ),
-  ])
+  await db.execute(sql`
+    with stored as (
+      insert into events (at, team_uuid, container_uuid, type, status, reason, message, source)
+      select coalesce(at, now()), "teamUuid", "containerUuid", type, status, reason, message, source
+      from jsonb_to_recordset(${toJsonRows(rows)}::text::jsonb) as rows (
+        at timestamptz, "teamUuid" uuid, "containerUuid" uuid, type text, status text, reason text, message text, source text
+      )
+      on conflict do nothing
+    )
+    select pg_notify('gpulab_event', uuid) from unnest(${sql.param([...followed])}::text[]) as uuid`)
 }
 
 /** What users are told of a container's status. */
@@ -36,18 +38,19 @@ export async function announceStatuses(
   announcements: readonly Announcement[],
   at: Date,
 ): Promise<void> {
+  if (announcements.length === 0) return
+  const listOf = (get: (one: Announcement) => string | null) => sql.param(announcements.map(get))
   await Promise.all([
-    ...announcements.map(({ uuid, status, reason, deadlineAt }) =>
-      tx
-        .update(containers)
-        .set({
-          announcedStatus: status,
-          announcedReason: reason?.code ?? null,
-          announcedAt: at,
-          deadlineAt,
-        })
-        .where(eq(containers.uuid, uuid)),
-    ),
+    tx.execute(sql`
+      update containers set
+        announced_status = news.status, announced_reason = news.reason, announced_at = ${at},
+        deadline_at = news.deadline_at
+      from unnest(
+        ${listOf(({ uuid }) => uuid)}::uuid[], ${listOf(({ status }) => status)}::text[],
+        ${listOf(({ reason }) => reason?.code ?? null)}::text[],
+        ${listOf(({ deadlineAt }) => deadlineAt?.toISOString() ?? null)}::timestamptz[]
+      ) as news (uuid, status, reason, deadline_at)
+      where containers.uuid = news.uuid`),
     insertEvents(
       tx,
       announcements.map(({ uuid, teamUuid, status, reason }) => ({

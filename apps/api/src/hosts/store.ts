@@ -331,21 +331,13 @@ export async function keepManyAlive(
 
 /** Makes a new version of a locked host's target and wakes its agent, once the transaction commits. */
 export async function bumpTarget(tx: Transaction, uuid: string): Promise<number> {
-  const [[row]] = await Promise.all([
-    tx
-      .update(hosts)
-      .set({ targetVersion: sql`${hosts.targetVersion} + 1` })
-      .where(eq(hosts.uuid, uuid))
-      .returning({ version: hosts.targetVersion }),
-    signalTarget(tx, uuid),
-  ])
+  const [row] = await tx
+    .update(hosts)
+    .set({ targetVersion: sql`${hosts.targetVersion} + 1` })
+    .where(eq(hosts.uuid, uuid))
+    .returning({ version: hosts.targetVersion, signal: sql`pg_notify('gpulab_target', ${uuid})` })
   if (!row) throw new Error(`Host ${uuid} vanished`)
   return row.version
-}
-
-/** Wakes a host's agent, once the transaction commits. */
-export async function signalTarget(tx: Transaction, uuid: string): Promise<void> {
-  await tx.execute(sql`select pg_notify('gpulab_target', ${uuid})`)
 }
 
 /** Wakes whoever serves the line, once the transaction commits: there may be room. */

@@ -112,7 +112,7 @@ export async function listCapacities(db: Queries): Promise<Candidate[]> {
 
 /**
  * Counts anew what is promised of a locked host; whoever changes a share of it or its cards does so at the end. With
- * `isTargetNew` it also makes a new version of the host's target, whose agent somebody else wakes.
+ * `isTargetNew` it also makes a new version of the host's target and wakes its agent, once the transaction commits.
  */
 export async function recount(
   tx: Transaction,
@@ -141,7 +141,8 @@ export async function recount(
     update hosts set
       requested_cpus = sums.cpus, requested_memory_bytes = sums.memory_bytes, requested_disk_bytes = sums.disk_bytes,
       containers_count = sums.containers, target_version = target_version + ${isTargetNew ? 1 : 0}
-    from sums where hosts.uuid = ${hostUuid}`)
+    from sums where hosts.uuid = ${hostUuid}
+    returning ${isTargetNew ? sql`pg_notify('gpulab_target', ${hostUuid})` : sql`hosts.uuid`}`)
 }
 
 /** Free cards of a locked host, of one type or of all, in the order of their index. */
