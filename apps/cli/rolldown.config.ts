@@ -11,6 +11,8 @@ const reduced: Readonly<Record<string, string>> = {
 
 /** Built-in modules that it loads at its start, but uses at most on some paths. */
 const late = new Set(['node:child_process', 'node:perf_hooks', 'node:readline'])
+/** Of WebSockets: what only `https` and compression need. */
+const lateOfSockets = new Set(['https', 'tls', 'zlib'])
 const loadLate = (id: string): string =>
   `module.exports = new Proxy({}, { get: (_, key) => process.getBuiltinModule('${id}')[key] })`
 
@@ -18,13 +20,17 @@ const loadLate = (id: string): string =>
 const trim: Plugin = {
   name: 'trim',
   resolveId: (id, importer) => {
-    const isTrimmed = unused.has(id) || id in reduced || (late.has(id) && importer?.includes('@oclif'))
+    const isTrimmed =
+      unused.has(id) ||
+      id in reduced ||
+      (late.has(id) && importer?.includes('@oclif')) ||
+      (lateOfSockets.has(id) && importer?.includes('/ws/'))
     return isTrimmed ? `\0trim:${id}` : null
   },
   load: (id) => {
     if (!id.startsWith('\0trim:')) return null
     const name = id.slice('\0trim:'.length)
-    const code = late.has(name) ? loadLate(name) : (reduced[name] ?? 'module.exports = {}')
+    const code = late.has(name) || lateOfSockets.has(name) ? loadLate(name) : (reduced[name] ?? 'module.exports = {}')
     return { code, moduleType: 'js' }
   },
 }

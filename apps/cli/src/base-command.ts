@@ -43,15 +43,22 @@ export abstract class BaseCommand extends Command {
   private mode: Mode | undefined
 
   /** Everything but the API. */
-  protected async context(flags: GlobalFlags & ProfileFlags): Promise<Context> {
+  protected async context(
+    flags: GlobalFlags & ProfileFlags,
+    interruption?: { readonly signal: AbortSignal },
+  ): Promise<Context> {
     const profile = await loadProfile(flags, process.env)
     this.mode = profile.mode
     const output = createOutput({ mode: profile.mode, noColor: flags['no-color'] ?? false })
-    return { profile, output, signal: onInterrupt() }
+    return { profile, output, signal: interruption?.signal ?? onInterrupt() }
   }
 
-  protected async apiContext(flags: GlobalFlags & ProfileFlags): Promise<ApiContext> {
-    const context = await this.context(flags)
+  /** `interruption`: of a command that has its own meaning of Ctrl-C. */
+  protected async apiContext(
+    flags: GlobalFlags & ProfileFlags,
+    interruption?: { readonly signal: AbortSignal },
+  ): Promise<ApiContext> {
+    const context = await this.context(flags, interruption)
     const { profile } = context
     if (!profile.apiKey) throw keyMissing()
     return { ...context, api: createApiClient({ ...profile, apiKey: profile.apiKey }) }
@@ -59,11 +66,14 @@ export abstract class BaseCommand extends Command {
 
   override async catch(error: Error): Promise<void> {
     const mode = this.mode ?? (await guessMode(this.argv, process.env))
-    const { text, exitCode } = reportFailure(error, { isJson: mode === 'json', isExec: this.id === 'exec' })
+    const { text, exitCode } = reportFailure(error, { isJson: mode === 'json', isExec: isExec(this.id) })
     process.stderr.write(text)
     process.exitCode = exitCode
   }
 }
+
+/** Whose exit codes are those of the command they run. */
+export const isExec = (id: string | undefined): boolean => id === 'exec' || id === 'ssh'
 
 export const keyMissing = (): GpulabError =>
   new GpulabError('api_key_missing', {

@@ -87,6 +87,8 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
       ...socketOptions,
       // Masks keep scripts in browsers from forging what caches see; here they would only cost both ends time.
       generateMask: (mask) => void mask.fill(0),
+      // A connection that a request has left open saves the time to make one.
+      agent,
       headers: call.headers,
       handshakeTimeout: call.timeoutMs ?? defaultTimeoutMs,
     })

@@ -1,25 +1,39 @@
-import { string } from '@oclif/core/flags'
+import { boolean, string } from '@oclif/core/flags'
 import { GpulabError } from '@gpulab/contract'
 import { BaseCommand } from '../base-command.ts'
 import { parseEnvironment } from '../containers/parse-input.ts'
-import { runCommand } from '../exec/run-command.ts'
+import type { ExecInput } from '../exec/exec-input.ts'
+import { runExec } from '../exec/run-exec.ts'
 import { parseDuration } from '../output/duration.ts'
 import { parseSize } from '../output/size.ts'
+import { Interruption } from '../sessions/interruption.ts'
 import { containerArgument } from './arguments.ts'
 
 export default class Exec extends BaseCommand {
   static override description =
-    'Everything after -- goes to the command as it is. Ends with the exit code of the command; 124 when it timed out, 125 when GPULab itself failed.'
+    'Everything after -- goes to the command as it is; its output comes as it is written, byte for byte. Ends with the exit code of the command; 124 when it timed out, 125 when GPULab itself failed. Ctrl-C sends SIGINT to the command; a second one ends it and leaves. A lost connection is made again, for up to 10 minutes.'
   static override usage = 'exec CONTAINER [FLAGS] -- COMMAND [ARGUMENTS...]'
   static override examples = [
     'gpulab exec my-training-job -- nvidia-smi',
-    `gpulab exec my-training-job -- python -c "print('hello')"`,
-    'gpulab exec my-training-job --timeout 60 -w /workspace -- python train.py',
-    'gpulab exec my-training-job --json -- cat results.json',
+    'tar c . | gpulab exec -i my-training-job -- tar x -C /workspace',
+    'gpulab exec my-training-job --interactive',
+    'gpulab exec my-training-job -d -w /workspace -- python train.py',
+    'gpulab exec my-training-job --json --timeout 60 -- cat results.json',
   ]
   static override args = { container: containerArgument }
   static override flags = {
-    timeout: string({ summary: 'End the command after this time (30s; at most 5m).', helpValue: 'TIME' }),
+    stdin: boolean({ char: 'i', summary: 'Give it standard input, to its end.' }),
+    tty: boolean({ char: 't', summary: 'Give it a terminal.', exclusive: ['json'] }),
+    interactive: boolean({ summary: 'As -it; without a command, open a shell.', exclusive: ['json'] }),
+    detach: boolean({
+      char: 'd',
+      summary: 'Leave it running, and print the id of its session.',
+      exclusive: ['stdin', 'tty', 'interactive', 'max-output'],
+    }),
+    timeout: string({
+      summary: 'End the command after this time (never; with --json 30s).',
+      helpValue: 'TIME',
+    }),
     env: string({
       char: 'e',
       multiple: true,
@@ -29,33 +43,41 @@ export default class Exec extends BaseCommand {
     }),
     workdir: string({ char: 'w', summary: 'Run it in this directory.', helpValue: 'DIR' }),
     user: string({ char: 'u', summary: 'Run it as this user.', helpValue: 'USER' }),
-    'max-output': string({ summary: 'Keep this much of each stream (1MiB).', helpValue: 'SIZE' }),
+    'max-output': string({
+      summary: 'Keep this much of each stream (everything; with --json 1MiB).',
+      helpValue: 'SIZE',
+    }),
   }
 
   async run(): Promise<void> {
     const { own, command } = splitAtSeparator(this.argv)
     const { args, flags } = await this.parse(Exec, own)
-    if (command.length === 0) {
+    if (command.length === 0 && !flags.interactive) {
       throw new GpulabError('invalid_request', {
         message: 'There is no command to run.',
         hint: `Write it after --, as in gpulab exec ${args.container} -- nvidia-smi.`,
       })
     }
-    // The flag is the command's time; the one of the HTTP request comes from the environment.
-    const context = await this.apiContext({ ...flags, timeout: undefined })
-    process.exitCode = await runCommand(context, args.container, {
-      command,
+    const input: ExecInput = {
+      command: command.length === 0 ? undefined : command,
       env: parseEnvironment(flags.env ?? [], process.env),
       timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout),
       workdir: flags.workdir,
       user: flags.user,
       maxOutput: flags['max-output'] === undefined ? undefined : parseSize(flags['max-output'], 1),
-    })
+      stdin: flags.stdin || flags.interactive,
+      tty: flags.tty || flags.interactive,
+      detached: flags.detach,
+    }
+    using interruption = new Interruption()
+    // The flag is the command's time; the one of the HTTP request comes from the environment.
+    const context = await this.apiContext({ ...flags, timeout: undefined }, interruption)
+    process.exitCode = await runExec(context, interruption, args.container, input)
   }
 }
 
 /** What is ours, and what is the command's. */
-function splitAtSeparator(argv: readonly string[]): { own: string[]; command: string[] } {
+export function splitAtSeparator(argv: readonly string[]): { own: string[]; command: string[] } {
   const at = argv.indexOf('--')
   const own = argv.slice(0, at === -1 ? undefined : at)
   return { own, command: at === -1 ? [] : argv.slice(at + 1) }

@@ -1,0 +1,96 @@
+import type { ExecResult } from '@gpulab/contract'
+import type { ApiContext } from '../base-command.ts'
+import { resolveContainerUuid } from '../containers/kind.ts'
+import { requireExitCode } from '../sessions/ending.ts'
+import { startAndFollow } from '../sessions/follow.ts'
+import type { Interruption } from '../sessions/interruption.ts'
+import { SessionClient, type Sink } from '../sessions/session-client.ts'
+import { type ExecInput, toNewSession } from './exec-input.ts'
+
+/** As `POST …/exec`, of which this is what has no place in one request. */
+const timeoutMs = 30_000
+const maxOutput = 1 << 20
+
+/** Runs the command and prints one JSON document. */
+export async function runCaptured(
+  context: ApiContext,
+  interruption: Interruption,
+  reference: string,
+  input: ExecInput,
+): Promise<number> {
+  const { api, output, signal } = context
+  const uuid = await resolveContainerUuid(context, reference)
+  const stdout = new Capture(input.maxOutput ?? maxOutput)
+  const stderr = new Capture(input.maxOutput ?? maxOutput)
+  const startedAt = performance.now()
+  let sessionId = ''
+  const create = toNewSession({ ...input, timeoutMs: input.timeoutMs ?? timeoutMs })
+  const followed = await startAndFollow(context, uuid, create, async ({ id }) => {
+    sessionId = id
+    const io = {
+      input: input.stdin ? process.stdin : undefined,
+      output: stdout.sink,
+      error: stderr.sink,
+      signal,
+      onNews: (news: { kind: string }) => {
+        if (news.kind === 'gap') stdout.isTruncated = true
+      },
+    }
+    const client = new SessionClient(api, { uuid, id }, io, { isNew: true })
+    interruption.forwardTo((name) => client.sendSignal(name))
+    return client.run()
+  })
+  if (input.stdin) process.stdin.destroy()
+  if ('exitCode' in followed) return followed.exitCode
+  const { ending } = followed
+  const exitCode = requireExitCode(ending)
+  if (ending.message !== null) stderr.add(Buffer.from(`${ending.message}\n`))
+  const out = stdout.text()
+  const error = stderr.text()
+  const result: ExecResult = {
+    id: sessionId,
+    stdout: out.text,
+    stderr: error.text,
+    exit_code: exitCode,
+    signal: ending.signal,
+    timed_out: ending.reason === 'timed_out',
+    stdout_truncated: stdout.isTruncated,
+    stderr_truncated: stderr.isTruncated,
+    stdout_encoding: out.encoding,
+    stderr_encoding: error.encoding,
+    duration_ms: Math.round(performance.now() - startedAt),
+    origin: 'command',
+  }
+  output.render({ table: () => {}, json: result, quiet: [] })
+  return exitCode
+}
+
+/** The beginning of a stream. */
+class Capture {
+  isTruncated = false
+  readonly #chunks: Uint8Array[] = []
+  #left: number
+
+  constructor(maxBytes: number) {
+    this.#left = maxBytes
+  }
+
+  readonly sink: Sink = (bytes) => {
+    this.add(bytes)
+    return Promise.resolve()
+  }
+
+  add(bytes: Uint8Array): void {
+    this.isTruncated ||= bytes.length > this.#left
+    const part = bytes.slice(0, this.#left)
+    this.#left -= part.length
+    if (part.length > 0) this.#chunks.push(part)
+  }
+
+  text(): { text: string; encoding: ExecResult['stdout_encoding'] } {
+    const bytes = Buffer.concat(this.#chunks)
+    return process.getBuiltinModule('node:buffer').isUtf8(bytes)
+      ? { text: bytes.toString(), encoding: 'utf-8' }
+      : { text: bytes.toString('base64'), encoding: 'base64' }
+  }
+}

@@ -1,0 +1,40 @@
+import { GpulabError, outputMaxBytes } from '@gpulab/contract'
+import type { ApiContext } from '../base-command.ts'
+import type { Interruption } from '../sessions/interruption.ts'
+import type { ExecInput } from './exec-input.ts'
+import { runCaptured } from './run-captured.ts'
+import { runCommand } from './run-command.ts'
+import { runDetached } from './run-detached.ts'
+import { runOnTerminal } from './run-on-terminal.ts'
+import { runStreamed } from './run-streamed.ts'
+
+/** Runs a command in the way that its flags ask for, and gives its exit code. */
+export async function runExec(
+  context: ApiContext,
+  interruption: Interruption,
+  reference: string,
+  input: ExecInput,
+): Promise<number> {
+  if (input.tty) requireTerminal(input)
+  if (input.detached) return runDetached(context, reference, input)
+  if (input.tty) return runOnTerminal(context, interruption, reference, input)
+  if (context.output.mode !== 'json') return runStreamed(context, interruption, reference, input)
+  return canBeOneRequest(input)
+    ? runCommand(context, reference, input)
+    : runCaptured(context, interruption, reference, input)
+}
+
+const requestTimeoutMaxMs = 300_000
+
+/** `POST …/exec` takes no input, and has its limits. */
+export const canBeOneRequest = ({ stdin, timeoutMs = 0, maxOutput = 0 }: ExecInput): boolean =>
+  !stdin && timeoutMs <= requestTimeoutMaxMs && maxOutput <= outputMaxBytes
+
+/** Before anything is started. */
+function requireTerminal({ stdin }: ExecInput): void {
+  if (process.stdout.isTTY && (!stdin || process.stdin.isTTY)) return
+  throw new GpulabError('input_required', {
+    message: `Standard ${process.stdout.isTTY ? 'input' : 'output'} is no terminal.`,
+    hint: 'Leave -t and --interactive out: without them input and output may be files and pipes.',
+  })
+}

@@ -1,0 +1,53 @@
+import type { ApiContext } from '../base-command.ts'
+import { resolveContainerUuid } from '../containers/kind.ts'
+import { startAndFollow } from '../sessions/follow.ts'
+import type { Interruption } from '../sessions/interruption.ts'
+import { SessionClient, type Sink } from '../sessions/session-client.ts'
+import { openStderr, openStdout } from '../sessions/standard-streams.ts'
+import { tellNews } from '../sessions/tell-news.ts'
+import { type ExecInput, toNewSession } from './exec-input.ts'
+import { finish } from './finish.ts'
+
+/** Runs the command with its output as it comes, byte for byte, and gives its exit code. */
+export async function runStreamed(
+  context: ApiContext,
+  interruption: Interruption,
+  reference: string,
+  input: ExecInput,
+): Promise<number> {
+  const { api, output, signal } = context
+  const uuid = await resolveContainerUuid(context, reference)
+  const cut = { stdout: false, stderr: false }
+  const followed = await startAndFollow(context, uuid, toNewSession(input), async ({ id }) => {
+    const client = new SessionClient(
+      api,
+      { uuid, id },
+      {
+        input: input.stdin ? process.stdin : undefined,
+        output: limit(openStdout(), input.maxOutput, () => (cut.stdout = true)),
+        error: limit(openStderr(), input.maxOutput, () => (cut.stderr = true)),
+        signal,
+        onNews: tellNews(output),
+      },
+      { isNew: true },
+    )
+    interruption.forwardTo((name) => client.sendSignal(name))
+    return client.run()
+  })
+  if (input.stdin) process.stdin.destroy()
+  for (const stream of ['stdout', 'stderr'] as const)
+    if (cut[stream]) output.warn(`${stream} was cut off at --max-output.`)
+  return finish(context, followed, input)
+}
+
+/** What is beyond is thrown away; the command runs on. */
+function limit(sink: Sink, maxBytes: number | undefined, onCut: () => void): Sink {
+  if (maxBytes === undefined) return sink
+  let left = maxBytes
+  return async (bytes) => {
+    if (bytes.length > left) onCut()
+    const part = bytes.subarray(0, left)
+    left -= part.length
+    if (part.length > 0) await sink(part)
+  }
+}

@@ -1,0 +1,77 @@
+import { GpulabError, type Session } from '@gpulab/contract'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ApiContext } from '../base-command.ts'
+import type { Ending } from './ending.ts'
+import { Ended } from './interruption.ts'
+import { createSession, type NewSession } from './run-session.ts'
+import { ReaderGone } from './standard-streams.ts'
+
+/** As a shell tells of a program whose reader is gone. */
+const pipeExitCode = 141
+const killMs = 3000
+
+/** How it came to its end here: with the session's own, or by leaving it. */
+export type Followed = { readonly ending: Ending } | { readonly exitCode: number }
+
+/**
+ * Starts a session and follows it. Whoever leaves takes it along: a program that nobody reads is not left behind in the
+ * container. One that is only out of reach goes on.
+ */
+export async function startAndFollow(
+  context: ApiContext,
+  uuid: string,
+  create: NewSession,
+  follow: (session: Session) => Promise<Ending>,
+): Promise<Followed> {
+  // Not ended by the signal: what was made by then has to be known, to be killed.
+  const starting = createSession(context.api, uuid, create)
+  let session: Session | undefined
+  try {
+    session = await orAbort(starting, context.signal)
+    return { ending: await follow(session) }
+  } catch (error) {
+    if (session && isOutOfReach(error)) throw withWayBack(error, session)
+    await Promise.race([kill(context, starting), delay(killMs, undefined, { ref: false })])
+    return toFollowed(error)
+  }
+}
+
+/** What is left with an exit code, and not with a message. */
+export function toFollowed(error: unknown): Followed {
+  if (error instanceof ReaderGone) return { exitCode: pipeExitCode }
+  if (error instanceof Ended) return { exitCode: error.exitCode }
+  throw error
+}
+
+const isOutOfReach = (error: unknown): error is GpulabError =>
+  error instanceof GpulabError && (error.retryable || error.code === 'session_taken_over')
+
+const withWayBack = (error: GpulabError, { id, container_uuid: uuid }: Session): GpulabError =>
+  new GpulabError(error.code, {
+    message: error.message,
+    hint: `The session goes on: gpulab sessions attach ${uuid.slice(0, 8)} ${id.slice(0, 8)} takes it back.`,
+    details: { ...error.details, session_id: id },
+    cause: error,
+  })
+
+/** As far as that can be done now. */
+async function kill({ api }: ApiContext, starting: Promise<Session>): Promise<void> {
+  try {
+    const { container_uuid: uuid, id } = await starting
+    await api.sessions.kill({ params: { uuid, id } }, { timeoutMs: killMs })
+  } catch {
+    // It was never started, or can't be reached.
+  }
+}
+
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -1,0 +1,59 @@
+import { GpulabError, type SessionSignal } from '@gpulab/contract'
+import { constants } from 'node:os'
+
+const endings = ['SIGTERM', 'SIGHUP'] as const
+
+/** One of our own process that says to leave. */
+export class Ended extends Error {
+  readonly exitCode: number
+
+  constructor(signal: (typeof endings)[number]) {
+    super(signal)
+    this.exitCode = 128 + constants.signals[signal]
+  }
+}
+
+/** What signals to this process mean for the session that it follows. */
+export class Interruption implements Disposable {
+  readonly #leaving = new AbortController()
+  #send: ((signal: SessionSignal) => void) | undefined
+  #isLeaving = false
+
+  constructor() {
+    process.on('SIGINT', this.#interrupt)
+    for (const signal of endings) process.on(signal, this.#end)
+  }
+
+  /** Aborts when the session is to be left. */
+  get signal(): AbortSignal {
+    return this.#leaving.signal
+  }
+
+  /** The first Ctrl-C is for the program, once there is one. */
+  forwardTo(send: (signal: SessionSignal) => void): void {
+    this.#send = send
+  }
+
+  [Symbol.dispose](): void {
+    process.off('SIGINT', this.#interrupt)
+    for (const signal of endings) process.off(signal, this.#end)
+  }
+
+  readonly #interrupt = (): void => {
+    if (this.#send) {
+      this.#send('SIGINT')
+      this.#send = undefined
+    } else if (!this.#isLeaving) this.#leave(new GpulabError('interrupted'))
+    // Whatever is being done about it takes too long for somebody.
+    else process.exit(130)
+  }
+
+  readonly #end = (signal: NodeJS.Signals): void => {
+    this.#leave(new Ended(signal as (typeof endings)[number]))
+  }
+
+  #leave(reason: Error): void {
+    this.#isLeaving = true
+    this.#leaving.abort(reason)
+  }
+}
