@@ -12,6 +12,7 @@ import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
 import { collectByHeap } from './collect-by-heap.ts'
+import { endSilent } from './end-silent.ts'
 import { createSocketChannel, socketOptions } from './socket-channel.ts'
 
 // An import statement of node:http loads all of undici (44 ms of a CLI's start); this does not.
@@ -23,6 +24,9 @@ export interface HttpTransportOptions {
   /** Lets credentials go over plain http to other machines. */
   readonly insecure?: boolean
 }
+
+/** Only for those who need them. Whoever will can have it done while they wait for something else. */
+export const loadWebSockets = () => import('ws')
 
 const defaultTimeoutMs = 30_000
 
@@ -80,8 +84,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
 
   const connect = async (call: TransportRequest): Promise<Channel> => {
     call.signal?.throwIfAborted()
-    // Loaded only by those who need it.
-    const { WebSocket } = await import('ws')
+    const { WebSocket } = await loadWebSockets()
     collectByHeap()
     const socket = new WebSocket(endpoint.socketUrl + call.path, {
       ...socketOptions,
@@ -94,6 +97,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     })
     // Before it is open: frames may come with the answer.
     const channel = createSocketChannel(socket)
+    endSilent(socket)
     const abort = (): void => socket.terminate()
     call.signal?.addEventListener('abort', abort, { once: true })
     socket.once('close', () => call.signal?.removeEventListener('abort', abort))
