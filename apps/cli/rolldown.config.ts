@@ -30,7 +30,8 @@ const trim: Plugin = {
   load: (id) => {
     if (!id.startsWith('\0trim:')) return null
     const name = id.slice('\0trim:'.length)
-    const code = late.has(name) || lateOfSockets.has(name) ? loadLate(name) : (reduced[name] ?? 'module.exports = {}')
+    const code =
+      late.has(name) || lateOfSockets.has(name) ? loadLate(name) : (reduced[name] ?? 'module.exports = {}')
     return { code, moduleType: 'js' }
   },
 }

@@ -5,6 +5,7 @@ import { GpulabError } from '@gpulab/contract'
 import { type ApiClient, createApiClient } from './api-client.ts'
 import { createOutput, type Mode, type Output } from './output/output.ts'
 import { reportFailure } from './output/report-failure.ts'
+import { followIds } from './route.ts'
 import { guessMode, loadProfile, type Profile, type ProfileFlags } from './profile.ts'
 
 /** What every use case gets. */
@@ -66,14 +67,14 @@ export abstract class BaseCommand extends Command {
 
   override async catch(error: Error): Promise<void> {
     const mode = this.mode ?? (await guessMode(this.argv, process.env))
-    const { text, exitCode } = reportFailure(error, { isJson: mode === 'json', isExec: isExec(this.id) })
+    const { text, exitCode } = reportFailure(error, {
+      isJson: mode === 'json',
+      isExec: followIds.has(this.id ?? ''),
+    })
     process.stderr.write(text)
     process.exitCode = exitCode
   }
 }
-
-/** Whose exit codes are those of the command they run. */
-export const isExec = (id: string | undefined): boolean => id === 'exec' || id === 'ssh'
 
 export const keyMissing = (): GpulabError =>
   new GpulabError('api_key_missing', {

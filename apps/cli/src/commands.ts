@@ -54,6 +54,32 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['containers:exec'],
     load: () => import('./commands/exec.ts'),
   },
+  ssh: {
+    summary: 'Open a shell in a container',
+    aliases: ['containers:ssh'],
+    load: () => import('./commands/ssh.ts'),
+  },
+  'sessions:ls': {
+    summary: "List a container's sessions",
+    aliases: ['sessions:list'],
+    load: () => import('./commands/sessions/ls.ts'),
+  },
+  'sessions:attach': {
+    summary: 'Take a session over: its output, and its input',
+    load: () => import('./commands/sessions/attach.ts'),
+  },
+  'sessions:wait': {
+    summary: 'Wait until a session ends, and end with its exit code',
+    load: () => import('./commands/sessions/wait.ts'),
+  },
+  'sessions:output': {
+    summary: 'Print the output of a session that is kept now',
+    load: () => import('./commands/sessions/output.ts'),
+  },
+  'sessions:kill': {
+    summary: 'Kill everything that a session has started',
+    load: () => import('./commands/sessions/kill.ts'),
+  },
   logs: {
     summary: "Show or follow a container's log",
     aliases: ['containers:logs'],

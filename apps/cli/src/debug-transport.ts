@@ -4,6 +4,10 @@ import { maskKey } from './profile.ts'
 /** Tells each request and its answer, without the key and without bodies, which may hold secrets. */
 export const withDebug = (transport: Transport, url: string, tell: (line: string) => void): Transport => ({
   ...transport,
+  connect: (call) => {
+    tell(`> ${call.method} ${url}${call.path} (WebSocket)`)
+    return transport.connect(call)
+  },
   request: async (call) => {
     const startedAt = performance.now()
     const elapsed = (): string => `${Math.round(performance.now() - startedAt)} ms`

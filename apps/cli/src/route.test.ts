@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import Exec from './commands/exec.ts'
 import { commandIds, commands } from './commands.ts'
-import { execOptions, findRoute, separateCommand } from './route.ts'
+import { execIds, execOptions, findRoute, separateCommand } from './route.ts'
 
 const route = (...argv: string[]) =>
   findRoute(argv, {
     commandIds: new Set(commandIds.keys()),
-    isExec: (id) => commandIds.get(id) === 'exec',
+    isExec: (id) => execIds.has(commandIds.get(id) ?? ''),
   })
 
 describe('findRoute', () => {
@@ -18,6 +18,9 @@ describe('findRoute', () => {
     [['inspect', 'help'], 'inspect', ['help']],
     [['templates', 'info', 'ls'], 'templates:info', ['ls']],
     [['exec', 'C', 'ls', '--help'], 'exec', ['C', '--', 'ls', '--help']],
+    [['exec', '-it', 'C', 'sh', '-i'], 'exec', ['-it', 'C', '--', 'sh', '-i']],
+    [['ssh', 'C', 'ls', '-t'], 'ssh', ['C', '--', 'ls', '-t']],
+    [['sessions', 'ls', 'C'], 'sessions:ls', ['C']],
   ])('finds the command of %j', (argv, id, rest) =>
     expect(route(...argv)).toEqual({ kind: 'command', id, argv: rest }),
   )

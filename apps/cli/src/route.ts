@@ -14,6 +14,11 @@ export const execOptions = new Set([
   '--max-output',
 ])
 
+/** Commands that run a command in a container, which comes last. */
+export const execIds: ReadonlySet<string> = new Set(['exec', 'ssh'])
+/** Commands that end with the exit code of what runs in a container. */
+export const followIds: ReadonlySet<string> = new Set([...execIds, 'sessions:attach', 'sessions:wait'])
+
 export interface RouteTable {
   /** Command ids, words joined by ":"; aliases included. */
   readonly commandIds: ReadonlySet<string>

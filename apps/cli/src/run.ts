@@ -3,7 +3,7 @@ import { Config } from '@oclif/core/config'
 import { commandIds, commands } from './commands.ts'
 import { reportFailure } from './output/report-failure.ts'
 import { guessMode } from './profile.ts'
-import { findRoute, type Route } from './route.ts'
+import { execIds, findRoute, type Route } from './route.ts'
 import { suggest } from './suggest.ts'
 import { getVersion } from './version.ts'
 
@@ -13,7 +13,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     await follow(
       findRoute(argv, {
         commandIds: new Set(commandIds.keys()),
-        isExec: (id) => commandIds.get(id) === 'exec',
+        isExec: (id) => execIds.has(commandIds.get(id) ?? ''),
       }),
     )
   } catch (error) {
@@ -60,7 +60,7 @@ async function loadConfig(): Promise<Config> {
 }
 
 /** Commands that belong to GPULab and come with a later version: a similar name would be bad advice. */
-const later = new Set(['cp', 'ssh', 'ssh-keys', 'volumes'])
+const later = new Set(['cp', 'ssh-keys', 'volumes'])
 
 function unknownCommand(words: readonly string[]): GpulabError {
   const [first = ''] = words

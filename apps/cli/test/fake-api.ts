@@ -16,6 +16,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { serveHosts } from './fake-hosts.ts'
+import { createFakeSessions, type FakeSessions, serveSessions } from './fake-sessions.ts'
 import { serveStats } from './fake-stats.ts'
 import {
   sampleContainer,
@@ -37,6 +38,7 @@ export interface FakeState {
   gone: string[]
   execs: ExecOptions[]
   exec: (options: ExecOptions) => ExecResult | Promise<ExecResult>
+  sessions: FakeSessions
   logLines: Omit<LogLine, 'cursor'>[]
   deployLines: string[]
   /** Each is given once; after the last one the container ends. */
@@ -86,6 +88,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     gone: [],
     execs: [],
     exec: () => sampleExecResult(),
+    sessions: createFakeSessions(),
     logLines: [],
     deployLines: [],
     samples: [],
@@ -125,6 +128,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
   serveContainers(serve, state)
   serveStreams(serve, state, cut)
   serveHosts(serve, state)
+  serveSessions(serve, state, (uuid) => findContainer(state, uuid))
   serveStats(serve, state, { findContainer, cut })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {

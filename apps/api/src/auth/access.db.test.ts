@@ -32,7 +32,9 @@ async function call(
       .replace(':port', '80')
       .replace(':name', 'x'),
     headers: { ...headers, ...(endpoint.method === 'POST' && { 'content-type': 'application/json' }) },
-    ...(endpoint.method === 'POST' && { body: JSON.stringify({ command: ['true'], image: 'x', signal: 'SIGINT' }) }),
+    ...(endpoint.method === 'POST' && {
+      body: JSON.stringify({ command: ['true'], image: 'x', signal: 'SIGINT' }),
+    }),
   })
   let text = ''
   for await (const chunk of body) text += Buffer.from(chunk).toString()

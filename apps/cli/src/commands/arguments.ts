@@ -30,3 +30,9 @@ export const waitFlags = {
     default: '10m',
   }),
 }
+
+export const sessionArgument = string({
+  required: true,
+  ignoreStdin: true,
+  description: 'id, or the first 6 or more characters of it',
+})

@@ -40,7 +40,6 @@ export async function runCaptured(
     interruption.forwardTo((name) => client.sendSignal(name))
     return client.run()
   })
-  if (input.stdin) process.stdin.destroy()
   if ('exitCode' in followed) return followed.exitCode
   const { ending } = followed
   const exitCode = requireExitCode(ending)

@@ -2,6 +2,7 @@ import { GpulabError, outputMaxBytes } from '@gpulab/contract'
 import type { ApiContext } from '../base-command.ts'
 import type { Interruption } from '../sessions/interruption.ts'
 import type { ExecInput } from './exec-input.ts'
+import { requireText } from './require-text.ts'
 import { runCaptured } from './run-captured.ts'
 import { runCommand } from './run-command.ts'
 import { runDetached } from './run-detached.ts'
@@ -15,13 +16,18 @@ export async function runExec(
   reference: string,
   input: ExecInput,
 ): Promise<number> {
+  if (input.command) requireText(input.command)
   if (input.tty) requireTerminal(input)
   if (input.detached) return runDetached(context, reference, input)
   if (input.tty) return runOnTerminal(context, interruption, reference, input)
-  if (context.output.mode !== 'json') return runStreamed(context, interruption, reference, input)
-  return canBeOneRequest(input)
-    ? runCommand(context, reference, input)
-    : runCaptured(context, interruption, reference, input)
+  if (context.output.mode === 'json' && canBeOneRequest(input)) return runCommand(context, reference, input)
+  const run = context.output.mode === 'json' ? runCaptured : runStreamed
+  try {
+    return await run(context, interruption, reference, input)
+  } finally {
+    // Whoever keeps its other end open must not keep this process.
+    if (input.stdin) process.stdin.destroy()
+  }
 }
 
 const requestTimeoutMaxMs = 300_000

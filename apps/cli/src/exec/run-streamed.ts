@@ -34,7 +34,6 @@ export async function runStreamed(
     interruption.forwardTo((name) => client.sendSignal(name))
     return client.run()
   })
-  if (input.stdin) process.stdin.destroy()
   for (const stream of ['stdout', 'stderr'] as const)
     if (cut[stream]) output.warn(`${stream} was cut off at --max-output.`)
   return finish(context, followed, input)

@@ -2,7 +2,8 @@ import { commands } from '../commands.ts'
 
 const sections: Readonly<Record<string, readonly string[]>> = {
   CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'redeploy', 'rm'],
-  INSIDE: ['exec', 'logs', 'stats', 'port-forward', 'wait', 'events'],
+  INSIDE: ['exec', 'ssh', 'logs', 'stats', 'port-forward', 'wait', 'events'],
+  SESSIONS: ['sessions:ls', 'sessions:attach', 'sessions:wait', 'sessions:output', 'sessions:kill'],
   RESOURCES: ['templates', 'templates:info', 'gpus'],
   'HOSTS (FOR ADMINISTRATORS)': [
     'hosts',
@@ -37,7 +38,7 @@ const globalFlags = `GLOBAL FLAGS
 const exitCodes = `EXIT CODES
   0 done · 1 failed · 2 wrong usage · 3 not found · 4 not allowed · 5 wrong state · 6 no capacity
   7 network or server trouble · 124 timed out · 130 interrupted
-  exec ends with the command's own code, and with 125 when GPULab itself failed`
+  exec and ssh end with the command's own code, and with 125 when GPULab itself failed`
 
 /** What `gpulab` alone prints. */
 export function rootHelp(): string {

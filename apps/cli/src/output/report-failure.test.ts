@@ -17,7 +17,7 @@ describe('reportFailure', () => {
     ['no_capacity', 6, 125],
     ['api_unreachable', 7, 125],
     ['exec_outcome_unknown', 7, 125],
-    ['wait_timeout', 124, 125],
+    ['wait_timeout', 124, 124],
     ['interrupted', 130, 130],
   ])('ends %s with %d, and exec with %d', (code, exitCode, execExitCode) => {
     const error = new GpulabError(code)

@@ -1,4 +1,4 @@
-import { type ErrorEnvelope, GpulabError } from '@gpulab/contract'
+import { type ErrorCode, type ErrorEnvelope, GpulabError } from '@gpulab/contract'
 import { escapeText } from './escape.ts'
 import { nextStep } from './next-step.ts'
 
@@ -7,7 +7,7 @@ const execPlatformExitCode = 125
 
 export interface FailureOptions {
   readonly isJson: boolean
-  /** Whether the command was `exec`, whose exit codes belong to the command it runs. */
+  /** Whether the command was `exec` or the like, whose exit codes belong to what runs in the container. */
   readonly isExec: boolean
 }
 
@@ -41,13 +41,20 @@ const toPlain = ({ code, message }: GpulabError): string =>
       )
     : message
 
-/** Mistakes in how `exec` was called, and an interruption, are the same there as everywhere. */
+/** Mistakes in how `exec` was called, an interruption and a wait that is over are the same there as everywhere. */
 function exitCodeOf(failure: GpulabError, isExec: boolean): number {
   const { code } = failure
-  const isOwn = code === 'invalid_request' || code === 'input_required' || code === 'interrupted'
+  const isOwn = ownCodes.has(code)
   if (isExec && !isOwn) return execPlatformExitCode
   return failure instanceof UnexpectedError ? 1 : failure.exitCode
 }
+
+const ownCodes: ReadonlySet<ErrorCode> = new Set([
+  'invalid_request',
+  'input_required',
+  'interrupted',
+  'wait_timeout',
+])
 
 /** A mistake in this program; trying again does not help, so it is not the server's `internal`. */
 class UnexpectedError extends GpulabError {}

@@ -2,8 +2,8 @@ import { GpulabError, type Session } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiContext } from '../base-command.ts'
 import type { Ending } from './ending.ts'
-import { Ended } from './interruption.ts'
 import { createSession, type NewSession } from './run-session.ts'
+import { Detached, Ended, Left } from './leaving.ts'
 import { ReaderGone } from './standard-streams.ts'
 
 /** As a shell tells of a program whose reader is gone. */
@@ -30,6 +30,10 @@ export async function startAndFollow(
     session = await orAbort(starting, context.signal)
     return { ending: await follow(session) }
   } catch (error) {
+    if (session && error instanceof Detached) {
+      context.output.note(`The session goes on: ${wayBack(session)} takes it back.`)
+      return { exitCode: 0 }
+    }
     if (session && isOutOfReach(error)) throw withWayBack(error, session)
     await Promise.race([kill(context, starting), delay(killMs, undefined, { ref: false })])
     return toFollowed(error)
@@ -40,17 +44,21 @@ export async function startAndFollow(
 export function toFollowed(error: unknown): Followed {
   if (error instanceof ReaderGone) return { exitCode: pipeExitCode }
   if (error instanceof Ended) return { exitCode: error.exitCode }
+  if (error instanceof Left) return { exitCode: new GpulabError('interrupted').exitCode }
   throw error
 }
 
 const isOutOfReach = (error: unknown): error is GpulabError =>
   error instanceof GpulabError && (error.retryable || error.code === 'session_taken_over')
 
-const withWayBack = (error: GpulabError, { id, container_uuid: uuid }: Session): GpulabError =>
+const wayBack = ({ id, container_uuid: uuid }: Session): string =>
+  `gpulab sessions attach ${uuid.slice(0, 8)} ${id.slice(0, 8)}`
+
+const withWayBack = (error: GpulabError, session: Session): GpulabError =>
   new GpulabError(error.code, {
     message: error.message,
-    hint: `The session goes on: gpulab sessions attach ${uuid.slice(0, 8)} ${id.slice(0, 8)} takes it back.`,
-    details: { ...error.details, session_id: id },
+    hint: `The session goes on: ${wayBack(session)} takes it back.`,
+    details: { ...error.details, session_id: session.id },
     cause: error,
   })
 

@@ -10,16 +10,12 @@ const chunkMaxBytes = 64 << 10
  */
 export class InputWindow {
   readonly #kept: Uint8Array[] = []
-  #acked: number
-  #end: number
+  #acked = 0
+  #end = 0
   /** The first byte that was not given to the present connection. */
-  #next: number
-
-  constructor(inputOffset: number) {
-    this.#acked = inputOffset
-    this.#end = inputOffset
-    this.#next = inputOffset
-  }
+  #next = 0
+  /** Offsets count from our own start until the session has told where that is. */
+  #isPlaced = false
 
   /** How many more bytes may be added. */
   get room(): number {
@@ -40,6 +36,11 @@ export class InputWindow {
 
   /** On a new connection the session says what it has. */
   resume(inputOffset: number): void {
+    if (!this.#isPlaced) {
+      this.#isPlaced = true
+      this.#acked += inputOffset
+      this.#end += inputOffset
+    }
     // Somebody else was attached meanwhile: which of ours came through can't be told, so nothing is repeated.
     if (inputOffset < this.#acked || inputOffset > this.#end) {
       this.#kept.length = 0

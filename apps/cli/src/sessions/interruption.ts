@@ -1,17 +1,7 @@
 import { GpulabError, type SessionSignal } from '@gpulab/contract'
-import { constants } from 'node:os'
+import { Ended } from './leaving.ts'
 
 const endings = ['SIGTERM', 'SIGHUP'] as const
-
-/** One of our own process that says to leave. */
-export class Ended extends Error {
-  readonly exitCode: number
-
-  constructor(signal: (typeof endings)[number]) {
-    super(signal)
-    this.exitCode = 128 + constants.signals[signal]
-  }
-}
 
 /** What signals to this process mean for the session that it follows. */
 export class Interruption implements Disposable {
@@ -49,7 +39,7 @@ export class Interruption implements Disposable {
   }
 
   readonly #end = (signal: NodeJS.Signals): void => {
-    this.#leave(new Ended(signal as (typeof endings)[number]))
+    this.#leave(new Ended(signal))
   }
 
   #leave(reason: Error): void {

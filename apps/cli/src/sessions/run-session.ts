@@ -1,6 +1,9 @@
-import type { CreateSession, Session } from '@gpulab/contract'
+import { type CreateSession, GpulabError, type Session } from '@gpulab/contract'
+import { loadWebSockets } from '@gpulab/transport/http'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../api-client.ts'
 import type { Ending } from './ending.ts'
+import { Retries } from './retries.ts'
 import { SessionClient, type SessionIo } from './session-client.ts'
 
 export type SessionsApi = { readonly sessions: ApiClient['sessions'] }
@@ -10,6 +13,8 @@ export type NewSession = Partial<CreateSession>
 
 /** A guest may have to be started first. */
 const createMs = 90_000
+/** An agent or an API that is started again takes less. */
+const openMs = 60_000
 
 export interface RunOptions extends SessionIo {
   /** Once it exists; what is given can send signals and sizes. */
@@ -29,11 +34,30 @@ export async function runSession(
   return client.run()
 }
 
-/** The transport repeats the request with one idempotency key, so that it starts no second one. */
-export const createSession = (
+/** While it is open whether it was started, it asks again, with one key, so that none is started twice. */
+export async function createSession(
   api: SessionsApi,
   uuid: string,
   create: NewSession,
   signal?: AbortSignal,
-): Promise<Session> =>
-  api.sessions.create({ params: { uuid }, body: create }, { timeoutMs: createMs, ...(signal && { signal }) })
+): Promise<Session> {
+  const idempotencyKey = process.getBuiltinModule('node:crypto').randomUUID()
+  const options = { idempotencyKey, timeoutMs: createMs, ...(signal && { signal }) }
+  const retries = new Retries(openMs, () => performance.now())
+  for (;;) {
+    const creating = api.sessions.create({ params: { uuid }, body: create }, options)
+    // For attaching to it, meanwhile.
+    if (!create.detached) void loadWebSockets()
+    try {
+      return await creating
+    } catch (error) {
+      signal?.throwIfAborted()
+      const delayMs = isOpen(error) ? retries.failed() : undefined
+      if (delayMs === undefined) throw error
+      await delay(delayMs, undefined, { ...(signal && { signal }) }).catch(() => signal?.throwIfAborted())
+    }
+  }
+}
+
+const isOpen = (error: unknown): boolean =>
+  error instanceof GpulabError && (error.code === 'exec_outcome_unknown' || error.code === 'outcome_unknown')

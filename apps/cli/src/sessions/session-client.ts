@@ -52,6 +52,7 @@ export interface SessionClientOptions {
   readonly offset?: number
   /** Whether a first attachment that fails is tried again as after a cut; so for a session that was made just now. */
   readonly isNew?: boolean
+  /** How long after a cut it may go on trying. */
   readonly giveUpMs?: number
 }
 
@@ -81,6 +82,7 @@ export class SessionClient {
   readonly #options: SessionClientOptions
   readonly #output: OutputProgress
   readonly #retries: Retries
+  readonly #steadyMs: number
   readonly #failed = new AbortController()
   readonly #stop: AbortSignal
   /** Something is to be sent. */
@@ -90,7 +92,8 @@ export class SessionClient {
   /** The window has room for more input. */
   readonly #room = new Pulse()
   readonly #signals: SessionSignal[] = []
-  #input: InputWindow | undefined
+  readonly #input = new InputWindow()
+  #hasAttached = false
   #inputEnded = false
   #size: Size | undefined
   #sizeDue = false
@@ -106,6 +109,7 @@ export class SessionClient {
     this.#options = options
     this.#output = new OutputProgress(options.offset ?? 0)
     this.#retries = new Retries(options.giveUpMs ?? giveUpMs, () => performance.now())
+    this.#steadyMs = (options.giveUpMs ?? giveUpMs) / 60
     this.#stop = AbortSignal.any([io.signal, this.#failed.signal])
   }
 
@@ -123,20 +127,23 @@ export class SessionClient {
 
   /** Until the session has ended; throws GpulabError when it can't be followed any more. To be called once. */
   async run(): Promise<Ending> {
+    // Before there is a connection: a user may want to leave.
+    if (this.#io.input) void this.#readInput(this.#input, this.#io.input)
     for (;;) {
       try {
         const ending = await this.#attach()
         if (ending) return ending
-        await this.#retryAfter(new GpulabError('session_interrupted'))
+        this.#stop.throwIfAborted()
+        await this.#waitAfter(new GpulabError('session_interrupted'))
       } catch (error) {
         this.#stop.throwIfAborted()
         if (!(error instanceof GpulabError)) throw error
         if (error.code === 'session_taken_over' && !this.#isStray()) throw error
         const mayPass = error.retryable || error.code === 'session_taken_over'
         if (!mayPass) return await this.#findEnd(error)
-        if (!this.#options.isNew && !this.#input) throw error
+        if (!this.#options.isNew && !this.#hasAttached) throw error
         if (error.code === 'api_unreachable') this.#strayUntilMs = performance.now() + strayMs
-        await this.#retryAfter(error)
+        await this.#waitAfter(error)
       }
     }
   }
@@ -148,12 +155,12 @@ export class SessionClient {
     return isStray
   }
 
-  async #retryAfter(error: GpulabError): Promise<void> {
+  async #waitAfter(failure: GpulabError): Promise<void> {
     const delayMs = this.#retries.failed()
-    if (delayMs === undefined) throw error
+    if (delayMs === undefined) throw failure
     if (!this.#isCut) {
       this.#isCut = true
-      await this.#io.onNews?.({ kind: 'cut', error })
+      await this.#io.onNews?.({ kind: 'cut', error: failure })
     }
     await delay(delayMs, undefined, { signal: this.#stop }).catch(() => this.#stop.throwIfAborted())
   }
@@ -178,12 +185,14 @@ export class SessionClient {
       { signal: this.#stop, timeoutMs: attachMs },
     )
     const connection = { channel, isOpen: true }
+    let resumedMs: number | undefined
     let sender: Promise<void> | undefined
     try {
       for await (const frame of connection.channel.incoming) {
         const control = frame.type === frameType.control ? parseControl(frame) : undefined
         if (control?.type === 'resumed') {
           await this.#resume(control)
+          resumedMs = performance.now()
           sender = this.#send(connection)
           continue
         }
@@ -204,6 +213,9 @@ export class SessionClient {
       connection.isOpen = false
       this.#sending.beat()
       channel.destroy()
+      // One on which nothing was said for long was well all the same.
+      if (resumedMs !== undefined && performance.now() - resumedMs >= this.#steadyMs)
+        this.#retries.succeeded()
       await sender
     }
   }
@@ -211,23 +223,20 @@ export class SessionClient {
   async #resume({ offset, input_offset: inputOffset }: Control & { type: 'resumed' }): Promise<void> {
     const gapBytes = this.#output.resume(offset)
     if (gapBytes > 0) await this.#skip(gapBytes)
-    if (this.#input) this.#input.resume(inputOffset)
-    else {
-      this.#input = new InputWindow(inputOffset)
-      if (this.#io.input) void this.#readInput(this.#input, this.#io.input)
-      await this.#io.onNews?.({ kind: 'attached' })
-    }
+    this.#input.resume(inputOffset)
     this.#room.beat()
     // It may have changed while nobody could tell.
     this.#sizeDue = this.#size !== undefined
-    if (this.#isCut) await this.#io.onNews?.({ kind: 'back' })
+    if (!this.#hasAttached) await this.#io.onNews?.({ kind: 'attached' })
+    else if (this.#isCut) await this.#io.onNews?.({ kind: 'back' })
+    this.#hasAttached = true
     this.#isCut = false
   }
 
   async #obey(control: Control): Promise<Ending | undefined> {
     switch (control.type) {
       case 'ack':
-        this.#input?.ack(control.offset)
+        this.#input.ack(control.offset)
         this.#room.beat()
         return undefined
       case 'gap':
@@ -265,16 +274,21 @@ export class SessionClient {
     if (sink !== this.#lastSink) await this.#flush()
     this.#lastSink = sink
     this.#inFlightBytes += bytes.length
-    sink(bytes).then(
-      () => {
-        this.#inFlightBytes -= bytes.length
-        this.#output.take(bytes.length)
-        this.#taking.beat()
-        this.#sending.beat()
-      },
-      (error: unknown) => this.#fail(error),
-    )
+    void this.#give(sink, bytes)
     await this.#flush(inFlightMaxBytes)
+  }
+
+  async #give(sink: Sink, bytes: Uint8Array): Promise<void> {
+    try {
+      await sink(bytes)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    this.#inFlightBytes -= bytes.length
+    this.#output.take(bytes.length)
+    this.#taking.beat()
+    this.#sending.beat()
   }
 
   /** Until no more than so many bytes wait for their reader. */
@@ -331,7 +345,7 @@ export class SessionClient {
     }
     const offset = this.#output.ack(false)
     if (offset !== undefined) return toControlFrame({ type: 'ack', offset })
-    const bytes = this.#input?.take()
+    const bytes = this.#input.take()
     if (bytes) return { type: frameType.stdin, payload: bytes }
     if (!this.#inputEnded || state.hasEnded) return undefined
     state.hasEnded = true
