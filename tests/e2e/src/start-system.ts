@@ -37,7 +37,7 @@ export interface System extends AsyncDisposable {
   readonly dir: string
   readonly apiUrl: string
   readonly apiKey: string
-  readonly api: Service
+  api: Service
   agent: Service
   /** Runs the built CLI, logged in. */
   gpulab(
@@ -46,7 +46,12 @@ export interface System extends AsyncDisposable {
   ): Promise<Finished & { bytes: Buffer }>
   /** Runs the built CLI with `--json`; fails the test if it fails. */
   json<T>(...args: string[]): Promise<T>
+  /** Starts it on that port again after it was stopped. */
+  startApi(): Promise<void>
   startAgent(): Promise<void>
+  readonly apiPort: number
+  /** How the built CLI is started, logged in. */
+  readonly cli: { readonly program: string; readonly env: NodeJS.ProcessEnv }
   /** Docker's containers of ours, whatever their state. */
   listOwn(): Promise<Docker.ContainerInfo[]>
 }
@@ -80,9 +85,12 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
   const { stdout, stderr, code } = await run(apiProgram, ['bootstrap', '--email', 'ann@example.com'], { env })
   if (code !== 0) throw new Error(`bootstrap failed: ${stderr}`)
   const apiKey = stdout.trim()
-  const api = startService(apiProgram, ['serve'], env, join(dir, 'api.log'))
+  const serve = (): Service => startService(apiProgram, ['serve'], env, join(dir, 'api.log'))
+  const untilServed = (): Promise<void> =>
+    eventually(async () => void (await fetch(`${apiUrl}/healthz`)), { timeoutMs: 20_000 })
+  let api = serve()
   stack.defer(() => api.stop())
-  await eventually(async () => void (await fetch(`${apiUrl}/healthz`)), { timeoutMs: 20_000 })
+  await untilServed()
 
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
   stack.defer(() => sql.end())
@@ -136,7 +144,14 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
         throw new Error(`gpulab ${args.join(' ')} ended with ${finished.code}: ${finished.stderr}`)
       return JSON.parse(finished.stdout)
     },
+    startApi: async () => {
+      api = serve()
+      system.api = api
+      await untilServed()
+    },
     startAgent,
+    apiPort: port,
+    cli: { program: gpulabProgram, env: cliEnv },
     listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }

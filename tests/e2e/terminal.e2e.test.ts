@@ -1,0 +1,254 @@
+import type { Container, Session } from '@gpulab/contract'
+import { eventually, startTcpProxy, type TcpProxy } from '@gpulab/testing'
+import { readdir, readFile } from 'node:fs/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openPty, type Pty } from './src/open-pty.ts'
+import { startSystem, type System } from './src/start-system.ts'
+
+let system: System
+let proxy: TcpProxy
+const name = 'workshop'
+
+beforeAll(async () => {
+  system = await startSystem()
+  proxy = await startTcpProxy({ target: { port: system.apiPort } })
+  await system.json<Container>('deploy', '--name', name, '--template', 'ubuntu', '--memory', '1', '--wait')
+})
+afterEach(async () => {
+  proxy.heal()
+  // Whatever a failed test has left is no other one's.
+  for (const { id } of await running()) await system.gpulab(['sessions', 'kill', name, id])
+})
+afterAll(async () => {
+  await proxy?.[Symbol.asyncDispose]()
+  await system?.[Symbol.asyncDispose]()
+})
+
+const proxied = (): { apiUrl: string } => ({ apiUrl: `http://127.0.0.1:${proxy.port}` })
+const list = async (): Promise<Session[]> =>
+  JSON.parse((await system.gpulab(['sessions', 'ls', name, '--all', '--json'])).stdout)
+const running = async (): Promise<Session[]> => (await list()).filter(({ state }) => state === 'running')
+
+/** A prompt that nothing else on the screen looks like. */
+const prompt = 'READY> '
+async function openShell(
+  command = 'ssh workshop',
+  options: Parameters<typeof openPty>[2] = {},
+): Promise<Pty> {
+  const pty = openPty(system, `gpulab ${command}; echo "code $?"`, options)
+  await pty.shows(/[#$] $/)
+  pty.type(`PS1='READY''> '; bind 'set enable-bracketed-paste off' 2>/dev/null\r`)
+  await pty.shows(prompt)
+  return pty
+}
+
+/** The process of the CLI on that terminal. */
+async function findCli(pty: Pty): Promise<number> {
+  for (const entry of await readdir('/proc')) {
+    const line = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')
+    const status = await readFile(`/proc/${entry}/status`, 'utf8').catch(() => '')
+    const parent = Number(/PPid:\s+(\d+)/.exec(status)?.[1])
+    if (line.includes('dist/main.js') && parent === pty.process.pid) return Number(entry)
+  }
+  throw new Error('The CLI does not run')
+}
+
+/**
+ * Runs the command line, and then says whether the settings of the terminal are as before; at once, or (of a process that
+ * was killed) after a moment.
+ */
+const guarded = (line: string, tries = 1): string =>
+  `before=$(stty -g); ${line}; code=$?
+  for try in $(seq ${tries}); do after=$(stty -g); [ "$before" = "$after" ] && break; sleep 0.1; done
+  [ "$before" = "$after" ] && echo "SAME $code" || echo "OTHER $code"`
+
+describe('a shell', () => {
+  it('is a login shell on a terminal of this size, and ends with its code', async () => {
+    const pty = openPty(system, guarded('gpulab ssh workshop'), { columns: 91, rows: 31 })
+    await pty.shows(/[#$] $/)
+    pty.type('stty size; tty; echo "term $TERM"; shopt login_shell\r')
+    await pty.shows('31 91')
+    await pty.shows(/\/dev\/pts\/\d+/)
+    await pty.shows('term xterm')
+    await pty.shows(/login_shell\s+on/)
+    pty.process.resize(120, 40)
+    pty.type('until stty size | grep "40 120"; do sleep 0.1; done\r')
+    await pty.shows(/[\r\n]40 120\r\n/)
+    // As it was before, or the settings would differ.
+    pty.process.resize(91, 31)
+    pty.type('exit 7\r')
+    await pty.shows('SAME 7')
+    await pty.ended
+  })
+
+  it('opens with exec --interactive too', async () => {
+    const pty = await openShell('exec workshop --interactive')
+    pty.type('exit 0\r')
+    await pty.shows('code 0')
+  })
+
+  it('gets Ctrl-C as a key', async () => {
+    const pty = await openShell()
+    pty.type('echo sleeping; sleep 600\r')
+    await pty.shows('\nsleeping\r\n')
+    pty.type('\u0003')
+    await pty.shows(/\^C\r\n[^]*READY> $/)
+    pty.type('echo code is $?\r')
+    await pty.shows('code is 130')
+    pty.type('exit 0\r')
+    await pty.shows('code 0')
+  })
+
+  it('stops a flood within a second of Ctrl-C', async () => {
+    const pty = await openShell()
+    pty.type('yes\r')
+    await eventually(() => expect(pty.screen().length).toBeGreaterThan(1 << 20), { timeoutMs: 30_000 })
+    pty.type('\u0003')
+    await pty.shows(/\^C\r\n[^]*READY> $/)
+    pty.type('exit 0\r')
+    await pty.shows('code 0')
+  })
+
+  it('runs a command without a terminal, with standard input', async () => {
+    const pty = openPty(
+      system,
+      `printf 'a\\nb\\n' | gpulab ssh workshop -- sh -c 'cat; [ -t 0 ]'; echo "code $?"`,
+    )
+    await pty.shows('code 1')
+    expect(pty.screen()).toBe('a\r\nb\r\ncode 1\r\n')
+  })
+})
+
+describe('a cut', () => {
+  it('in the middle of a shell costs nothing', async () => {
+    const pty = await openShell('ssh workshop', proxied())
+    const from = pty.screen().length
+    // Less than what is kept of a terminal, which never waits for its reader.
+    pty.type('stty -onlcr; seq 60000; sleep 0.3; seq 60001 130000; echo the end\r')
+    for (const bytes of [50_000, 250_000, 450_000]) {
+      await eventually(() => expect(pty.screen().length - from).toBeGreaterThan(bytes), {
+        timeoutMs: 30_000,
+      })
+      proxy.cut()
+    }
+    await pty.shows('\nthe end\n', from)
+    const notes = /\r\ngpulab: [^\r]*\r\n/g
+    const shown = pty.screen().slice(from).replaceAll(notes, '')
+    const [, numbers = ''] = /\n(1\n2\n[^]*\n)the end\n/.exec(shown) ?? []
+    expect(numbers).toBe(Array.from({ length: 130_000 }, (_, n) => `${n + 1}\n`).join(''))
+    expect(pty.screen()).toContain('Connected again')
+    pty.type('exit 0\r')
+    await pty.shows('code 0')
+  })
+
+  it('that lasts longer than output is kept shows what is missing', async () => {
+    const pty = await openShell('ssh workshop', proxied())
+    pty.type('echo begin; sleep 1; seq 500000; echo the end\r')
+    await pty.shows('\nbegin\r\n')
+    proxy.set({ kind: 'cut' })
+    await eventually(async () => expect((await running())[0]?.end_offset).toBeGreaterThan(3_880_000), {
+      timeoutMs: 30_000,
+    })
+    proxy.heal()
+    await pty.shows('\nthe end\r\n')
+    expect(pty.screen()).toMatch(/gpulab: \d+ bytes of output are not kept any more/)
+    pty.type('exit 0\r')
+    await pty.shows('code 0')
+  })
+
+  it('can be left with ~.', async () => {
+    const pty = await openShell('ssh workshop', proxied())
+    proxy.set({ kind: 'cut' })
+    await pty.shows('trying to go on')
+    pty.type('\r~.')
+    await pty.shows('code 130')
+  })
+
+  it('does not lose what is typed meanwhile', async () => {
+    const pty = await openShell('ssh workshop', proxied())
+    proxy.set({ kind: 'cut' })
+    await pty.shows('trying to go on')
+    pty.type('echo "typed" "anyway"\r')
+    proxy.heal()
+    await pty.shows('typed anyway')
+    pty.type('exit 0\r')
+    await pty.shows('code 0')
+  })
+})
+
+describe('escapes', () => {
+  it('leave, explain themselves, and send a tilde', async () => {
+    const pty = await openShell(`ssh workshop`)
+    pty.type('echo ~~.\r')
+    await pty.shows('~~.')
+    pty.type('~?')
+    await pty.shows('Supported escapes')
+    pty.type('~~\u0015')
+    pty.type('echo here\r')
+    await pty.shows('here')
+    pty.type('~.')
+    await pty.shows('code 130')
+    await eventually(async () => expect(await running()).toEqual([]), { timeoutMs: 10_000 })
+  })
+
+  it('let the session go on, and it is taken over', async () => {
+    const pty = await openShell()
+    pty.type('\r')
+    pty.type('~d')
+    await pty.shows('code 0')
+    const [session] = await running()
+    const again = openPty(system, `gpulab sessions attach workshop ${session?.id}; echo "code $?"`)
+    await again.shows(prompt)
+    again.type('exit 3\r')
+    await again.shows('code 3')
+  })
+})
+
+/** Takes the whole screen, and draws its size whenever that changes. */
+const fullScreen = String.raw`
+printf '\033[?1049h\033[?25l\033[?1000h\033[31m'
+draw() { printf '\033[H\033[2J<%s>' "$(stty size)"; }
+trap draw WINCH
+draw
+while :; do read -rsn1 -t 1 key; [ "$key" = q ] && break; [ "$key" = a ] && draw; done
+printf '\033[0m\033[?1000l\033[?25h\033[?1049l'
+exit 6`
+const fullScreenCommand = `exec --interactive workshop -- bash -c '${fullScreen.replaceAll("'", String.raw`'\''`)}'`
+const resets = ['\u001b[?1049l', '\u001b[?25h', '\u001b[?1000l', '\u001b[0m']
+
+describe('a program that has the whole screen', () => {
+  it('draws again when the size changes, and is taken over with its screen', async () => {
+    const pty = openPty(system, `gpulab ${fullScreenCommand}; echo "code $?"`)
+    await pty.shows('<30 90>')
+    pty.process.resize(100, 33)
+    await pty.shows('<33 100>')
+    const [session] = await running()
+    const next = openPty(system, `gpulab sessions attach workshop ${session?.id}; echo "code $?"`, {
+      columns: 100,
+      rows: 33,
+    })
+    // Of the same size: it draws because it is made to.
+    await next.shows('<33 100>')
+    await pty.shows('code 125')
+    for (const reset of resets) expect(pty.screen()).toContain(reset)
+    expect(pty.screen()).toContain('Another client has attached')
+    next.type('q')
+    await next.shows('code 6')
+  })
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGKILL', 137],
+    ['SIGSEGV', 139],
+  ] as const)('leaves the terminal as it was when the CLI gets %s', async (signal, code) => {
+    const isCaught = signal === 'SIGTERM' || signal === 'SIGHUP'
+    const pty = openPty(system, guarded(`gpulab ${fullScreenCommand}`, isCaught ? 1 : 100))
+    await pty.shows('<30 90>')
+    const from = pty.screen().length
+    process.kill(await findCli(pty), signal)
+    await pty.shows(new RegExp(String.raw`(SAME|OTHER) ${code}`), from)
+    expect(pty.screen().slice(from)).toContain(`SAME ${code}`)
+    for (const reset of resets) await pty.shows(reset, from)
+  })
+})
