@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,16 +93,17 @@ static int do_read(const struct place *place, char **args) {
   return 0;
 }
 
-// Adds up to `left` bytes of `from` to the hash and, unless it is negative, to the file `to`.
-static int copy_bytes(int from, int to, struct sha256 *hash, off_t left) {
+// Adds up to `left` bytes of `from` to the hash and, unless it is negative, to the file `to`. Gives how many were missing.
+static off_t copy_bytes(int from, int to, struct sha256 *hash, off_t left) {
   while (left > 0) {
     ssize_t count = read(from, copy, left < COPY_BYTES ? (size_t)left : COPY_BYTES);
-    if (count <= 0) return count;
+    if (count < 0) return -1;
+    if (count == 0) break;
     sha256_add(hash, copy, count);
     if (to >= 0 && put_all(to, copy, count) < 0) return -1;
     left -= count;
   }
-  return 0;
+  return left;
 }
 
 static int print_hash(struct sha256 *hash) {
@@ -109,6 +111,12 @@ static int print_hash(struct sha256 *hash) {
   char hex[65];
   sha256_finish(hash, hex);
   return printf("%llu %s\n", (unsigned long long)length, hex);
+}
+
+// Of what has come so far; more may follow.
+static int print_hash_so_far(const struct sha256 *hash) {
+  struct sha256 ended = *hash;
+  return print_hash(&ended) < 0 || fflush(stdout) < 0 ? -1 : 0;
 }
 
 static int do_sha256(const struct place *place, char **args) {
@@ -120,7 +128,26 @@ static int do_sha256(const struct place *place, char **args) {
   return print_hash(&hash);
 }
 
-// Standard input becomes the file's content from an offset on; gives length and hash of the whole.
+// Facts, the hash of what is before the offset, the rest of the content, the hash of the whole, facts again: who
+// compares these knows that the file was not written to meanwhile.
+static int do_send(const struct place *place, char **args) {
+  struct stat facts;
+  struct sha256 hash;
+  sha256_init(&hash);
+  int fd = open_regular(place, O_RDONLY, &facts);
+  off_t offset = atoll(args[0]);
+  if (fd < 0 || fstat(fd, &facts) < 0) return -1;
+  if (facts.st_size < offset) return errno = ERANGE, -1;
+  off_t missing = copy_bytes(fd, -1, &hash, offset);
+  if (missing == 0) {
+    if (print_facts(&facts) < 0 || print_hash_so_far(&hash) < 0) return -1;
+    missing = copy_bytes(fd, STDOUT_FILENO, &hash, facts.st_size - offset);
+  }
+  if (missing != 0) return missing > 0 ? (errno = ESTALE) : 0, -1;
+  return fstat(fd, &facts) < 0 || print_hash(&hash) < 0 ? -1 : print_facts(&facts);
+}
+
+// Standard input becomes the file's content from an offset on; gives length and hash of what is before, then of all.
 static int do_write(const struct place *place, char **args) {
   off_t offset = atoll(args[0]);
   struct stat facts;
@@ -128,12 +155,14 @@ static int do_write(const struct place *place, char **args) {
   int fd = openat(place->folder, place->name, flags, 0600);
   if (fd < 0 || fstat(fd, &facts) < 0) return -1;
   if (!S_ISREG(facts.st_mode)) return not_regular(&facts);
-  // A second name would be written through as a link would.
-  errno = facts.st_nlink != 1 ? EMLINK : facts.st_size < offset ? ERANGE : 0;
-  if (errno || ftruncate(fd, offset) < 0) return -1;
+  // A second name would be written through as a link would; a second writer would mix its bytes with ours.
+  if (facts.st_nlink != 1) return errno = EMLINK, -1;
+  if (flock(fd, LOCK_EX | LOCK_NB) < 0) return errno = EBUSY, -1;
+  if (facts.st_size < offset) return errno = ERANGE, -1;
+  if ( ftruncate(fd, offset) < 0) return -1;
   struct sha256 hash;
   sha256_init(&hash);
-  if (copy_bytes(fd, -1, &hash, offset) < 0) return -1;
+  if (copy_bytes(fd, -1, &hash, offset) < 0 || print_hash_so_far(&hash) < 0) return -1;
   if (copy_bytes(STDIN_FILENO, fd, &hash, INT64_MAX) < 0 || fsync(fd) < 0) return -1;
   return print_hash(&hash);
 }
@@ -147,11 +176,16 @@ static bool set_time(int fd, const char *text) {
   return futimens(fd, times) == 0;
 }
 
-// Gives the written file its mode, its time and its real name in the same folder, for good.
-static int do_commit(const struct place *place, char **args) {
+static int open_written(const struct place *place) {
   struct stat facts;
   struct place temporary = {.folder = place->folder, .name = place->name, .follow = O_NOFOLLOW};
   int fd = open_regular(&temporary, O_RDONLY, &facts);
+  return fd < 0 && errno == EISDIR ? open_folder(place->folder, place->name) : fd;
+}
+
+// Gives the written file or folder its mode, its time and its real name in the same folder, for good.
+static int do_commit(const struct place *place, char **args) {
+  int fd = open_written(place);
   if (fd < 0 || fchmod(fd, strtoul(args[1], NULL, 8)) < 0 || !set_time(fd, args[2]) || fsync(fd) < 0) return -1;
   if (strchr(args[0], '/')) return errno = EINVAL, -1;
   if (renameat(place->folder, place->name, place->folder, args[0]) < 0) return -1;
@@ -161,6 +195,11 @@ static int do_commit(const struct place *place, char **args) {
 
 static int do_mkdir(const struct place *place, char **args) {
   return mkdirat(place->folder, place->name, strtoul(args[0], NULL, 8));
+}
+
+static int do_merge(const struct place *place, char **args) {
+  (void)args;
+  return merge_folder(place->folder, place->name);
 }
 
 static int do_remove(const struct place *place, char **args) {
@@ -173,8 +212,8 @@ static const struct {
   int arguments;
   int (*run)(const struct place *place, char **args);
 } programs[] = {
-    {"stat", 0, do_stat},     {"read", 2, do_read},   {"write", 1, do_write},   {"commit", 3, do_commit},
-    {"sha256", 1, do_sha256}, {"mkdir", 1, do_mkdir}, {"remove", 0, do_remove},
+    {"stat", 0, do_stat},     {"read", 2, do_read},   {"send", 1, do_send},     {"write", 1, do_write}, {"commit", 3, do_commit},
+    {"sha256", 1, do_sha256}, {"mkdir", 1, do_mkdir}, {"remove", 0, do_remove}, {"merge", 0, do_merge},
 };
 
 // NAME follow|nofollow PATH ARGUMENTS...

@@ -139,9 +139,11 @@ void sessions_ready(const struct pollfd *watches);
 int64_t sessions_settle(int64_t now);
 bool sessions_speak(void);
 
-// file.c, sha256.c
+// file.c, merge.c, sha256.c
 
 int run_file_program(int argc, char **argv);
+int open_folder(int folder, const char *name);
+int merge_folder(int folder, const char *name);
 
 struct sha256 {
   void (*compress)(uint32_t state[8], const uint8_t *block);

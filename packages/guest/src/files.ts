@@ -108,7 +108,9 @@ export async function writeTemporaryFile(
     throw error
   }
   await stream.endInput()
-  return parseHash((await written).toString())
+  // What was there before it comes first.
+  const [, whole = ''] = (await written).toString().split(/(?<=\n)/)
+  return parseHash(whole)
 }
 
 /** Gives a written file its mode, its time and its name in the same directory, in one step and for good. */
