@@ -1,5 +1,5 @@
 import { agent, type Client, createClient, type TargetContainer } from '@gpulab/contract'
-import { ensureGuestBuilt } from '@gpulab/guest/build'
+import { ensureBusybox, ensureGuestBuilt } from '@gpulab/guest/build'
 import { eventually } from '@gpulab/testing'
 import { createHttpTransport } from '@gpulab/transport'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -52,6 +52,7 @@ export async function startTestAgent(
     ...settings,
   }
   await ensureGuestBuilt()
+  await ensureBusybox()
   await writeFile(environment.GPULAB_JOIN_TOKEN_FILE, `${joinToken}\n`)
   let child: ChildProcess | undefined
   let log = ''

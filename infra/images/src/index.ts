@@ -1,3 +1,4 @@
+export { downloadPackage, findBusybox } from './download-package.ts'
 export { callEngine, callEngineJson, EngineError, readText, toSocketPath } from './engine-api.ts'
 export type { EngineAnswer, EngineCall } from './engine-api.ts'
 export { ensureImages, type EnsuredImage, type EnsureImagesOptions } from './ensure-images.ts'

@@ -1,5 +1,6 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { downloadPackage, findBusybox } from './download-package.ts'
 import {
   findCaBundle,
   findProgram,
@@ -7,9 +8,8 @@ import {
   listPrivateAuthorities,
   readPackageSources,
   readTransportOptions,
-  updatePackageLists,
 } from './machine-packages.ts'
-import { runCommand, tryCommand } from './run-command.ts'
+import { runCommand } from './run-command.ts'
 
 const leftOut = ['doc', 'man', 'info', 'locale', 'lintian', 'bash-completion']
 
@@ -52,13 +52,11 @@ export async function makeDebianRootfs(tarFile: string, workFolder: string): Pro
 /** Debian's static busybox with a link for each of its programs, as a tar file. Takes about a second. */
 export async function makeBusyboxRootfs(tarFile: string, workFolder: string): Promise<void> {
   const root = join(workFolder, 'root')
-  await downloadPackage('busybox-static', workFolder)
+  await downloadPackage('busybox-static', join(workFolder, 'package'))
   for (const name of ['bin', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp', 'usr/bin', 'var']) {
     await mkdir(join(root, name), { recursive: true })
   }
-  const packages = (await readdir(workFolder)).filter((name) => name.endsWith('.deb'))
-  await runCommand('dpkg-deb', ['-x', join(workFolder, packages[0] ?? ''), join(workFolder, 'package')])
-  const busybox = join(workFolder, 'package/bin/busybox')
+  const busybox = await findBusybox(join(workFolder, 'package'))
   await copyFile(busybox, join(root, 'bin/busybox'))
   const programs = (await runCommand(busybox, ['--list']))
     .split('\n')
@@ -82,15 +80,6 @@ export async function makeBusyboxRootfs(tarFile: string, workFolder: string): Pr
     root,
     '.',
   ])
-}
-
-async function downloadPackage(name: string, folder: string): Promise<void> {
-  const script = 'cd "$1" && exec apt-get -qq -o APT::Sandbox::User=root download "$2"'
-  const download = () => tryCommand('sh', ['-c', script, 'sh', folder, name], { timeoutMs: 120_000 })
-  if ((await download()).exitCode === 0) return
-  await updatePackageLists()
-  const { exitCode, stderr } = await download()
-  if (exitCode !== 0) throw new Error(`The package ${name} could not be downloaded: ${stderr.trim()}.`)
 }
 
 /** Makes a folder for a build and removes it afterwards. */

@@ -1,11 +1,17 @@
-import { ensureGuestBuilt } from '@gpulab/guest/build'
+import { ensureBusybox, ensureGuestBuilt } from '@gpulab/guest/build'
 import { runCommand } from '@gpulab/images'
 import { ensureEngineInstalled } from '@gpulab/simulated-host'
 import { fileURLToPath } from 'node:url'
 
 /** Bundles API and agent of the present sources, and makes sure that engines can be started. */
 export async function setup(): Promise<void> {
-  await Promise.all([ensureEngineInstalled(), ensureGuestBuilt(), bundle('api'), bundle('agent')])
+  await Promise.all([
+    ensureEngineInstalled(),
+    ensureGuestBuilt(),
+    ensureBusybox(),
+    bundle('api'),
+    bundle('agent'),
+  ])
 }
 
 async function bundle(app: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { containerName } from '../containers/labels.ts'
 
@@ -46,7 +46,10 @@ export const noGuestFolders: GuestFolders = {
   keepOnly: () => Promise.resolve(),
 }
 
-/** `program` is the guest of this machine's architecture; `folder` has the same path for agent and engine. */
+/**
+ * `program` is the guest of this machine's architecture, beside which lies a static busybox; `folder` has the same path
+ * for agent and engine.
+ */
 export function createGuestFolders(
   { folder, program }: { readonly folder: string; readonly program: string },
   log: FastifyBaseLogger,
@@ -56,23 +59,28 @@ export function createGuestFolders(
   let isUsable = true
   let installed: Promise<boolean> | undefined
 
+  /** Renamed, since the old one may be running: containers see the new one the next time that they start it. */
+  const installProgram = async (from: string, name: string): Promise<void> => {
+    const fresh = join(toolbox, `${name}.${process.pid}`)
+    await copyFile(from, fresh, constants.COPYFILE_FICLONE)
+    await chmod(fresh, 0o755)
+    await rename(fresh, join(toolbox, name))
+  }
   const install = async (): Promise<boolean> => {
-    const target = join(toolbox, 'gpulab-guest')
-    const fresh = `${target}.${process.pid}`
     try {
       for (const each of [folder, toolbox, runs]) {
         await mkdir(each, { recursive: true, mode: 0o711 })
         await chmod(each, 0o711)
       }
-      // Renamed, since the old one may be running: containers see the new one the next time that they start it.
-      await copyFile(program, fresh, constants.COPYFILE_FICLONE)
-      await chmod(fresh, 0o755)
-      await rename(fresh, target)
-      return true
+      await installProgram(program, 'gpulab-guest')
     } catch (error) {
       log.warn({ err: error }, 'there is no guest to give to containers: sessions go through the engine')
       return false
     }
+    await installProgram(join(dirname(program), 'busybox'), 'busybox').catch((error: unknown) =>
+      log.warn({ err: error }, 'there is no busybox to give to containers: files cannot be copied'),
+    )
+    return true
   }
 
   return {

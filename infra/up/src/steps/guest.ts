@@ -1,11 +1,16 @@
-import { ensureGuestBuilt } from '@gpulab/guest/build'
+import { ensureBusybox, ensureGuestBuilt } from '@gpulab/guest/build'
 
-/** Builds what serves sessions in containers. Gives why that can not be done: then the engine serves them. */
+/** Builds what serves sessions in containers. Gives what will be missing where that can not be done. */
 export async function buildGuest(): Promise<string | undefined> {
   try {
     await ensureGuestBuilt()
-    return undefined
   } catch (error) {
     return `not built, so sessions go through the engine and end with the agent: ${(error as Error).message}`
+  }
+  try {
+    await ensureBusybox()
+    return undefined
+  } catch (error) {
+    return `without busybox, so gpulab cp does not work: ${(error as Error).message}`
   }
 }
