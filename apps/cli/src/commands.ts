@@ -80,6 +80,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Kill everything that a session has started',
     load: () => import('./commands/sessions/kill.ts'),
   },
+  cp: {
+    summary: 'Copy files into a container and out of it',
+    aliases: ['containers:cp'],
+    load: () => import('./commands/cp.ts'),
+  },
   logs: {
     summary: "Show or follow a container's log",
     aliases: ['containers:logs'],

@@ -60,7 +60,7 @@ async function loadConfig(): Promise<Config> {
 }
 
 /** Commands that belong to GPULab and come with a later version: a similar name would be bad advice. */
-const later = new Set(['cp', 'ssh-keys', 'volumes'])
+const later = new Set(['ssh-keys', 'volumes'])
 
 function unknownCommand(words: readonly string[]): GpulabError {
   const [first = ''] = words

@@ -2,7 +2,7 @@ import { commands } from '../commands.ts'
 
 const sections: Readonly<Record<string, readonly string[]>> = {
   CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'redeploy', 'rm'],
-  INSIDE: ['exec', 'ssh', 'logs', 'stats', 'port-forward', 'wait', 'events'],
+  INSIDE: ['exec', 'ssh', 'cp', 'logs', 'stats', 'port-forward', 'wait', 'events'],
   SESSIONS: ['sessions:ls', 'sessions:attach', 'sessions:wait', 'sessions:output', 'sessions:kill'],
   RESOURCES: ['templates', 'templates:info', 'gpus'],
   'HOSTS (FOR ADMINISTRATORS)': [

@@ -1,0 +1,454 @@
+import type { Container } from '@gpulab/contract'
+import { createRandom, eventually, growTree, readTree, run, startTcpProxy } from '@gpulab/testing'
+import { execFileSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream, readFileSync } from 'node:fs'
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { spawnCli } from './src/spawn-cli.ts'
+import { startSystem, type System } from './src/start-system.ts'
+
+/** GPULAB_TEST_CP_MIB=10240 makes the long run. */
+const bigBytes = Number(process.env['GPULAB_TEST_CP_MIB'] ?? 256) * 2 ** 20
+const longMs = 180_000 + bigBytes / 5000
+
+interface Result {
+  readonly target: string
+  readonly bytes: number
+  readonly files: number
+  readonly sha256: string | null
+  readonly resumed_bytes: number
+}
+
+let system: System
+let work: string
+/** In the container, for one test alone. */
+let there: string
+let count = 0
+
+beforeAll(async () => {
+  system = await startSystem()
+  const options = ['--template', 'ubuntu', '--memory', '1', '--wait']
+  await system.json<Container>('deploy', '--name', 'box', ...options)
+})
+afterAll(() => system?.[Symbol.asyncDispose]())
+beforeEach(async () => {
+  work = await mkdtemp(join(system.dir, 'cp-'))
+  there = `/tmp/${++count}`
+  await inBox('mkdir', there)
+})
+
+const inBox = async (...command: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await system.gpulab(['exec', 'box', '--', ...command])
+  if (code !== 0) throw new Error(`${command.join(' ')}: ${code} ${stderr}`)
+  return stdout
+}
+const listThere = async (folder = there): Promise<string[]> =>
+  (await inBox('ls', '-A', folder)).split('\n').filter((name) => name !== '')
+const cp = (...args: string[]): Promise<Result> => system.json<Result>('cp', ...args)
+const tryCp = async (...args: string[]) => {
+  const { code, stderr, stdout } = await system.gpulab(['cp', ...args])
+  return { code, stderr, stdout }
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+/** Bytes of no pattern, but cheap ones. */
+async function makeFile(path: string, sizeBytes: number): Promise<void> {
+  const piece = randomBytes(1 << 20)
+  await using file = await open(path, 'w')
+  for (let at = 0; at < sizeBytes; at += piece.length) {
+    piece.writeUIntBE(at, 0, 6)
+    await file.write(piece, 0, Math.min(piece.length, sizeBytes - at))
+  }
+}
+
+/** The most memory that a process has had. */
+const peakBytes = (pid: number): number =>
+  Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+
+describe('a tree', () => {
+  it.each([11, 12, 13, 14])('is the same after it went in and out (%i)', async (seed) => {
+    growTree(join(work, 'tree'), createRandom(seed))
+    const tree = readTree(join(work, 'tree'))
+    expect(await cp(join(work, 'tree'), `box:${there}`)).toMatchObject({ target: `box:${there}/tree` })
+    await cp(`box:${there}/tree`, join(work, 'out'))
+    expect(readTree(join(work, 'out'))).toEqual(tree)
+    expect(await listThere()).toEqual(['tree'])
+
+    // As tar has it, through standard output and input.
+    const { bytes, code } = await system.gpulab(['cp', `box:${there}/tree`, '-'])
+    expect(code).toBe(0)
+    await mkdir(join(work, 'streamed'))
+    execFileSync('tar', ['-x', '-p', '-C', join(work, 'streamed')], { input: bytes })
+    expect(readTree(join(work, 'streamed/tree'))).toEqual(tree)
+    const input = execFileSync('tar', ['-c', '--format=gnu', '-C', join(work, 'tree'), '.'], {
+      maxBuffer: 1 << 28,
+    })
+    expect((await system.gpulab(['cp', '-', `box:${there}/new`, '-p'], { input })).code).toBe(0)
+    await cp(`box:${there}/new/.`, join(work, 'back'))
+    expect(readTree(join(work, 'back'))).toEqual(tree)
+  })
+
+  it('goes beside what is there, and again over itself', async () => {
+    growTree(join(work, 'tree'), createRandom(15))
+    await mkdir(join(work, 'other/sub'), { recursive: true })
+    await writeFile(join(work, 'other/sub/file'), 'other')
+    await cp(`${work}/tree/.`, `box:${there}/both`)
+    await cp(`${work}/other/.`, `box:${there}/both`)
+    await cp(`${work}/tree/.`, `box:${there}/both/`)
+    await cp(`box:${there}/both`, join(work, 'out'))
+    await cp(`box:${there}/both/.`, join(work, 'out'))
+    const lines = readTree(join(work, 'out'), { times: false })
+    for (const line of readTree(join(work, 'tree'), { times: false })) expect(lines).toContain(line)
+    expect(lines.filter((line) => line.startsWith('sub'))).toEqual([
+      expect.stringMatching(/^sub\/ /),
+      expect.stringMatching(/^sub\/file /),
+    ])
+    expect(await readdir(work)).toEqual(['other', 'out', 'tree'])
+  })
+
+  it('of formats that busybox does not know is read from standard input', async () => {
+    const name = `${'x'.repeat(90)}/${'ü'.repeat(70)}/${'y'.repeat(120)}`
+    await mkdir(join(work, 'tree', name), { recursive: true })
+    await writeFile(join(work, 'tree', name, 'z'), 'content')
+    const input = execFileSync('tar', ['-c', '--format=pax', '-C', work, 'tree'])
+    expect((await system.gpulab(['cp', '-', `box:${there}`], { input })).code).toBe(0)
+    expect(await inBox('cat', `${there}/tree/${name}/z`)).toBe('content')
+  })
+})
+
+describe('a file', () => {
+  it('follows the rules of docker', async () => {
+    const file = join(work, 'file')
+    await writeFile(file, 'content', { mode: 0o640 })
+    await inBox('mkdir', '-p', `${there}/dir/file2`)
+    expect(await cp(file, `box:${there}/new`)).toMatchObject({
+      bytes: 7,
+      files: 1,
+      sha256: await hashOf(file),
+    })
+    expect(await cp(file, `box:${there}/dir`)).toMatchObject({ target: `box:${there}/dir/file` })
+    expect(await inBox('stat', '-c', '%a %Y', `${there}/dir/file`)).toBe(
+      `640 ${Math.floor((await stat(file)).mtimeMs / 1000)}\n`,
+    )
+    expect(await tryCp(file, `box:${there}/none/`)).toMatchObject({ code: 3 })
+    expect(await tryCp(file, `box:${there}/none/x`)).toMatchObject({ code: 3 })
+    expect(await tryCp(file, `box:${there}/none/x`, '-p')).toMatchObject({ code: 0 })
+    expect(await tryCp(work, `box:${there}/new`)).toMatchObject({ code: 5 })
+    expect(await tryCp(`box:${there}/none2`, work)).toMatchObject({ code: 3 })
+    expect(await tryCp(file, join(work, 'x'))).toMatchObject({ code: 2 })
+    expect(await tryCp('box:/a', 'box:/b')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('pipe') as string,
+    })
+    expect(await tryCp('none:/a', work)).toMatchObject({ code: 3 })
+    await inBox('ln', '-s', 'new', `${there}/link`)
+    await cp(`box:${there}/link`, join(work, 'link'))
+    await cp(`box:${there}/link`, join(work, 'followed'), '-L')
+    expect(readTree(work, { times: false }).map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      'file 640',
+      'followed 640',
+      'link ->',
+    ])
+    await symlink('file', join(work, 'up'))
+    await cp(join(work, 'up'), `box:${there}/`)
+    expect(await inBox('readlink', `${there}/up`)).toBe('file\n')
+  })
+
+  it('is never written through a link that is there', async () => {
+    await writeFile(join(work, 'canary'), 'canary')
+    await symlink('canary', join(work, 'target'))
+    await inBox('sh', '-c', `echo new >${there}/file`)
+    await cp(`box:${there}/file`, join(work, 'target'))
+    expect(await readFile(join(work, 'canary'), 'utf8')).toBe('canary')
+    expect(await readFile(join(work, 'target'), 'utf8')).toBe('new\n')
+  })
+
+  it('of a size goes in and out with flat memory on every tier', { timeout: longMs }, async () => {
+    const file = join(work, 'big')
+    await makeFile(file, bigBytes)
+    const sha256 = await hashOf(file)
+    const pids = { api: system.api.pid, agent: system.agent.pid }
+    const before = { api: peakBytes(pids.api), agent: peakBytes(pids.agent) }
+    expect(await cp(file, `box:${there}/big`)).toMatchObject({ bytes: bigBytes, sha256, resumed_bytes: 0 })
+    expect(await cp(`box:${there}/big`, join(work, 'back'))).toMatchObject({ bytes: bigBytes, sha256 })
+    expect(await hashOf(join(work, 'back'))).toBe(sha256)
+    const grown = [peakBytes(pids.api) - before.api, peakBytes(pids.agent) - before.agent]
+    expect(Math.max(...grown), `api and agent grew by ${grown.join(', ')}`).toBeLessThan(160 << 20)
+    await inBox('rm', `${there}/big`)
+  })
+})
+
+/** A copy that has brought some of it, by what is there under another name. */
+async function startCopy(args: readonly string[], partBytes: () => Promise<number>) {
+  const running = spawnCli(system, ['cp', ...args])
+  await eventually(async () => expect(await partBytes(), running.stderr()).toBeGreaterThan(5 << 20), {
+    timeoutMs: 60_000,
+  })
+  return running
+}
+const partThere = async (): Promise<number> =>
+  Number((await inBox('sh', '-c', `cat ${there}/.gpulab-part-* 2>/dev/null | wc -c`)).trim())
+const partHere = async (): Promise<number> => {
+  const parts = (await readdir(work)).filter((name) => name.startsWith('.gpulab-part-'))
+  const sizes = await Promise.all(parts.map(async (name) => (await stat(join(work, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+const mediumBytes = 96 << 20
+
+describe('an interruption', () => {
+  let file: string
+  let sha256: string
+  beforeEach(async () => {
+    file = join(work, 'medium')
+    await makeFile(file, mediumBytes)
+    sha256 = await hashOf(file)
+  })
+
+  it('of an upload by kill -9: the same command goes on', async () => {
+    const { child, ended } = await startCopy([file, `box:${there}/x`], partThere)
+    child.kill('SIGKILL')
+    await ended
+    expect((await listThere()).filter((name) => !name.startsWith('.gpulab-part-'))).toEqual([])
+    const result = await cp(file, `box:${there}/x`)
+    expect(result).toMatchObject({ sha256, bytes: mediumBytes })
+    expect(result.resumed_bytes).toBeGreaterThan(5 << 20)
+    expect(await listThere()).toEqual(['x'])
+    expect(await inBox('sha256sum', `${there}/x`)).toContain(sha256)
+  })
+
+  it('of a download by kill -9: the same command goes on', async () => {
+    await cp(file, `box:${there}/x`)
+    const { child, ended } = await startCopy([`box:${there}/x`, join(work, 'y')], partHere)
+    child.kill('SIGKILL')
+    await ended
+    const result = await cp(`box:${there}/x`, join(work, 'y'))
+    expect(result).toMatchObject({ sha256 })
+    expect(result.resumed_bytes).toBeGreaterThan(5 << 20)
+    expect(await readdir(work)).toEqual(['medium', 'y'])
+    expect(await hashOf(join(work, 'y'))).toBe(sha256)
+  })
+
+  it('and another source: it begins anew, and nothing is left', async () => {
+    const { child, ended } = await startCopy([file, `box:${there}/x`], partThere)
+    child.kill('SIGKILL')
+    await ended
+    await appendFile(file, 'more')
+    expect(await cp(file, `box:${there}/x`)).toMatchObject({ resumed_bytes: 0, sha256: await hashOf(file) })
+    expect(await listThere()).toEqual(['x'])
+  })
+
+  it('and a part that somebody has changed: it begins anew', async () => {
+    const { child, ended } = await startCopy([file, `box:${there}/x`], partThere)
+    child.kill('SIGKILL')
+    await ended
+    await inBox('sh', '-c', `printf changed | dd of=$(echo ${there}/.gpulab-part-*) conv=notrunc`)
+    expect(await cp(file, `box:${there}/x`)).toMatchObject({ sha256 })
+    expect(await listThere()).toEqual(['x'])
+  })
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('by %s leaves nothing under the name', async (signal) => {
+    const codes = { SIGINT: 130, SIGTERM: 143 }
+    const upload = await startCopy([file, `box:${there}/x`], partThere)
+    upload.child.kill(signal)
+    expect(await upload.ended).toBe(codes[signal])
+    expect((await listThere()).filter((name) => !name.startsWith('.gpulab-part-'))).toEqual([])
+    await cp(file, `box:${there}/x`)
+    const download = await startCopy([`box:${there}/x`, join(work, 'y')], partHere)
+    download.child.kill(signal)
+    expect(await download.ended).toBe(codes[signal])
+    expect((await readdir(work)).filter((name) => !name.startsWith('.gpulab-part-'))).toEqual(['medium'])
+    expect(await inBox('sh', '-c', 'ps ax 2>/dev/null | grep -c "[g]pulab-guest send" || true')).toBe('0\n')
+  })
+
+  it('of a tree leaves nothing at all', async () => {
+    const { child, ended } = await startCopy([work, `box:${there}/tree`], async () => {
+      const size = await inBox('sh', '-c', `du -sb ${there} | cut -f1`)
+      return Number(size)
+    })
+    child.kill('SIGINT')
+    expect(await ended).toBe(130)
+    expect(await listThere()).toEqual([])
+    const killed = await startCopy([work, `box:${there}/tree`], async () =>
+      Number(await inBox('sh', '-c', `du -sb ${there} | cut -f1`)),
+    )
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    await cp(work, `box:${there}/tree`)
+    expect(await listThere()).toEqual(['tree'])
+  })
+
+  it('by another copy of the same is refused', async () => {
+    const { ended } = await startCopy([file, `box:${there}/x`], partThere)
+    const second = await tryCp(file, `box:${there}/x`)
+    expect(second).toMatchObject({ code: 5, stderr: expect.stringContaining('Another copy') as string })
+    expect(await ended).toBe(0)
+    expect(await inBox('sha256sum', `${there}/x`)).toContain(sha256)
+  })
+
+  it('of its connections, again and again, loses nothing', async () => {
+    await using proxy = await startTcpProxy({ target: { port: Number(new URL(system.apiUrl).port) } })
+    const env = { GPULAB_API_URL: `http://127.0.0.1:${proxy.port}` }
+    proxy.set({ kind: 'cut-after', bytes: 8 << 20, direction: 'to-server' })
+    const up = await system.gpulab(['cp', file, `box:${there}/x`, '--json'], { env })
+    expect(up).toMatchObject({ code: 0 })
+    proxy.set({ kind: 'cut-after', bytes: 8 << 20, direction: 'to-client' })
+    const down = await system.gpulab(['cp', `box:${there}/x`, join(work, 'y'), '--json'], { env })
+    expect(down).toMatchObject({ code: 0 })
+    expect([JSON.parse(up.stdout).sha256, JSON.parse(down.stdout).sha256]).toEqual([sha256, sha256])
+    expect(await hashOf(join(work, 'y'))).toBe(sha256)
+  })
+
+  it('of the agent, killed and started again, loses nothing', async () => {
+    const { ended, stderr } = await startCopy([file, `box:${there}/x`], partThere)
+    await system.agent.stop('SIGKILL')
+    await system.startAgent()
+    expect(await ended, stderr()).toBe(0)
+    expect(await inBox('sha256sum', `${there}/x`)).toContain(sha256)
+    const back = await startCopy([`box:${there}/x`, join(work, 'y')], partHere)
+    await system.agent.stop('SIGKILL')
+    await system.startAgent()
+    expect(await back.ended, back.stderr()).toBe(0)
+    expect(await hashOf(join(work, 'y'))).toBe(sha256)
+  })
+
+  it('of a download by a source that changes is an error', async () => {
+    await cp(file, `box:${there}/x`)
+    const { ended, stderr } = await startCopy([`box:${there}/x`, join(work, 'y')], partHere)
+    await inBox('sh', '-c', `echo more >>${there}/x`)
+    expect([await ended, stderr()]).toEqual([5, expect.stringContaining('written to')])
+    expect(await readdir(work)).toEqual(['medium'])
+  })
+})
+
+describe('trouble', () => {
+  it('with a container that stops ends the copy', async () => {
+    const small = await system.json<Container>(
+      'deploy',
+      '--name',
+      'stops',
+      '--template',
+      'ubuntu',
+      '--memory',
+      '1',
+      '--wait',
+    )
+    await makeFile(join(work, 'medium'), mediumBytes)
+    const { ended, stderr } = await startCopy([join(work, 'medium'), 'stops:/tmp/x'], async () => {
+      const { stdout } = await system.gpulab([
+        'exec',
+        'stops',
+        '--',
+        'sh',
+        '-c',
+        'cat /tmp/.gpulab-part-* 2>/dev/null | wc -c',
+      ])
+      return Number(stdout.trim())
+    })
+    expect((await system.gpulab(['stop', small.uuid])).code).toBe(0)
+    expect([await ended, stderr()]).toEqual([5, expect.stringContaining('ended')])
+    expect(await tryCp('stops:/etc/hostname', work)).toMatchObject({ code: 5 })
+    await system.gpulab(['rm', 'stops', '--force'])
+  })
+
+  it('with space, on either side, is told and leaves nothing', async () => {
+    const options = ['--name', 'tight', '--template', 'ubuntu', '--memory', '128MiB', '--wait']
+    await system.json<Container>('deploy', ...options)
+    await makeFile(join(work, 'big'), 70 << 20)
+    const full = { code: 6, stderr: expect.stringContaining('no space is left') as string }
+    expect(await tryCp(join(work, 'big'), 'tight:/dev/shm/x')).toMatchObject(full)
+    await mkdir(join(work, 'tree'))
+    await makeFile(join(work, 'tree/big'), 70 << 20)
+    expect(await tryCp(join(work, 'tree'), 'tight:/dev/shm/x')).toMatchObject(full)
+    const left = await system.gpulab(['exec', 'tight', '--', 'ls', '-A', '/dev/shm'])
+    expect(left).toMatchObject({ code: 0, stdout: '' })
+    await system.gpulab(['rm', 'tight', '--force'])
+
+    const disk = join(work, 'disk')
+    await mkdir(disk)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk])
+    try {
+      await cp(join(work, 'tree'), `box:${there}/tree`)
+      expect(await tryCp(`box:${there}/tree/big`, disk)).toMatchObject(full)
+      expect(await tryCp(`box:${there}/tree`, disk)).toMatchObject(full)
+      expect(await readdir(disk)).toEqual([])
+    } finally {
+      execFileSync('umount', [disk])
+    }
+  })
+
+  it('with rights is told', async () => {
+    const image = await makeUserImage()
+    await system.json<Container>(
+      'deploy',
+      '--name',
+      'plain',
+      '--image',
+      image,
+      '--memory',
+      '1',
+      '--wait',
+      '--command',
+      'sleep 6000',
+    )
+    await writeFile(join(work, 'file'), 'content')
+    const refused = { code: 4, stderr: expect.stringMatching(/denied|permitted|read-only/) as string }
+    expect(await tryCp(join(work, 'file'), 'plain:/etc/file')).toMatchObject(refused)
+    expect(await tryCp(work, 'plain:/etc/tree')).toMatchObject(refused)
+    expect(await tryCp('plain:/root/.bashrc', work)).toMatchObject(refused)
+    expect(await tryCp(join(work, 'file'), 'plain:/.gpulab/file')).toMatchObject(refused)
+    await cp(join(work, 'file'), 'plain:/tmp/file')
+    const owner = await system.gpulab(['exec', 'plain', '--', 'stat', '-c', '%u', '/tmp/file'])
+    expect(owner.stdout).toBe('1000\n')
+    await system.gpulab(['rm', 'plain', '--force'])
+  })
+
+  it('with links that lead out is told, and what to do about it', async () => {
+    await inBox('sh', '-c', `mkdir ${there}/d; ln -s /etc ${there}/d/out; echo x >${there}/d/file`)
+    const refused = await tryCp(`box:${there}/d`, join(work, 'd'))
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('--skip-unsafe') as string })
+    expect(await readdir(work)).toEqual([])
+    expect(await cp(`box:${there}/d`, join(work, 'd'), '--skip-unsafe')).toMatchObject({ files: 1 })
+    expect(await readdir(join(work, 'd'))).toEqual(['file'])
+  })
+
+  it('with a reader of the archive that has seen enough ends the copy', async () => {
+    const script = `"$0" cp box:/usr - | head -c 100000 | wc -c`
+    const { stdout } = await run(
+      'bash',
+      ['-c', script, join(import.meta.dirname, '../../apps/cli/bin/gpulab')],
+      {
+        env: { GPULAB_API_URL: system.apiUrl, GPULAB_API_KEY: system.apiKey },
+      },
+    )
+    expect(stdout.trim()).toBe('100000')
+  })
+})
+
+/** The template's image with another user. */
+async function makeUserImage(): Promise<string> {
+  const [own] = await system.listOwn()
+  const container = await system.docker.createContainer({ Image: own?.Image ?? '' })
+  try {
+    await container.commit({ repo: 'gpulab.test/cp-user', tag: '1', changes: 'USER 1000:1000' })
+  } finally {
+    await container.remove()
+  }
+  return 'gpulab.test/cp-user:1'
+}
