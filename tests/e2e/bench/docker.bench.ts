@@ -1,33 +1,11 @@
-import { api, type Client, type Container, createClient } from '@gpulab/contract'
-import { createHttpTransport } from '@gpulab/transport'
 import type Docker from 'dockerode'
-import { once } from 'node:events'
 import { it } from 'vitest'
 import { run } from '@gpulab/testing'
-import { startSystem, type System } from '../src/start-system.ts'
 import { type Comparison, compare, describeComparison, header, timeOf } from './measure.ts'
-
-const image = { template: 'ubuntu-22.04' }
-const keepAlive = 'while :; do sleep 3600; done'
-
-/** What every comparison works on. */
-interface Bench {
-  readonly system: System
-  readonly client: Client<typeof api>
-  /** A container that runs, for us and for Docker, and its image. */
-  readonly uuid: string
-  readonly dockerId: string
-  readonly reference: string
-}
+import { type Bench, deploy, dockerExec, image, keepAlive, openBench } from './open-bench.ts'
 
 it('beside docker', { timeout: 600_000 }, async () => {
-  await using system = await startSystem()
-  const headers = { 'api-key': system.apiKey }
-  const client = createClient(api, createHttpTransport({ url: system.apiUrl }), { headers })
-  const { uuid, image: reference } = await deploy(client, 'bench')
-  const [own] = await system.listOwn()
-  const bench = { system, client, uuid, reference, dockerId: own?.Id ?? '' }
-
+  await using bench = await openBench()
   const rows: string[] = []
   for (const comparison of [benchExec, benchExecProcess, benchDeploy, benchLogLatency]) {
     rows.push(describeComparison(await comparison(bench)))
@@ -41,36 +19,11 @@ Milliseconds; runs in turn on one machine. "over" and "ratio" are medians of the
 `)
 })
 
-/** Deploys and waits for `running` by the event stream, as the CLI does. */
-async function deploy(client: Bench['client'], name: string): Promise<Container> {
-  const container = await client.containers.create({
-    body: { name, ...image, memory_bytes: 2 ** 30, command: keepAlive },
-  })
-  for await (const { status } of await client.events.ofContainer({
-    params: container,
-    query: { follow: 'true' },
-  })) {
-    if (status === 'running') return container
-    if (status === 'failed') break
-  }
-  throw new Error(`${name} did not start`)
-}
-
 async function benchExec({ client, uuid, system, dockerId }: Bench): Promise<Comparison> {
   return compare('exec true, warm client', 40, {
     ours: () => timeOf(() => client.exec.run({ params: { uuid }, body: { command: ['true'] } })),
     peer: () => timeOf(() => dockerExec(system.docker, dockerId)),
   })
-}
-
-async function dockerExec(docker: Docker, dockerId: string): Promise<void> {
-  const exec = await docker
-    .getContainer(dockerId)
-    .exec({ Cmd: ['true'], AttachStdout: true, AttachStderr: true })
-  const stream = await exec.start({})
-  stream.resume()
-  await once(stream, 'end')
-  await exec.inspect()
 }
 
 async function benchExecProcess({ system, uuid, dockerId }: Bench): Promise<Comparison> {
