@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -11,13 +11,23 @@ export async function writeSecret(folder: string, name: string): Promise<string>
   return path
 }
 
-/** A port of 127.0.0.1 that is free now; for programs that cannot be given 0. */
+/** Below those that the kernel gives to outgoing connections, which take the port of a program that has just died. */
+const firstPort = 20_000
+const lastPort = 32_000
+
+/** A port of 127.0.0.1 that is free now, also for a program that is started there again later. */
 export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port is free on 127.0.0.1.')
-  return address.port
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(firstPort, lastPort)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+  throw new Error('No port is free on 127.0.0.1.')
 }

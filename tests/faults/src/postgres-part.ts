@@ -1,6 +1,6 @@
 import { type PostgresServer, startPostgres } from '@gpulab/embedded-postgres'
 import { existsSync } from 'node:fs'
-import { eventually } from '@gpulab/testing'
+import { eventually, findFreePort } from '@gpulab/testing'
 import type { Part } from './part.ts'
 
 export interface PostgresPart extends Part {
@@ -14,7 +14,7 @@ export async function createPostgresPart(
   stack: AsyncDisposableStack,
   dataDir: string,
 ): Promise<PostgresPart> {
-  const first = await startPostgres({ dataDir })
+  const first = await startPostgres({ dataDir, port: await findFreePort() })
   const { url, port } = first
   let server: PostgresServer | undefined = first
   stack.defer(async () => server?.stop())
