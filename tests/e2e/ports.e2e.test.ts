@@ -4,11 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSystem, type System } from './src/start-system.ts'
-
-const gpulabProgram = fileURLToPath(new URL('../../apps/cli/bin/gpulab', import.meta.url))
 
 /** On its own loopback: at 4001 an echo until the client ends, at 4002 one word, at 4003 a reset. */
 const server = String.raw`
@@ -56,13 +53,13 @@ afterAll(() => system?.[Symbol.asyncDispose]())
 
 let forwards = 0
 async function forward(...ports: string[]): Promise<{ local: number[]; service: Service }> {
-  const env = {
-    GPULAB_API_URL: system.apiUrl,
-    GPULAB_API_KEY: system.apiKey,
-    GPULAB_CONFIG: join(system.dir, 'forward.json'),
-  }
   const log = join(system.dir, `forward-${++forwards}.log`)
-  const service = startService(gpulabProgram, ['port-forward', '--json', 'served', ...ports], env, log)
+  const service = startService(
+    system.cli.program,
+    ['port-forward', '--json', 'served', ...ports],
+    system.cli.env,
+    log,
+  )
   const local = await eventually(async () => {
     const lines = service.log().trim().split('\n')
     expect(lines).toHaveLength(ports.length)
@@ -136,10 +133,10 @@ describe('a forwarded port', () => {
   })
 
   it('ends with the container, and with Ctrl-C', async () => {
-    const env = { GPULAB_API_URL: system.apiUrl, GPULAB_API_KEY: system.apiKey }
+    const { program, env } = system.cli
     const interrupted = await run(
       'timeout',
-      ['--preserve-status', '-s', 'INT', '5', gpulabProgram, 'port-forward', 'served', '4001:0'],
+      ['--preserve-status', '-s', 'INT', '5', program, 'port-forward', 'served', '4001:0'],
       { env },
     )
     expect(interrupted).toMatchObject({

@@ -1,4 +1,4 @@
-import { orAbort } from './backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from './clock.ts'
 
 /** A flag that one loop waits for. Raising it twice before the loop comes round counts once. */

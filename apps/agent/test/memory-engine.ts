@@ -1,4 +1,4 @@
-import { orAbort } from '../src/backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../src/clock.ts'
 import type { Engine } from '../src/docker/connect.ts'
 import * as containers from './memory-engine/containers.ts'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { GpulabError, isErrorCode } from './errors.ts'
 
 /** What a frame carries. */
 export const frameType = { stdin: 0, stdout: 1, stderr: 2, control: 3 } as const
@@ -144,6 +145,10 @@ export const toControlFrame = (control: Control): Frame => ({
 /** Throws on anything that is not a control message: the peer is broken or hostile. */
 export const parseControl = (frame: Frame): Control =>
   Control.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(frame.payload)))
+
+/** The failure that ends a channel; one of a code that we do not know is our server's. */
+export const toChannelFailure = ({ code, message, hint }: Control & { type: 'error' }): GpulabError =>
+  new GpulabError(isErrorCode(code) ? code : 'internal', { message, ...(hint !== undefined && { hint }) })
 
 /** The two ends of a duplex endpoint look the same. */
 export interface Channel {

@@ -88,6 +88,7 @@ export {
   framePayloadMaxBytes,
   frameType,
   parseControl,
+  toChannelFailure,
   toControlFrame,
 } from './frames.ts'
 export type { RestartPolicy } from './fields.ts'

@@ -1,4 +1,4 @@
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError, hasStatus, isEngineTrouble } from '../docker/errors.ts'

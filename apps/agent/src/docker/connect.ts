@@ -1,5 +1,5 @@
 import Docker from 'dockerode'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import { callEngine } from './errors.ts'
 
 /** A connection to one Docker Engine; only this folder looks inside. */

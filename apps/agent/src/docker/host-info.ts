@@ -1,4 +1,4 @@
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Engine } from './connect.ts'
 import { callEngine } from './errors.ts'
 

@@ -1,5 +1,5 @@
 import { readLines } from '@gpulab/contract'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Engine } from './connect.ts'
 import { callEngine, EngineError, hasStatus, toEngineError } from './errors.ts'
 

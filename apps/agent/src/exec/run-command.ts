@@ -1,6 +1,6 @@
 import { type agent, type ExecResult, GpulabError, type HandlerInput } from '@gpulab/contract'
 import { randomUUID } from 'node:crypto'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { GpuInjection } from '../containers/environment.ts'
 import { toGpuEnvironment } from '../containers/environment.ts'
 import { containerNotFound, containerNotRunning, findByUuid } from '../containers/find.ts'

@@ -1,6 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { type Ending, GuestError, type GuestStream } from '@gpulab/guest'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import { type GpuInjection, toGpuEnvironment } from '../containers/environment.ts'
 import { describeFailure } from '../guest/describe-failure.ts'
 import type { LinkedGuest } from '../guest/guest-link.ts'

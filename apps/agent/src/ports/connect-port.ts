@@ -7,7 +7,7 @@ import {
   toControlFrame,
 } from '@gpulab/contract'
 import { type GuestConnection, GuestError, type GuestStream } from '@gpulab/guest'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Guests } from '../guest/guests.ts'
 
 /**

@@ -8,7 +8,7 @@ import {
   toControlFrame,
 } from '@gpulab/contract'
 import type { OffsetOutput } from '@gpulab/guest'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import { InputQueue } from './input-queue.ts'
 import type { Attachment, SessionEnd } from './program.ts'

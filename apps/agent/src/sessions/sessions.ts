@@ -8,7 +8,7 @@ import {
   type SessionSignal,
 } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import type { GpuInjection } from '../containers/environment.ts'
 import { containerNotFound, containerNotRunning, findByUuid } from '../containers/find.ts'

@@ -1,6 +1,6 @@
 import { eventually } from '@gpulab/testing'
 import { describe, expect, it } from 'vitest'
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 import { createSharedStreams } from './shared-streams.ts'
 
 const never = new AbortController().signal

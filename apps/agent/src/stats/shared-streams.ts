@@ -1,4 +1,4 @@
-import { orAbort } from '../backoff.ts'
+import { orAbort } from '@gpulab/transport/or-abort'
 
 /** One of those who watch a stream. Leaves when it is disposed of. */
 export interface Watcher<T> extends Disposable {

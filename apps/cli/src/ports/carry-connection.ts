@@ -2,8 +2,8 @@ import {
   type Channel,
   frameType,
   GpulabError,
-  isErrorCode,
   parseControl,
+  toChannelFailure,
   toControlFrame,
 } from '@gpulab/contract'
 import { once } from 'node:events'
@@ -38,7 +38,7 @@ async function bringBack(channel: Channel, socket: Socket): Promise<void> {
       if (!socket.write(frame.payload)) await once(socket, 'drain')
     } else if (frame.type === frameType.control) {
       const control = parseControl(frame)
-      if (control.type === 'error') throw toError(control)
+      if (control.type === 'error') throw toChannelFailure(control)
       if (control.type === 'eof') {
         hasEnded = true
         socket.end()
@@ -47,6 +47,3 @@ async function bringBack(channel: Channel, socket: Socket): Promise<void> {
   }
   if (!hasEnded) throw new GpulabError('host_unreachable', { message: 'The connection was cut.' })
 }
-
-const toError = ({ code, message }: { readonly code: string; readonly message: string }): GpulabError =>
-  new GpulabError(isErrorCode(code) ? code : 'answer_invalid', { message })

@@ -1,5 +1,6 @@
 import { GpulabError, type Session } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { ApiContext } from '../base-command.ts'
 import type { Ending } from './ending.ts'
 import { createSession, type NewSession } from './run-session.ts'
@@ -69,17 +70,5 @@ async function kill({ api }: ApiContext, starting: Promise<Session>): Promise<vo
     await api.sessions.kill({ params: { uuid, id } }, { timeoutMs: killMs })
   } catch {
     // It was never started, or can't be reached.
-  }
-}
-
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason as Error)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

@@ -4,10 +4,10 @@ import {
   type Frame,
   frameType,
   GpulabError,
-  isErrorCode,
   parseControl,
   type Session,
   type SessionSignal,
+  toChannelFailure,
   toControlFrame,
 } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -244,13 +244,8 @@ export class SessionClient {
         return undefined
       case 'exit':
         return toEnding(control)
-      case 'error': {
-        const { code, message, hint } = control
-        throw new GpulabError(isErrorCode(code) ? code : 'internal', {
-          message,
-          ...(hint !== undefined && { hint }),
-        })
-      }
+      case 'error':
+        throw toChannelFailure(control)
       case 'resumed':
       case 'resize':
       case 'signal':
