@@ -216,6 +216,10 @@ describe('a new run of the agent', () => {
     const shell = await create(busybox, { command: ['cat'], stdin: true, tty: { columns: 80, rows: 24 } })
     const lost = await create(busybox, { command: 'sleep 100', user: '65534' })
     const ended = await create(busybox, { command: 'echo done', detached: true })
+    // In whatever order the next agent learns of them.
+    const idle = await Promise.all(
+      Array.from({ length: 10 }, () => create(busybox, { command: 'sleep 100' })),
+    )
     await get(ended, 10)
     const before = await attach(session, { acks: true })
     await eventually(() => expect(before.stdout()).toContain('5\n'))
@@ -239,7 +243,8 @@ describe('a new run of the agent', () => {
     expect(output).toEqual([
       { offset: 0, stream: 'stdout', data: Buffer.from('done\n').toString('base64'), gap: null },
     ])
-    await client.sessions.kill({ params: { uuid: busybox.uuid, id: shell.id } })
+    for (const each of idle) expect(await get(each)).toMatchObject({ state: 'running' })
+    for (const { id } of [shell, ...idle]) await client.sessions.kill({ params: { uuid: busybox.uuid, id } })
   })
 })
 

@@ -101,6 +101,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
   const all = new Map<string, Map<string, Session>>()
   const starting = new Map<string, { readonly uuid: string; readonly session: Promise<Session> }>()
 
+  const recovered = Promise.withResolvers<void>()
+
   const of = (uuid: string): Session[] => [...(all.get(uuid)?.values() ?? [])]
   const get = (uuid: string, id: string): Session => {
     const session = all.get(uuid)?.get(id)
@@ -223,8 +225,11 @@ export function createSessions(deps: SessionsDeps): Sessions {
         if (session.isLossless && !session.hasEnded && record.transport === 'guest')
           void holdAgain(session).catch((err: unknown) => log.debug({ err }, 'a session is not held'))
       }
+      recovered.resolve()
     },
     clearUp: async ({ connection, container }) => {
+      // A guest may dial as soon as the first of its sessions is known.
+      await recovered.promise
       const since = clock.now()
       const rows = await connection.list()
       for (const { id, ageMs } of rows) {
