@@ -1,20 +1,34 @@
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 
 import { databaseError, hasErrorCode } from './errors.ts'
+
+// A process that a killed server was just forking holds its listening socket until it notices.
+const patienceMs = 3000
 
 /**
  * The port to start on: the wanted one, else the one of last time while it is free, else any free one. Somebody else
  * may take it before the server does; the caller tries again then, unless the port was wanted.
  */
-export async function choosePort(portFile: string, wanted: number | undefined): Promise<number> {
+export async function choosePort(
+  portFile: string,
+  wanted: number | undefined,
+  signal: AbortSignal,
+): Promise<number> {
   if (wanted) {
-    if ((await tryListen(wanted)) !== undefined) return wanted
-    throw databaseError(
-      `Port ${wanted} on 127.0.0.1 is taken, and the database was to listen there.`,
-      'Choose another port, or leave it out to get a free one.',
-    )
+    const deadline = Date.now() + patienceMs
+    while ((await tryListen(wanted)) === undefined) {
+      if (Date.now() > deadline) {
+        throw databaseError(
+          `Port ${wanted} on 127.0.0.1 is taken, and the database was to listen there.`,
+          'Choose another port, or leave it out to get a free one.',
+        )
+      }
+      await wait(20, undefined, { signal })
+    }
+    return wanted
   }
   const kept = await readPort(portFile)
   const port = (kept === undefined ? undefined : await tryListen(kept)) ?? (await tryListen(0))
@@ -37,7 +51,8 @@ async function readPort(portFile: string): Promise<number | undefined> {
 }
 
 async function tryListen(port: number): Promise<number | undefined> {
-  const server = createServer().listen(port, '127.0.0.1')
+  // A client that was looking for the server would keep this one from closing.
+  const server = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1')
   try {
     await once(server, 'listening')
   } catch (error) {

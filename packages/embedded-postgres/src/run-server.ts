@@ -54,7 +54,7 @@ function isPassing(log: string, portWanted: boolean): boolean {
 
 async function tryStart(options: RunOptions): Promise<Attempt> {
   const { layout, user, binaries } = options
-  const port = await choosePort(layout.portFile, options.port)
+  const port = await choosePort(layout.portFile, options.port, options.signal)
   const log = await openServerLog(layout.logFile)
   try {
     const child = await launch({

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
 
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -75,6 +76,16 @@ describe('starts', () => {
     process.kill(first.pid, 'SIGKILL')
     const second = await start({ durable: true })
     expect(await query(second, 'select n from kept')).toEqual([{ n: 7 }])
+  })
+
+  test('on a port that its last holder is about to leave', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const starting = start({ port })
+    await wait(100)
+    other.close()
+    expect((await starting).port).toBe(port)
   })
 
   test('although a start before it was killed in the middle of initdb', async () => {
@@ -175,8 +186,7 @@ describe('says in one sentence what is wrong', () => {
   test('with a port that is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
-    const address = other.address()
-    const port = address !== null && typeof address === 'object' ? address.port : 0
+    const { port } = other.address() as AddressInfo
     await expect(start({ port })).rejects.toThrow(failure(/^Port \d+ on 127.0.0.1 is taken/, /another port/))
     other.close()
   })
