@@ -100,10 +100,9 @@ describe('limits of the container', () => {
     const id = randomUUID()
     // A shell that can't fork exits, so one process is free after the loop; the next one takes it.
     const fill = '(while :; do sleep 1000 & done) 2>/dev/null'
-    await runShell(connection, `${fill}; sleep 1000 & exec sleep 1000`, { id })
-    await eventually(async () => {
-      await expect(shell(connection, 'true')).rejects.toThrow(expect.objectContaining({ code: 'EAGAIN' }))
-    })
+    const stream = await runShell(connection, `${fill}; sleep 1000 & echo full; exec sleep 1000`, { id })
+    await stream.output().next()
+    await expect(shell(connection, 'true')).rejects.toThrow(expect.objectContaining({ code: 'EAGAIN' }))
     await connection.kill(id)
     expect((await shell(connection, 'echo again')).stdout.toString()).toBe('again\n')
   })
