@@ -1,8 +1,11 @@
-import { type Scope } from '@gpulab/contract'
+import type { Endpoint } from '@gpulab/contract'
 import { createServe, createServer, type Server } from '@gpulab/http'
 import type { FastifyRequest } from 'fastify'
 import { accountRoutes } from './account/routes.ts'
+import { apiKeyRoutes } from './api-keys/routes.ts'
 import { authenticate, authenticateHost } from './auth/authenticate.ts'
+import { authorize } from './auth/authorize.ts'
+import { createLastUse } from './auth/last-use.ts'
 import { containerRoutes } from './containers/routes.ts'
 import { ping } from './db/connect.ts'
 import { translateDatabaseError } from './db/errors.ts'
@@ -18,8 +21,10 @@ import { portRoutes } from './ports/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { statsRoutes } from './stats/routes.ts'
+import { teamRoutes } from './teams/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
 import { uplinkRoutes } from './uplinks/routes.ts'
+import { userRoutes } from './users/routes.ts'
 
 /** The whole API, not yet listening. */
 export function createApp(deps: Deps): Server {
@@ -28,15 +33,20 @@ export function createApp(deps: Deps): Server {
     translate: translateDatabaseError,
     ...(deps.config.tls && { tls: deps.config.tls }),
   })
-  const serve = createServe(app, (request: FastifyRequest, scope: Scope) =>
-    authenticate(deps, request, scope),
-  )
+  const lastUse = createLastUse(deps)
+  const serve = createServe(app, async (request: FastifyRequest, endpoint: Endpoint) => {
+    const principal = await authenticate(deps, request)
+    authorize(endpoint, principal)
+    lastUse.note(principal.keyId)
+    return principal
+  })
   // A thousand hosts call three times as often as their users do; what they say shows in their containers.
   const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps, request), {
     logLevel: 'debug',
   })
 
   accountRoutes(serve)
+  apiKeyRoutes(serve, deps)
   containerRoutes(serve, deps)
   eventRoutes(serve, deps)
   execRoutes(serve, deps)
@@ -46,7 +56,9 @@ export function createApp(deps: Deps): Server {
   portRoutes(serve, deps)
   sessionRoutes(serve, deps)
   statsRoutes(serve, deps)
+  teamRoutes(serve, deps)
   templateRoutes(serve, deps)
+  userRoutes(serve, deps)
   hostRoutes(serveHosts, deps)
   inviteRoutes(serve, deps)
   joinRoutes(app, deps)

@@ -126,35 +126,42 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   hosts: {
     summary: 'List GPU hosts',
-    aliases: ['hosts:ls', 'hosts:list'],
+    aliases: ['hosts:ls', 'hosts:list', 'admin:hosts', 'admin:hosts:ls'],
     load: () => import('./commands/hosts/index.ts'),
   },
   'hosts:inspect': {
     summary: 'Show a GPU host, its checks, GPUs and containers',
+    aliases: ['admin:hosts:inspect'],
     load: () => import('./commands/hosts/inspect.ts'),
   },
   'hosts:add': {
     summary: 'Make a token with which a machine joins as a host',
+    aliases: ['admin:hosts:add'],
     load: () => import('./commands/hosts/add.ts'),
   },
   'hosts:cordon': {
     summary: 'Place no more containers on a host',
+    aliases: ['admin:hosts:cordon'],
     load: () => import('./commands/hosts/cordon.ts'),
   },
   'hosts:uncordon': {
     summary: 'Place containers on a host again',
+    aliases: ['admin:hosts:uncordon'],
     load: () => import('./commands/hosts/uncordon.ts'),
   },
   'hosts:drain': {
     summary: 'Place no more containers on a host, and stop those that run',
+    aliases: ['admin:hosts:drain'],
     load: () => import('./commands/hosts/drain.ts'),
   },
   'hosts:fence': {
     summary: 'Declare a silent host dead',
+    aliases: ['admin:hosts:fence'],
     load: () => import('./commands/hosts/fence.ts'),
   },
   'hosts:rm': {
     summary: 'Forget a host without containers',
+    aliases: ['admin:hosts:rm'],
     load: () => import('./commands/hosts/rm.ts'),
   },
   'auth:login': {
@@ -172,6 +179,56 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   'auth:status': {
     summary: 'Check the API key and the connection',
     load: () => import('./commands/auth/status.ts'),
+  },
+  'api-keys': {
+    summary: 'List API keys',
+    aliases: ['api-keys:ls', 'api-keys:list'],
+    load: () => import('./commands/api-keys/index.ts'),
+  },
+  'api-keys:create': {
+    summary: 'Make an API key',
+    load: () => import('./commands/api-keys/create.ts'),
+  },
+  'api-keys:revoke': {
+    summary: 'Revoke an API key',
+    aliases: ['api-keys:rm'],
+    load: () => import('./commands/api-keys/revoke.ts'),
+  },
+  'admin:users': {
+    summary: 'List users',
+    aliases: ['admin:users:ls', 'admin:users:list'],
+    load: () => import('./commands/admin/users/index.ts'),
+  },
+  'admin:users:create': {
+    summary: 'Add a user to a team',
+    load: () => import('./commands/admin/users/create.ts'),
+  },
+  'admin:users:update': {
+    summary: "Change a user's role, or disable it",
+    load: () => import('./commands/admin/users/update.ts'),
+  },
+  'admin:teams': {
+    summary: 'List teams',
+    aliases: ['admin:teams:ls', 'admin:teams:list'],
+    load: () => import('./commands/admin/teams/index.ts'),
+  },
+  'admin:teams:create': {
+    summary: 'Make a team',
+    load: () => import('./commands/admin/teams/create.ts'),
+  },
+  'admin:keys': {
+    summary: "List all users' API keys",
+    aliases: ['admin:keys:ls', 'admin:keys:list'],
+    load: () => import('./commands/admin/keys/index.ts'),
+  },
+  'admin:keys:create': {
+    summary: 'Make an API key for a user',
+    load: () => import('./commands/admin/keys/create.ts'),
+  },
+  'admin:keys:revoke': {
+    summary: "Revoke a user's API key",
+    aliases: ['admin:keys:rm'],
+    load: () => import('./commands/admin/keys/revoke.ts'),
   },
   version: {
     summary: 'Show the version',

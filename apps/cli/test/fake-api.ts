@@ -15,6 +15,7 @@ import type { CreateContainer } from '@gpulab/contract'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
+import { createFakeAccounts, type FakeAccounts, serveAccounts } from './fake-accounts.ts'
 import { serveHosts } from './fake-hosts.ts'
 import { createFakeSessions, type FakeSessions, serveSessions } from './fake-sessions.ts'
 import { serveStats } from './fake-stats.ts'
@@ -60,6 +61,7 @@ export interface FakeState {
   /** Idempotency keys that came, with each request again, and what they stand for. */
   keys: (string | undefined)[]
   done: Map<string, { fingerprint: string; uuid: string }>
+  accounts: FakeAccounts
   /** The connection is cut each time after so many items of a stream. */
   cutEvery: number
   /** A followed log goes on for ever. */
@@ -102,6 +104,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     invites: [],
     keys: [],
     done: new Map(),
+    accounts: createFakeAccounts(),
     cutEvery: Number.POSITIVE_INFINITY,
     endless: false,
     streams: 0,
@@ -128,6 +131,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
   serveContainers(serve, state)
   serveStreams(serve, state, cut)
   serveHosts(serve, state)
+  serveAccounts(serve, state.accounts)
   serveSessions(serve, state, (uuid) => findContainer(state, uuid))
   serveStats(serve, state, { findContainer, cut })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
@@ -147,7 +151,7 @@ export type ServeFake = ReturnType<typeof createServe<Caller>>
 
 function serveLists(serve: ServeFake, state: FakeState): void {
   serve(api.account.get, async () => ({
-    user: { uuid: uuidOf('aaaaaaaa'), email: 'user@example.com' },
+    user: { uuid: uuidOf('aaaaaaaa'), email: 'user@example.com', role: 'owner', administrator: false },
     team: { uuid: uuidOf('bbbbbbbb'), name: 'MyTeam' },
     api_key: { id: 'abc12345', name: 'laptop', scopes: ['read'], expires_at: null },
   }))

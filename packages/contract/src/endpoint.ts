@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Role } from './access.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Channel } from './frames.ts'
 
@@ -60,6 +61,8 @@ export interface Endpoint {
   /** One line for the reference. */
   readonly summary: string
   readonly scope: Scope
+  /** The least that the caller has to be in its team; without it, a viewer for the scope `read`, else a member. */
+  readonly role?: Role
   /**
    * Of each POST under /v1, what a second request with the same `Idempotency-Key` gets within 24 hours: the present
    * state of what the first one made or changed (`replay`), or `idempotency_replayed` where the answer is not kept

@@ -86,3 +86,8 @@ export const RestartPolicy = z
   })
   .meta({ id: 'RestartPolicy' })
 export type RestartPolicy = z.infer<typeof RestartPolicy>
+
+/** A person's address; in lower case, since nobody has two that differ in that. */
+export const Email = text(254)
+  .regex(/^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$/u, 'an e-mail address')
+  .transform((address) => address.toLowerCase())

@@ -1,3 +1,12 @@
+export {
+  hasRole,
+  type KeyScope,
+  keyScopes,
+  requirementOf,
+  type Requirement,
+  type Role,
+  roles,
+} from './access.ts'
 export { agent, control, uplinkPath, uplinkProtocol } from './agent/index.ts'
 export type {
   ContainerFacts,
@@ -13,6 +22,9 @@ export type { Target, TargetAnswer, TargetContainer } from './agent/target.ts'
 export { targetWaitSeconds } from './agent/target.ts'
 export { api } from './api/index.ts'
 export type { Account } from './api/account.ts'
+export type { Team } from './api/admin/teams.ts'
+export type { User } from './api/admin/users.ts'
+export type { ApiKey, NewApiKey } from './api/api-keys.ts'
 export {
   type Container,
   type CreateContainer,

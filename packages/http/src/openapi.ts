@@ -6,6 +6,7 @@ import {
   errorTable,
   isBytesBody,
   listEndpoints,
+  requirementOf,
 } from '@gpulab/contract'
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
@@ -18,6 +19,7 @@ const sharedErrors = [
   'api_key_missing',
   'api_key_invalid',
   'scope_missing',
+  'role_missing',
   'internal',
   'database_unavailable',
 ] as const
@@ -66,12 +68,14 @@ const idempotencyKeys = {
 
 function toOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObject {
   const { params, query, body, scope, summary } = endpoint
+  const { role } = requirementOf(endpoint)
   return {
     operationId: name,
     summary,
     tags: [name.split('.')[0] ?? name],
     security: scope === 'public' ? [] : [{ apiKey: [] }, { bearer: [] }],
     'x-scope': scope,
+    ...(role && { 'x-role': role }),
     ...((params ?? query ?? endpoint.idempotency) && {
       requestParams: {
         ...(params && { path: params }),

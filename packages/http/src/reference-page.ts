@@ -3,6 +3,7 @@ import type { OpenApiDocument } from './openapi.ts'
 interface Operation {
   readonly summary?: string
   readonly 'x-scope'?: string
+  readonly 'x-role'?: string
   readonly parameters?: readonly {
     name: string
     in: string
@@ -59,7 +60,7 @@ function renderOperation(method: string, path: string, operation: Operation): st
   )
   const body = Object.values(operation.requestBody?.content ?? {})[0]?.schema
   return `<section><h2><b>${escape(method.toUpperCase())}</b> ${escape(path)}</h2>
-<p>${escape(operation.summary ?? '')}. Scope: <code>${escape(operation['x-scope'] ?? '')}</code></p>
+<p>${escape(operation.summary ?? '')}. Scope: <code>${escape(operation['x-scope'] ?? '')}</code>${operation['x-role'] ? `, role: <code>${escape(operation['x-role'])}</code>` : ''}</p>
 ${parameters.length > 0 ? `<table>${parameters.join('')}</table>` : ''}
 ${body ? `<details><summary>Body</summary>${renderSchema(body)}</details>` : ''}
 <details><summary>Answers</summary><table>${responses.join('')}</table></details></section>`

@@ -5,7 +5,6 @@ import {
   type HandlerInput,
   type HandlerResult,
   isBytesBody,
-  type Scope,
   toControlFrame,
 } from '@gpulab/contract'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
@@ -48,11 +47,11 @@ export type Serve<P> = <E extends Endpoint>(endpoint: E, handle: Handler<E, P>) 
 
 /**
  * Gives the function that serves endpoints on `app`. `authenticate` runs before a body is read or a connection
- * upgraded, and throws when the caller may not use the endpoint's scope.
+ * upgraded, and throws when the caller may not use the endpoint.
  */
 export function createServe<P>(
   app: FastifyInstance,
-  authenticate: (request: FastifyRequest, scope: Scope) => Promise<P>,
+  authenticate: (request: FastifyRequest, endpoint: Endpoint) => Promise<P>,
   { logLevel = 'info' }: { logLevel?: RequestLogLevel } = {},
 ): Serve<P> {
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal')
@@ -68,8 +67,7 @@ export function createServe<P>(
         ...(query && { querystring: query }),
         ...(body && !isBytesBody(body) && { body }),
       },
-      onRequest: async (request) =>
-        request.setDecorator('principal', await authenticate(request, endpoint.scope)),
+      onRequest: async (request) => request.setDecorator('principal', await authenticate(request, endpoint)),
       // An absent body is an empty object to endpoints whose fields are all optional.
       preValidation: async (request) => {
         if (body && !isBytesBody(body)) request.body ??= {}

@@ -7,7 +7,12 @@ export function accountRoutes(serve: Serve<Principal>): void {
 }
 
 const toAccount = (principal: Principal): Account => ({
-  user: { uuid: principal.userUuid, email: principal.email },
+  user: {
+    uuid: principal.userUuid,
+    email: principal.email,
+    role: principal.role,
+    administrator: principal.isAdministrator,
+  },
   team: { uuid: principal.teamUuid, name: principal.teamName },
   api_key: {
     id: principal.keyId,

@@ -1,7 +1,5 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto'
 
-export const scopes = ['read', 'write', 'exec', 'admin'] as const
-
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const idCharacters = 8
 /** 32 of 62 characters are 190 bits. */

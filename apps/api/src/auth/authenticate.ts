@@ -1,4 +1,4 @@
-import { GpulabError, type Scope } from '@gpulab/contract'
+import { GpulabError } from '@gpulab/contract'
 import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { isSessionOf, readSession, sessionSeconds } from '../hosts/identity/session.ts'
@@ -9,7 +9,7 @@ import { type ApiKeyRow, findApiKey } from './store.ts'
 /** Who a request of a user is made by. */
 export type Principal = Pick<
   ApiKeyRow,
-  'userUuid' | 'email' | 'teamUuid' | 'teamName' | 'scopes' | 'expiresAt'
+  'userUuid' | 'email' | 'teamUuid' | 'teamName' | 'role' | 'isAdministrator' | 'scopes' | 'expiresAt'
 > & {
   readonly keyId: string
   readonly keyName: string
@@ -31,7 +31,6 @@ const keyHint = 'Log in with gpulab auth login, or set GPULAB_API_KEY.'
 export async function authenticate(
   { db, config, clock }: Pick<Deps, 'db' | 'config' | 'clock'>,
   request: FastifyRequest,
-  scope: Scope,
 ): Promise<Principal> {
   const key = header(request, 'api-key') ?? bearer(request)
   if (key === undefined) throw new GpulabError('api_key_missing', { hint: keyHint })
@@ -46,15 +45,14 @@ export async function authenticate(
       hint: keyHint,
     })
   }
-  if (!row.scopes.includes(scope)) {
-    throw new GpulabError('scope_missing', {
-      message: `The API key lacks the scope "${scope}".`,
-      hint: 'Ask your administrator for a key that has it.',
-      details: { scope, scopes: row.scopes },
+  if (row.disabledAt !== null) {
+    throw new GpulabError('api_key_invalid', {
+      message: `The user ${row.email} is disabled.`,
+      hint: 'Ask your administrator.',
     })
   }
-  const { id: keyId, name: keyName, userUuid, email, teamUuid, teamName, scopes, expiresAt } = row
-  return { keyId, keyName, userUuid, email, teamUuid, teamName, scopes, expiresAt }
+  const { id: keyId, name: keyName, hash: _hash, revokedAt: _revoked, disabledAt: _disabled, ...known } = row
+  return { keyId, keyName, ...known }
 }
 
 export const sessionInvalid = (): GpulabError =>

@@ -1,6 +1,7 @@
+import { keyScopes } from '@gpulab/contract'
 import type { Deps } from '../deps.ts'
-import { createKey, hashKey, scopes } from './api-keys.ts'
-import { ensureUser, insertApiKey } from './store.ts'
+import { createKey, hashKey } from './api-keys.ts'
+import { ensureAdministrator, insertApiKey } from './store.ts'
 
 export interface Bootstrapped {
   readonly email: string
@@ -17,13 +18,13 @@ export async function bootstrap(
 ): Promise<Bootstrapped> {
   const { id, key } = createKey()
   await db.transaction(async (tx) => {
-    const userUuid = await ensureUser(tx, email, team)
+    const userUuid = await ensureAdministrator(tx, email.toLowerCase(), team)
     await insertApiKey(tx, {
       id,
       userUuid,
       name: 'bootstrap',
       hash: hashKey(config.pepper, key),
-      scopes: [...scopes],
+      scopes: [...keyScopes],
     })
   })
   return { email, apiKey: key }

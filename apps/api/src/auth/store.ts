@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import type { Queries } from '../db/connect.ts'
 import { apiKeys, teams, users } from '../db/schema/index.ts'
 
@@ -11,6 +11,9 @@ const columns = {
   revokedAt: apiKeys.revokedAt,
   userUuid: users.uuid,
   email: users.email,
+  role: users.role,
+  isAdministrator: users.isAdministrator,
+  disabledAt: users.disabledAt,
   teamUuid: teams.uuid,
   teamName: teams.name,
 }
@@ -26,16 +29,30 @@ export async function findApiKey(db: Queries, id: string) {
 }
 export type ApiKeyRow = NonNullable<Awaited<ReturnType<typeof findApiKey>>>
 
-/** The user of that address in that team, made when missing. A user stays in the team that it was made in. */
-export async function ensureUser(db: Queries, email: string, teamName: string): Promise<string> {
-  const [existing] = await db.select({ uuid: users.uuid }).from(users).where(eq(users.email, email))
-  if (existing) return existing.uuid
+/**
+ * The user of that address, as an owner and administrator; made in that team when missing. A user stays in the team that
+ * it was made in.
+ */
+export async function ensureAdministrator(db: Queries, email: string, teamName: string): Promise<string> {
   await db.insert(teams).values({ name: teamName }).onConflictDoNothing()
   const [team] = await db.select({ uuid: teams.uuid }).from(teams).where(eq(teams.name, teamName))
   if (!team) throw new Error(`Team ${teamName} vanished`)
-  const [user] = await db.insert(users).values({ email, teamUuid: team.uuid }).returning({ uuid: users.uuid })
+  const powers = { role: 'owner', isAdministrator: true } as const
+  const [user] = await db
+    .insert(users)
+    .values({ email, teamUuid: team.uuid, ...powers })
+    .onConflictDoUpdate({ target: users.email, set: { ...powers, disabledAt: null } })
+    .returning({ uuid: users.uuid })
   if (!user) throw new Error(`User ${email} was not stored`)
   return user.uuid
+}
+
+/** Never back in time, whichever replica saw it. */
+export async function noteUse(db: Queries, keyId: string, at: Date): Promise<void> {
+  await db
+    .update(apiKeys)
+    .set({ lastUsedAt: sql`greatest(${apiKeys.lastUsedAt}, ${at.toISOString()}::timestamptz)` })
+    .where(eq(apiKeys.id, keyId))
 }
 
 export async function insertApiKey(db: Queries, row: typeof apiKeys.$inferInsert): Promise<void> {

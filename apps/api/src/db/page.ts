@@ -12,9 +12,9 @@ export const encodeCursor = ({ at, uuid }: Position): string =>
   Buffer.from(`${at.getTime()} ${uuid}`).toString('base64url')
 
 /** Throws `invalid_request` on anything that `encodeCursor` did not make. */
-export function decodeCursor(cursor: string): Position {
+export function decodeCursor(cursor: string, idShape: RegExp = uuidShape): Position {
   const [time, uuid] = Buffer.from(cursor, 'base64url').toString().split(' ')
-  if (uuid === undefined || !/^\d{1,13}$/.test(time ?? '') || !uuidShape.test(uuid)) {
+  if (uuid === undefined || !/^\d{1,13}$/.test(time ?? '') || !idShape.test(uuid)) {
     throw new GpulabError('invalid_request', { message: 'query.cursor: is not one of ours' })
   }
   return { at: new Date(Number(time)), uuid }

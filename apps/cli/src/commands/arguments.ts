@@ -1,5 +1,6 @@
 import { string } from '@oclif/core/args'
 import { boolean, string as stringFlag } from '@oclif/core/flags'
+import { parseDuration } from '../output/duration.ts'
 
 /** Nothing is read from standard input in place of a missing argument: agents keep it open. */
 export const containerArgument = string({
@@ -36,3 +37,37 @@ export const sessionArgument = string({
   ignoreStdin: true,
   description: 'id, or the first 6 or more characters of it',
 })
+
+export const keyNameArgument = string({
+  required: true,
+  ignoreStdin: true,
+  description: 'what the key is for',
+})
+
+export const keyArgument = string({
+  required: true,
+  ignoreStdin: true,
+  description: 'id, or name if only one has it',
+})
+
+export const userArgument = string({
+  required: true,
+  ignoreStdin: true,
+  description: 'address, uuid, or the first 6 or more characters of it',
+})
+
+export const keyFlags = {
+  scopes: stringFlag({
+    summary: 'What it may do: read, write, exec, admin.',
+    helpValue: 'SCOPE[,SCOPE]',
+  }),
+  expires: stringFlag({
+    summary: 'How long it lives (as long as the one that makes it).',
+    helpValue: 'TIME',
+  }),
+}
+
+export const toKeyInput = (
+  name: string,
+  { scopes, expires }: { scopes?: string | undefined; expires?: string | undefined },
+) => ({ name, scopes, expiresMs: expires === undefined ? undefined : parseDuration(expires) })

@@ -15,7 +15,25 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'hosts:fence',
     'hosts:rm',
   ],
-  ACCOUNT: ['auth:login', 'auth:logout', 'auth:whoami', 'auth:status'],
+  ACCOUNT: [
+    'auth:login',
+    'auth:logout',
+    'auth:whoami',
+    'auth:status',
+    'api-keys',
+    'api-keys:create',
+    'api-keys:revoke',
+  ],
+  ADMINISTRATION: [
+    'admin:users',
+    'admin:users:create',
+    'admin:users:update',
+    'admin:teams',
+    'admin:teams:create',
+    'admin:keys',
+    'admin:keys:create',
+    'admin:keys:revoke',
+  ],
   OTHER: ['version'],
 }
 

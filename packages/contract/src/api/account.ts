@@ -4,7 +4,12 @@ import { Timestamp, Uuid } from '../fields.ts'
 
 export const Account = z
   .object({
-    user: z.object({ uuid: Uuid, email: z.string() }),
+    user: z.object({
+      uuid: Uuid,
+      email: z.string(),
+      role: z.string().describe('In the team: `owner`, `member` or `viewer`.'),
+      administrator: z.boolean().describe('Whether it is of the platform team.'),
+    }),
     team: z.object({ uuid: Uuid, name: z.string() }),
     api_key: z.object({
       id: z.string().describe('The public part of the key.'),

@@ -1,4 +1,6 @@
 import { account } from './account.ts'
+import { admin } from './admin/index.ts'
+import { apiKeys } from './api-keys.ts'
 import { containers } from './containers.ts'
 import { events } from './events.ts'
 import { exec } from './exec.ts'
@@ -11,4 +13,18 @@ import { stats } from './stats.ts'
 import { templates } from './templates.ts'
 
 /** Everything under `/v1`. */
-export const api = { account, containers, events, exec, gpus, hosts, logs, ports, sessions, stats, templates }
+export const api = {
+  account,
+  admin,
+  apiKeys,
+  containers,
+  events,
+  exec,
+  gpus,
+  hosts,
+  logs,
+  ports,
+  sessions,
+  stats,
+  templates,
+}

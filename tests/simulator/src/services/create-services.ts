@@ -124,6 +124,8 @@ async function readPrincipal({ sql }: Connection): Promise<Principal> {
     teamUuid: user.team_uuid,
     teamName: 'red',
     email: 'ann@example.com',
+    role: 'owner',
+    isAdministrator: true,
     scopes: [],
     expiresAt: null,
     keyId: '',

@@ -1,0 +1,18 @@
+import { api } from '@gpulab/contract'
+import type { Serve } from '@gpulab/http'
+import type { Principal } from '../auth/authenticate.ts'
+import type { Deps } from '../deps.ts'
+import { once } from '../idempotency/service.ts'
+import { createTeam, getTeam, pageTeams } from './service.ts'
+
+export function teamRoutes(serve: Serve<Principal>, deps: Deps): void {
+  const { teams } = api.admin
+  serve(teams.list, ({ query }) => pageTeams(deps, query))
+  serve(teams.get, ({ params }) => getTeam(deps, params.uuid))
+  serve(teams.create, ({ body }, context) =>
+    once(deps, teams.create, { body }, context, {
+      run: (remember) => createTeam(deps, body.name, remember),
+      replay: (uuid) => getTeam(deps, uuid),
+    }),
+  )
+}

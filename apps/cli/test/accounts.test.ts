@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createFakeAccounts } from './fake-accounts.ts'
+import { type FakeApi, startFakeApi } from './fake-api.ts'
+import { runCli } from './run-cli.ts'
+import { uuidOf } from './samples.ts'
+
+let fake: FakeApi
+const run = (...args: string[]) => runCli(args, { env: fake.env })
+
+beforeAll(async () => {
+  fake = await startFakeApi()
+})
+afterAll(() => fake.close())
+beforeEach(() => {
+  Object.assign(fake.state.accounts, createFakeAccounts())
+})
+
+describe('api-keys', () => {
+  it('lists them', async () => {
+    const { stdout, code } = await run('api-keys')
+    expect(code).toBe(0)
+    expect(stdout.split('\n').slice(0, 2)).toEqual([
+      'ID         NAME     USER               SCOPES       STATUS   LAST USED                 EXPIRES',
+      'aaaa0001   laptop   user@example.com   read,write   active   2026-03-01 10:00:00 UTC   never',
+    ])
+    expect((await run('api-keys', 'ls', '-q')).stdout).toBe('aaaa0001\naaaa0002\n')
+    expect(JSON.parse((await run('admin', 'keys', '--json')).stdout)).toHaveLength(2)
+  })
+
+  it('makes one, of which the key is the only data', async () => {
+    const made = await run('api-keys', 'create', 'bot', '--scopes', 'read,exec', '--expires', '2h')
+    expect(made).toMatchObject({ code: 0, stdout: 'gpulab_cccc0001_secret\n', stderr: '' })
+    expect(fake.state.accounts.asked).toEqual([{ name: 'bot', scopes: ['read', 'exec'], expires_in: 7200 }])
+    const wrong = await run('api-keys', 'create', 'bot', '--scopes', 'root', '--json')
+    expect(wrong.code).toBe(2)
+    expect(wrong.error).toMatchObject({ code: 'invalid_request', message: '"root" is not a scope.' })
+  })
+
+  it('revokes one by name or id, never unasked', async () => {
+    expect((await run('api-keys', 'revoke', 'ci')).code).toBe(2)
+    expect((await run('api-keys', 'revoke', 'ci', '--force')).stdout).toContain('Revoked ci (aaaa0002)')
+    expect((await run('api-keys', 'revoke', 'ci', '--force')).code).toBe(3)
+    expect((await run('admin', 'keys', 'revoke', 'aaaa0001', '--force', '-q')).stdout).toBe('aaaa0001\n')
+    expect(fake.state.accounts.keys).toEqual([])
+  })
+})
+
+describe('admin', () => {
+  it('adds users to a team that it is told by name', async () => {
+    const made = await run(
+      'admin',
+      'users',
+      'create',
+      'eve@example.com',
+      '--team',
+      'research',
+      '--role',
+      'viewer',
+    )
+    expect(made).toMatchObject({ code: 0, stdout: '✓ eve@example.com is a viewer of research\n' })
+    expect(fake.state.accounts.asked).toMatchObject([{ team_uuid: uuidOf('bbbbbbbb'), role: 'viewer' }])
+    expect((await run('admin', 'users', 'create', 'eve@example.com', '--team', 'nobody')).code).toBe(3)
+  })
+
+  it('changes users, and says what it needs', async () => {
+    const { stdout } = await run('admin', 'users', 'update', 'User@example.com', '--disable')
+    expect(stdout).toBe('✓ user@example.com is an owner of research, disabled\n')
+    expect(fake.state.accounts.asked).toEqual([{ disabled: true }])
+    expect((await run('admin', 'users', 'update', 'user@example.com')).code).toBe(2)
+    expect((await run('admin', 'users')).stdout).toContain(
+      'user@example.com   research   owner   -       active',
+    )
+    expect((await run('admin', 'teams', '--json')).stdout).toContain('"research"')
+  })
+
+  it('makes keys for users', async () => {
+    const made = await run('admin', 'keys', 'create', 'first', '--user', 'user@example.com')
+    expect(made.stdout).toBe('gpulab_cccc0001_secret\n')
+    expect(fake.state.accounts.asked).toEqual([{ name: 'first', user_uuid: uuidOf('aaaaaaaa') }])
+  })
+
+  it('answers for hosts, too', async () => {
+    expect((await run('admin', 'hosts')).stdout).toContain('gpu-1')
+  })
+})

@@ -1,0 +1,76 @@
+import { api, type ApiKey, GpulabError, type Team, type User } from '@gpulab/contract'
+import type { ServeFake } from './fake-api.ts'
+import { uuidOf } from './samples.ts'
+
+const time = '2026-03-01T10:00:00.000Z'
+
+/** Users, teams and keys in memory. */
+export interface FakeAccounts {
+  keys: ApiKey[]
+  teams: Team[]
+  users: User[]
+  /** Bodies of what was made or changed. */
+  asked: unknown[]
+}
+
+export const createFakeAccounts = (): FakeAccounts => ({
+  keys: [sampleKey('aaaa0001', 'laptop'), sampleKey('aaaa0002', 'ci')],
+  teams: [{ uuid: uuidOf('bbbbbbbb'), name: 'research', users: 1, created_at: time }],
+  users: [sampleUser()],
+  asked: [],
+})
+
+const sampleKey = (id: string, name: string): ApiKey => ({
+  id,
+  name,
+  user: { uuid: uuidOf('aaaaaaaa'), email: 'user@example.com' },
+  scopes: ['read', 'write'],
+  status: 'active',
+  created_at: time,
+  expires_at: null,
+  last_used_at: time,
+})
+
+const sampleUser = (changes: Partial<User> = {}): User => ({
+  uuid: uuidOf('aaaaaaaa'),
+  email: 'user@example.com',
+  team: { uuid: uuidOf('bbbbbbbb'), name: 'research' },
+  role: 'owner',
+  administrator: false,
+  disabled: false,
+  created_at: time,
+  ...changes,
+})
+
+export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
+  const page = <T>(items: readonly T[]) => ({ items: [...items], next_cursor: null })
+  const make = (body: { name: string; scopes?: string[] | undefined }) => {
+    state.asked.push(body)
+    const key = { ...sampleKey('cccc0001', body.name), ...(body.scopes && { scopes: body.scopes }) }
+    return { ...key, key: 'gpulab_cccc0001_secret' }
+  }
+  const revoke = (id: string): void => {
+    if (!state.keys.some((key) => key.id === id)) throw new GpulabError('api_key_not_found')
+    state.keys = state.keys.filter((key) => key.id !== id)
+  }
+  serve(api.apiKeys.list, async () => page(state.keys))
+  serve(api.apiKeys.create, async ({ body }) => make(body))
+  serve(api.apiKeys.revoke, async ({ params }) => revoke(params.id))
+  serve(api.admin.keys.list, async () => page(state.keys))
+  serve(api.admin.keys.create, async ({ body }) => make(body))
+  serve(api.admin.keys.revoke, async ({ params }) => revoke(params.id))
+  serve(api.admin.teams.list, async ({ query }) =>
+    page(state.teams.filter(({ name }) => query.name === undefined || name === query.name)),
+  )
+  serve(api.admin.users.list, async ({ query }) =>
+    page(state.users.filter(({ email }) => query.email === undefined || email === query.email)),
+  )
+  serve(api.admin.users.create, async ({ body }) => {
+    state.asked.push(body)
+    return sampleUser({ email: body.email, role: body.role })
+  })
+  serve(api.admin.users.update, async ({ body }) => {
+    state.asked.push(body)
+    return sampleUser({ disabled: body.disabled ?? false })
+  })
+}
