@@ -1,6 +1,6 @@
-import type { Endpoint } from '@gpulab/contract'
+import { type Endpoint, GpulabError } from '@gpulab/contract'
 import { createServe, createServer, type Server } from '@gpulab/http'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { accountRoutes } from './account/routes.ts'
 import { apiKeyRoutes } from './api-keys/routes.ts'
 import { authenticate, authenticateHost } from './auth/authenticate.ts'
@@ -16,6 +16,7 @@ import { gpuRoutes } from './gpus/routes.ts'
 import { inviteRoutes, joinRoutes } from './hosts/identity/routes.ts'
 import { operatorRoutes } from './hosts/operator-routes.ts'
 import { hostRoutes } from './hosts/routes.ts'
+import { createLimits } from './limits/service.ts'
 import { logRoutes } from './logs/routes.ts'
 import { portRoutes } from './ports/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
@@ -34,12 +35,19 @@ export function createApp(deps: Deps): Server {
     ...(deps.config.tls && { tls: deps.config.tls }),
   })
   const lastUse = createLastUse(deps)
-  const serve = createServe(app, async (request: FastifyRequest, endpoint: Endpoint) => {
-    const principal = await authenticate(deps, request)
+  const limits = createLimits(deps)
+  const admit = async (request: FastifyRequest, endpoint: Endpoint, reply: FastifyReply) => {
+    const principal = await authenticate(deps, request).catch(async (error: unknown) => {
+      const isBadKey = error instanceof GpulabError && error.code === 'api_key_invalid'
+      throw isBadKey ? await limits.toAnswer(request.ip, error) : error
+    })
+    const { limit, left } = await limits.count(endpoint, principal)
+    void reply.headers({ 'x-ratelimit-limit': limit, 'x-ratelimit-remaining': left })
     authorize(endpoint, principal)
     lastUse.note(principal.keyId)
     return principal
-  })
+  }
+  const serve = createServe(app, admit)
   // A thousand hosts call three times as often as their users do; what they say shows in their containers.
   const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps, request), {
     logLevel: 'debug',

@@ -59,6 +59,11 @@ const Environment = z.object({
         .filter(Boolean),
     )
     .describe('Registries by address or local name that images may come from, with commas: 10.0.0.5:5000.'),
+  GPULAB_RATE_FACTOR: z.coerce
+    .number()
+    .positive()
+    .default(1)
+    .describe('How much more than by default users may ask for in a time: 2 is twice as much.'),
   GPULAB_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -76,6 +81,8 @@ export interface Config {
   readonly standIns: Readonly<Record<string, string>>
   /** Registries that are allowed although they are addresses or local names. */
   readonly registries: readonly string[]
+  /** What rate limits are multiplied with. */
+  readonly rateFactor: number
   readonly logLevel: string
 }
 
@@ -132,6 +139,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
     standIns: env.GPULAB_STAND_INS_FILE ?? {},
     registries: env.GPULAB_REGISTRIES,
+    rateFactor: env.GPULAB_RATE_FACTOR,
     logLevel: env.GPULAB_LOG_LEVEL,
   }
 }

@@ -36,6 +36,8 @@ export interface TestApi extends AsyncDisposable {
   /** Of another team. */
   readonly stranger: ApiClient
   clientWith(apiKey: string, headers?: Readonly<Record<string, string>>): ApiClient
+  /** Another API over the same database; with the first key unless told otherwise. */
+  startReplica(apiKey?: string): Promise<ApiClient>
   /** What time alone brings about, once. */
   sweep(): Promise<void>
   /** A host that has joined, said hello and dialled in. The same name again is another run of its agent. */
@@ -59,6 +61,8 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     proxyUrl: undefined,
     standIns: { 'ubuntu:22.04': 'gpulab.invalid/standin/ubuntu:22.04' },
     registries: [],
+    // Its clock stands still.
+    rateFactor: 1000,
     logLevel: 'silent',
     ...overrides,
   }
@@ -70,19 +74,23 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   const signals = await createSignals(sql)
   const failPoint = createFailPoints({})
   const deps = { config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }), failPoint }
-  const app = createApp(deps)
-  stack.defer(() => app.close())
-  const socketPath = joinPath(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)
-  const close = await listen(app, [`unix:${socketPath}`])
+  const serve = async (): Promise<string> => {
+    const app = createApp(deps)
+    stack.defer(() => app.close())
+    const socketPath = joinPath(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)
+    const close = await listen(app, [`unix:${socketPath}`])
+    stack.defer(close)
+    return `unix:${socketPath}`
+  }
+  const url = await serve()
   stack.defer(() => {
     signals.close()
     uplinks.close()
-    close()
   })
 
-  const url = `unix:${socketPath}`
-  const clientWith: TestApi['clientWith'] = (apiKey, headers = {}) =>
-    createClient(api, createHttpTransport({ url }), { headers: { 'api-key': apiKey, ...headers } })
+  const clientOf = (at: string, apiKey: string, headers: Readonly<Record<string, string>> = {}) =>
+    createClient(api, createHttpTransport({ url: at }), { headers: { 'api-key': apiKey, ...headers } })
+  const clientWith: TestApi['clientWith'] = (apiKey, headers) => clientOf(url, apiKey, headers)
   const identities = new Map<string, Promise<TestIdentity>>()
   const join = async (name: string): Promise<TestIdentity> => {
     const invitation = { hostName: name, ttlSeconds: 60, uses: 1, createdBy: null }
@@ -103,6 +111,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     stranger: clientWith(other.apiKey),
     clientWith,
     sweep: () => sweep(deps),
+    startReplica: async (key = apiKey) => clientOf(await serve(), key),
     startHost: async (name, gpus = []) => {
       const identity = await identities.getOrInsertComputed(name, join)
       return stack.use(await FakeHost.start({ url, identity, name, gpus }))

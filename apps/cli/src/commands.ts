@@ -230,6 +230,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['admin:keys:rm'],
     load: () => import('./commands/admin/keys/revoke.ts'),
   },
+  'admin:quotas': {
+    summary: 'Show what teams may have at a time',
+    load: () => import('./commands/admin/quotas/index.ts'),
+  },
+  'admin:quotas:set': {
+    summary: 'Change what a team may have at a time',
+    load: () => import('./commands/admin/quotas/set.ts'),
+  },
   version: {
     summary: 'Show the version',
     load: () => import('./commands/version.ts'),

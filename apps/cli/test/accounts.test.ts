@@ -79,6 +79,18 @@ describe('admin', () => {
     expect(fake.state.accounts.asked).toEqual([{ name: 'first', user_uuid: uuidOf('aaaaaaaa') }])
   })
 
+  it('shows and changes quotas', async () => {
+    const { stdout } = await run('admin', 'quotas', 'set', 'research', '--gpus', '8', '--volume-size', '2TiB')
+    expect(stdout.split('\n')).toEqual([
+      'TEAM       GPUS   CONTAINERS   VOLUMES   VOLUME SIZE   SESSIONS',
+      'research   8      -            -         2 TB          -',
+      '',
+    ])
+    await run('admin', 'quotas', 'set', 'research', '--gpus', 'none')
+    expect(fake.state.accounts.teams[0]?.quotas).toMatchObject({ gpus: null, volume_bytes: 2 ** 41 })
+    expect((await run('admin', 'quotas', 'set', 'research', '--gpus', 'many')).code).toBe(2)
+  })
+
   it('answers for hosts, too', async () => {
     expect((await run('admin', 'hosts')).stdout).toContain('gpu-1')
   })

@@ -2,6 +2,7 @@ import { api, type ApiKey, GpulabError, type Team, type User } from '@gpulab/con
 import type { ServeFake } from './fake-api.ts'
 import { uuidOf } from './samples.ts'
 
+const noQuotas = { gpus: null, containers: null, volumes: null, volume_bytes: null, sessions: null }
 const time = '2026-03-01T10:00:00.000Z'
 
 /** Users, teams and keys in memory. */
@@ -15,7 +16,9 @@ export interface FakeAccounts {
 
 export const createFakeAccounts = (): FakeAccounts => ({
   keys: [sampleKey('aaaa0001', 'laptop'), sampleKey('aaaa0002', 'ci')],
-  teams: [{ uuid: uuidOf('bbbbbbbb'), name: 'research', users: 1, created_at: time }],
+  teams: [
+    { uuid: uuidOf('bbbbbbbb'), name: 'research', users: 1, quotas: { ...noQuotas }, created_at: time },
+  ],
   users: [sampleUser()],
   asked: [],
 })
@@ -53,6 +56,11 @@ export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
     if (!state.keys.some((key) => key.id === id)) throw new GpulabError('api_key_not_found')
     state.keys = state.keys.filter((key) => key.id !== id)
   }
+  const findTeam = (uuid: string): Team => {
+    const team = state.teams.find((one) => one.uuid === uuid)
+    if (!team) throw new GpulabError('team_not_found')
+    return team
+  }
   serve(api.apiKeys.list, async () => page(state.keys))
   serve(api.apiKeys.create, async ({ body }) => make(body))
   serve(api.apiKeys.revoke, async ({ params }) => revoke(params.id))
@@ -62,6 +70,12 @@ export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
   serve(api.admin.teams.list, async ({ query }) =>
     page(state.teams.filter(({ name }) => query.name === undefined || name === query.name)),
   )
+  serve(api.admin.teams.get, async ({ params }) => findTeam(params.uuid))
+  serve(api.admin.teams.setQuotas, async ({ params, body }) => {
+    const team = findTeam(params.uuid)
+    Object.assign(team.quotas, body)
+    return team
+  })
   serve(api.admin.users.list, async ({ query }) =>
     page(state.users.filter(({ email }) => query.email === undefined || email === query.email)),
   )

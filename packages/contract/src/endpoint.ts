@@ -5,6 +5,9 @@ import type { Channel } from './frames.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
+/** What is limited apart from each other. */
+export type RateClass = 'exec' | 'deploy' | 'rest'
+
 /** Who may call: a key's scope, a host's credential, or anybody. */
 export type Scope = 'public' | 'read' | 'write' | 'exec' | 'admin' | 'host'
 
@@ -63,6 +66,8 @@ export interface Endpoint {
   readonly scope: Scope
   /** The least that the caller has to be in its team; without it, a viewer for the scope `read`, else a member. */
   readonly role?: Role
+  /** Which of the caller's rate limits it counts against; without it, the one for everything else. */
+  readonly rate?: Exclude<RateClass, 'rest'>
   /**
    * Of each POST under /v1, what a second request with the same `Idempotency-Key` gets within 24 hours: the present
    * state of what the first one made or changed (`replay`), or `idempotency_replayed` where the answer is not kept

@@ -22,7 +22,7 @@ export type { Target, TargetAnswer, TargetContainer } from './agent/target.ts'
 export { targetWaitSeconds } from './agent/target.ts'
 export { api } from './api/index.ts'
 export type { Account } from './api/account.ts'
-export type { Team } from './api/admin/teams.ts'
+export type { Quotas, Team } from './api/admin/teams.ts'
 export type { User } from './api/admin/users.ts'
 export type { ApiKey, NewApiKey } from './api/api-keys.ts'
 export {
@@ -77,6 +77,7 @@ export {
   isBytesBody,
   json,
   listEndpoints,
+  type RateClass,
   type Scope,
 } from './endpoint.ts'
 export {

@@ -11,7 +11,9 @@ export function answerError(error: Error, request: FastifyRequest, reply: Fastif
   if (failure.status >= 500 && !isGone) {
     request.log.error({ err: failure.cause ?? failure, code: failure.code }, failure.message)
   }
-  if (failure.status === 429 || failure.status === 503) void reply.header('retry-after', retryAfterSeconds)
+  if (failure.status === 429 || failure.status === 503) {
+    void reply.header('retry-after', String(failure.details?.['retry_after'] ?? retryAfterSeconds))
+  }
   void reply
     .code(failure.status)
     .type('application/json')

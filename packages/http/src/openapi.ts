@@ -20,6 +20,7 @@ const sharedErrors = [
   'api_key_invalid',
   'scope_missing',
   'role_missing',
+  'rate_limited',
   'internal',
   'database_unavailable',
 ] as const

@@ -47,11 +47,12 @@ export type Serve<P> = <E extends Endpoint>(endpoint: E, handle: Handler<E, P>) 
 
 /**
  * Gives the function that serves endpoints on `app`. `authenticate` runs before a body is read or a connection
- * upgraded, and throws when the caller may not use the endpoint.
+ * upgraded, and throws when the caller may not use the endpoint; it
+ * may set headers of the answer.
  */
 export function createServe<P>(
   app: FastifyInstance,
-  authenticate: (request: FastifyRequest, endpoint: Endpoint) => Promise<P>,
+  authenticate: (request: FastifyRequest, endpoint: Endpoint, reply: FastifyReply) => Promise<P>,
   { logLevel = 'info' }: { logLevel?: RequestLogLevel } = {},
 ): Serve<P> {
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal')
@@ -67,7 +68,8 @@ export function createServe<P>(
         ...(query && { querystring: query }),
         ...(body && !isBytesBody(body) && { body }),
       },
-      onRequest: async (request) => request.setDecorator('principal', await authenticate(request, endpoint)),
+      onRequest: async (request, reply) =>
+        request.setDecorator('principal', await authenticate(request, endpoint, reply)),
       // An absent body is an empty object to endpoints whose fields are all optional.
       preValidation: async (request) => {
         if (body && !isBytesBody(body)) request.body ??= {}

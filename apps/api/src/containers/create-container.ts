@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
 import { lockHost, signalCapacity } from '../hosts/store.ts'
 import type { Remember } from '../idempotency/service.ts'
+import { requireQuota } from '../quotas/service.ts'
 import { deadlineOf } from './deadline.ts'
 import { noCapacity, type Shortage } from './explain-shortage.ts'
 import { toNewContainer, type Unplaced } from './new-container.ts'
@@ -136,6 +137,7 @@ async function storeContainer(
     deployTimeoutMs: number,
   ): Promise<ContainerRow> => {
     if (replaced) await giveWay(tx, replaced, now)
+    await requireQuota(tx, row.teamUuid, { containers: 1, gpus: row.gpuCount })
     const deadlineAt = deadlineOf(status, now, deployTimeoutMs)
     const { uuid, teamUuid } = row
     const event = { containerUuid: uuid, teamUuid, at: now, type: 'status' as const, status, message: status }

@@ -3,6 +3,7 @@ import type { Moments } from '@gpulab/fail-points'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
+import { requireQuota } from '../quotas/service.ts'
 import { wrongState } from './decide-change.ts'
 import { noCapacity } from './explain-shortage.ts'
 import { changeIntent } from './lifecycle.ts'
@@ -45,6 +46,7 @@ export async function redeployContainer(
           throw wrongState(current ?? record, 'be redeployed')
         }
         requireAtRest(current)
+        await requireQuota(tx, row.teamUuid, { gpus: row.gpuCount })
         await writePlace(
           tx,
           current,
@@ -74,7 +76,8 @@ function requireAtRest(record: ContainerRecord): void {
 
 /** One that left the line without a place gets in line again, at its end. */
 const waitAgain = (deps: Parts, principal: Principal, uuid: string, remember: Remember): Promise<Container> =>
-  changeIntent(deps, principal, uuid, remember, async (record) => {
+  changeIntent(deps, principal, uuid, remember, async (record, tx) => {
     if (statusOf(record.intent, record.facts).status !== 'failed') return undefined
+    await requireQuota(tx, record.row.teamUuid, { gpus: record.row.gpuCount })
     return { queuedAt: deps.clock.now(), ...unlooked, attempt: record.row.attempt + 1 }
   })

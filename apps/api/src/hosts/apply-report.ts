@@ -14,7 +14,8 @@ import { type Announcement, announceStatuses } from '../events/store.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { decideReport, type ReportDecision, type Told } from './decide-report.ts'
 import { findMismatched, type Mismatched } from './find-mismatched.ts'
-import { bumpTarget, raiseHostEvent, lockHost, signalCapacity, signalWatchers, updateHost } from './store.ts'
+import { raiseHostEvent } from './events/store.ts'
+import { bumpTarget, lockHost, signalCapacity, signalWatchers, updateHost } from './store.ts'
 
 /**
  * Takes a host's picture of its containers. Only the newest run of its agent is heard, and only reports newer than the

@@ -2,7 +2,8 @@ import type { HostGpu } from '@gpulab/contract'
 import { isSilent } from '../containers/view.ts'
 import type { Transaction } from '../db/connect.ts'
 import { recount } from '../leases/store.ts'
-import { type LockedHost, listOwnerNames, listOwners, lockHost, raiseHostEvent, storeGpus } from './store.ts'
+import { type LockedHost, listOwnerNames, listOwners, lockHost, storeGpus } from './store.ts'
+import { raiseHostEvent } from './events/store.ts'
 
 const raisedEachMs = 3600_000
 

@@ -7,12 +7,12 @@ import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
+import { insertHostEvent } from './events/store.ts'
 import { announceIdentity } from './identity/store.ts'
 import { getHost, showHost } from './show-hosts.ts'
 import {
   bumpTarget,
   type LockedHost,
-  insertHostEvent,
   lockHost,
   markGpusAbsent,
   signalCapacity,

@@ -5,7 +5,8 @@ import type { Queries } from '../db/connect.ts'
 import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import { hostStateOf } from './host-state.ts'
-import { findHost, type HostRow, listGpusOfHost, listHostEvents, listHosts, listTeamNames } from './store.ts'
+import { listHostEvents } from './events/store.ts'
+import { findHost, type HostRow, listGpusOfHost, listHosts, listTeamNames } from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock'>
 

@@ -1,15 +1,7 @@
 import type { Heartbeat, Hello, HostGpu } from '@gpulab/contract'
-import { and, asc, desc, eq, getColumns, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, getColumns, gt, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
-import {
-  containers,
-  type ForeignContainer,
-  gpuLeases,
-  gpus,
-  hostEvents,
-  hosts,
-  teams,
-} from '../db/schema/index.ts'
+import { containers, type ForeignContainer, gpuLeases, gpus, hosts, teams } from '../db/schema/index.ts'
 
 export type HostRow = typeof hosts.$inferSelect
 
@@ -348,58 +340,6 @@ export async function signalCapacity(tx: Transaction): Promise<void> {
 /** Wakes whoever watches the host. */
 export async function signalWatchers(tx: Transaction, hostUuid: string): Promise<void> {
   await tx.execute(sql`select pg_notify('gpulab_event', ${hostUuid})`)
-}
-
-/** As `insertHostEvent`, unless one of its type was written within so long: for what a host may do again and again. */
-export async function raiseHostEvent(
-  tx: Transaction,
-  event: Omit<typeof hostEvents.$inferInsert, 'id'>,
-  restMs: number,
-): Promise<void> {
-  const [recent] = await tx
-    .select({ id: hostEvents.id })
-    .from(hostEvents)
-    .where(
-      and(
-        eq(hostEvents.hostUuid, event.hostUuid),
-        eq(hostEvents.type, event.type),
-        gt(hostEvents.at, new Date(event.at.getTime() - restMs)),
-      ),
-    )
-    .limit(1)
-  if (!recent) await insertHostEvent(tx, event)
-}
-
-export async function insertHostEvent(
-  tx: Transaction,
-  event: Omit<typeof hostEvents.$inferInsert, 'id'>,
-): Promise<void> {
-  await tx.insert(hostEvents).values(event)
-}
-
-/** The newest of a host's events, the newest first. */
-export const listHostEvents = (
-  db: Queries,
-  hostUuid: string,
-  limit: number,
-): Promise<Pick<typeof hostEvents.$inferSelect, 'at' | 'type' | 'message'>[]> =>
-  db
-    .select({ at: hostEvents.at, type: hostEvents.type, message: hostEvents.message })
-    .from(hostEvents)
-    .where(eq(hostEvents.hostUuid, hostUuid))
-    .orderBy(desc(hostEvents.id))
-    .limit(limit)
-
-/** Looks at the oldest only, which costs the same however many there are. */
-export async function deleteHostEventsBefore(db: Queries, moment: Date): Promise<void> {
-  const oldest = db
-    .select({ id: hostEvents.id, at: hostEvents.at })
-    .from(hostEvents)
-    .orderBy(asc(hostEvents.id))
-    .limit(1000)
-    .as('oldest')
-  const past = db.select({ id: oldest.id }).from(oldest).where(lt(oldest.at, moment))
-  await db.delete(hostEvents).where(inArray(hostEvents.id, past))
 }
 
 /** Hosts that have been silent since then and have containers whose users have not been told. */

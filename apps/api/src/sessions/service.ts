@@ -12,6 +12,7 @@ import type { Principal } from '../auth/authenticate.ts'
 import { getRecord, getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
+import { claimSession } from '../quotas/claim-session.ts'
 import type { AgentClient } from '../uplinks/uplinks.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>
@@ -43,6 +44,7 @@ export async function createSession(
   const { row, host: placed } = await getRunning(deps, asker.principal, uuid)
   const host = deps.uplinks.to(placed.uuid)
   const id = randomUUID()
+  const giveBack = await claimSession(deps, asker.principal, { id, containerUuid: row.uuid })
   // Before it is sent: a request that repeats it finds what became of it.
   await remember(deps.db, id)
   // A caller that leaves does not take it back: it may have its id already.
@@ -58,8 +60,11 @@ export async function createSession(
   const entry = { action: 'session.create', containerUuid: row.uuid, detail } as const
   return audited(deps, asker, entry, () =>
     host.sessions.create({ params: { uuid: row.uuid }, body: { ...body, id } }, { timeoutMs: createMs }),
-  ).catch((error: unknown) => {
-    throw toUnknown(error)
+  ).catch(async (error: unknown) => {
+    const failure = toUnknown(error)
+    // It may have been made all the same.
+    if (!(failure instanceof GpulabError) || failure.code !== 'exec_outcome_unknown') await giveBack()
+    throw failure
   })
 }
 

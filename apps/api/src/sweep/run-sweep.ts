@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { placeWaiting } from '../containers/serve-line.ts'
 import type { Deps } from '../deps.ts'
-import { deleteHostEventsBefore } from '../hosts/store.ts'
+import { deleteHostEventsBefore } from '../hosts/events/store.ts'
+import { deleteFullBuckets } from '../limits/store.ts'
 import { deleteKeysBefore } from '../idempotency/store.ts'
 import { endOverdue } from './end-overdue.ts'
 import { tellCutOff } from './tell-cut-off.ts'
@@ -22,6 +23,7 @@ export async function sweep(deps: Parts): Promise<void> {
     'tell who is cut off': () => tellCutOff(deps),
     'end what is overdue': () => endOverdue(deps),
     'serve the line': () => placeWaiting(deps),
+    'forget full buckets': () => deleteFullBuckets(deps.db, deps.clock.now()),
     'forget old keys': () => deleteKeysBefore(deps.db, ago(keyLifeMs)),
     'forget old events of hosts': () => deleteHostEventsBefore(deps.db, ago(hostEventLifeMs)),
   }

@@ -2,7 +2,8 @@ import { listContainersOfHost } from '../containers/store.ts'
 import { hostSilenceMs, isSilent, shownStatus } from '../containers/view.ts'
 import type { Deps } from '../deps.ts'
 import { announceStatuses } from '../events/store.ts'
-import { insertHostEvent, listFallenSilent, lockHost } from '../hosts/store.ts'
+import { insertHostEvent } from '../hosts/events/store.ts'
+import { listFallenSilent, lockHost } from '../hosts/store.ts'
 
 /** Tells the users of hosts that have fallen silent; the next report of the host tells them what is true then. */
 export async function tellCutOff({ db, clock, log }: Pick<Deps, 'db' | 'clock' | 'log'>): Promise<void> {

@@ -3,7 +3,7 @@ import type { Serve } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import { once } from '../idempotency/service.ts'
-import { createTeam, getTeam, pageTeams } from './service.ts'
+import { createTeam, getTeam, pageTeams, setQuotas } from './service.ts'
 
 export function teamRoutes(serve: Serve<Principal>, deps: Deps): void {
   const { teams } = api.admin
@@ -15,4 +15,5 @@ export function teamRoutes(serve: Serve<Principal>, deps: Deps): void {
       replay: (uuid) => getTeam(deps, uuid),
     }),
   )
+  serve(teams.setQuotas, ({ params, body }) => setQuotas(deps, params.uuid, body))
 }

@@ -4,6 +4,7 @@ import { isDuplicate } from '../db/errors.ts'
 import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
+import { changeQuota, noQuota, type QuotaChange, toQuotas } from '../quotas/service.ts'
 import { findTeam, insertTeam, listTeams, type TeamRow } from './store.ts'
 
 export async function getTeam({ db }: Pick<Deps, 'db'>, uuid: string): Promise<Team> {
@@ -44,9 +45,16 @@ export async function createTeam(
   return getTeam({ db }, uuid)
 }
 
-const toTeam = ({ uuid, name, users, createdAt }: TeamRow): Team => ({
+export async function setQuotas({ db }: Pick<Deps, 'db'>, uuid: string, quotas: QuotaChange): Promise<Team> {
+  await getTeam({ db }, uuid)
+  await changeQuota(db, uuid, quotas)
+  return getTeam({ db }, uuid)
+}
+
+const toTeam = ({ uuid, name, users, quotas, createdAt }: TeamRow): Team => ({
   uuid,
   name,
   users,
+  quotas: toQuotas(quotas ?? noQuota),
   created_at: createdAt.toISOString(),
 })

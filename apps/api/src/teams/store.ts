@@ -1,11 +1,16 @@
 import { and, asc, eq, gt, sql } from 'drizzle-orm'
 import type { Queries } from '../db/connect.ts'
-import { teams } from '../db/schema/index.ts'
+import type { QuotaRow } from '../quotas/store.ts'
+import { quotas, teams } from '../db/schema/index.ts'
 
 const columns = {
   uuid: teams.uuid,
   name: teams.name,
   createdAt: teams.createdAt,
+  quotas: sql<QuotaRow | null>`(
+    select json_build_object('gpus', gpus, 'containers', containers, 'volumes', volumes, 'volumeBytes', volume_bytes, 'sessions', sessions)
+    from ${quotas} where team_uuid = teams.uuid
+  )`,
   users: sql<number>`(select count(*)::int from users where users.team_uuid = teams.uuid)`,
 }
 

@@ -50,6 +50,12 @@ export const keyArgument = string({
   description: 'id, or name if only one has it',
 })
 
+export const teamArgument = string({
+  required: true,
+  ignoreStdin: true,
+  description: 'name, uuid, or the first 6 or more characters of it',
+})
+
 export const userArgument = string({
   required: true,
   ignoreStdin: true,

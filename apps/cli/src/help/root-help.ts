@@ -33,6 +33,8 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'admin:keys',
     'admin:keys:create',
     'admin:keys:revoke',
+    'admin:quotas',
+    'admin:quotas:set',
   ],
   OTHER: ['version'],
 }

@@ -50,6 +50,7 @@ export const exec = {
     path: '/v1/containers/:uuid/exec',
     summary: 'Run a command in a running container and return its output',
     scope: 'exec',
+    rate: 'exec',
     idempotency: 'once',
     params: z.object({ uuid: Uuid }),
     body: ExecOptions,

@@ -165,11 +165,12 @@ export const sessions = {
     path: '/v1/containers/:uuid/sessions',
     summary: 'Start a session: a command, or a shell, that goes on without a connection',
     scope: 'exec',
+    rate: 'exec',
     idempotency: 'replay',
     params: ByContainer,
     body: CreateSession,
     result: json(Session, 201),
-    errors: [...shared, 'command_failed', 'exec_outcome_unknown', 'rate_limited'],
+    errors: [...shared, 'command_failed', 'exec_outcome_unknown', 'rate_limited', 'quota_exceeded'],
   }),
   list: endpoint({
     method: 'GET',

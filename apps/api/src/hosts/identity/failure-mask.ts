@@ -41,5 +41,5 @@ export function createFailureMask(clock: Clock): FailureMask {
 }
 
 /** Whoever has one IPv6 address has all of its network. */
-const toSource = (address: string): string =>
+export const toSource = (address: string): string =>
   isIPv6(address) && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address

@@ -17,7 +17,7 @@ import {
   toFingerprint,
 } from './session.ts'
 import { isSilent } from '../../containers/view.ts'
-import { insertHostEvent } from '../store.ts'
+import { insertHostEvent } from '../events/store.ts'
 import type { SpentChallenges } from './spent-challenges.ts'
 import {
   countConnect,

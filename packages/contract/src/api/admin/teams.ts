@@ -2,8 +2,21 @@ import { z } from 'zod'
 import { endpoint, json } from '../../endpoint.ts'
 import { Name, PageQuery, pageOf, text, Timestamp, Uuid } from '../../fields.ts'
 
+const limit = (what: string) => z.int().min(0).nullable().describe(`${what}; null: no limit.`)
+
+export const Quotas = z
+  .object({
+    gpus: limit('GPUs that containers hold or wait for'),
+    containers: limit('Containers, stopped ones included'),
+    volumes: limit('Volumes'),
+    volume_bytes: limit('Size of all volumes together'),
+    sessions: limit('Sessions at a time'),
+  })
+  .meta({ id: 'Quotas' })
+export type Quotas = z.infer<typeof Quotas>
+
 export const Team = z
-  .object({ uuid: Uuid, name: z.string(), users: z.int(), created_at: Timestamp })
+  .object({ uuid: Uuid, name: z.string(), users: z.int(), quotas: Quotas, created_at: Timestamp })
   .meta({ id: 'Team' })
 export type Team = z.infer<typeof Team>
 
@@ -37,5 +50,15 @@ export const teams = {
     body: z.object({ name: Name }),
     result: json(Team, 201),
     errors: ['team_name_taken'],
+  }),
+  setQuotas: endpoint({
+    method: 'PATCH',
+    path: `${base}/:uuid/quotas`,
+    summary: 'Change what a team may have at a time; limits that are left out stay',
+    scope: 'admin',
+    params: z.object({ uuid: Uuid }),
+    body: Quotas.partial(),
+    result: json(Team),
+    errors: ['team_not_found'],
   }),
 }
