@@ -14,6 +14,8 @@ async function addUser(email: string, role: 'owner' | 'member' | 'viewer') {
   const { team } = await api.client.account.get()
   const user = await api.client.admin.users.create({ body: { email, team_uuid: team.uuid, role } })
   const { key } = await api.client.admin.keys.create({ body: { name: 'first', user_uuid: user.uuid } })
+  // The order of keys of one moment is nobody's business.
+  api.clock.advance(1)
   return { user, client: api.clientWith(key) }
 }
 
