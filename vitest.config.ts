@@ -1,7 +1,13 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const exclude = [...configDefaults.exclude, '**/dist/**', '**/.gpulab/**']
-const suffixes = ['**/*.db.test.ts', '**/*.docker.test.ts', '**/*.e2e.test.ts', '**/*.fault.test.ts']
+const suffixes = [
+  '**/*.db.test.ts',
+  '**/*.docker.test.ts',
+  '**/*.e2e.test.ts',
+  '**/*.fault.test.ts',
+  '**/*.full.test.ts',
+]
 const postgres = 'packages/testing/src/postgres-global-setup.ts'
 const engine = 'packages/testing/src/engine-global-setup.ts'
 const bundles = 'tests/faults/src/global-setup.ts'
@@ -63,6 +69,18 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          // What takes minutes: npm run test:full.
+          name: 'full',
+          include: ['**/*.full.test.ts'],
+          exclude,
+          globalSetup: [engine, builtCli],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
       {

@@ -96,7 +96,17 @@ function run(program, args, { output, ...options } = {}) {
 
 checkMachine()
 const [command = 'up', ...args] = process.argv.slice(2)
-const commands = ['up', 'down', 'test', 'bench', 'bench-fleet', 'faults', 'simulate']
+const commands = [
+  'up',
+  'down',
+  'test',
+  'test-full',
+  'bench',
+  'bench-fleet',
+  'faults',
+  'release-build',
+  'simulate',
+]
 if (!commands.includes(command)) stop(`There is no command "${command}".`)
 const workspace = readWorkspace()
 if (!isInstalled(workspace)) await install(workspace)

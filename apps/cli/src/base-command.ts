@@ -1,25 +1,12 @@
 import { Command } from '@oclif/core/command'
 import { boolean, string } from '@oclif/core/flags'
 import type { Interfaces } from '@oclif/core'
-import { GpulabError } from '@gpulab/contract'
-import { type ApiClient, createApiClient } from './api-client.ts'
-import { createOutput, type Mode, type Output } from './output/output.ts'
+import { withApi } from './api-context.ts'
+import { type ApiContext, type Context, createContext } from './context.ts'
+import type { Mode } from './output/output.ts'
 import { reportFailure } from './output/report-failure.ts'
+import { guessMode, type ProfileFlags } from './profile.ts'
 import { followIds } from './route.ts'
-import { guessMode, loadProfile, type Profile, type ProfileFlags } from './profile.ts'
-
-/** What every use case gets. */
-export interface Context {
-  readonly profile: Profile
-  readonly output: Output
-  /** Aborts with `interrupted` at the first Ctrl-C. */
-  readonly signal: AbortSignal
-}
-
-/** A context of somebody who has a key. */
-export interface ApiContext extends Context {
-  readonly api: ApiClient
-}
 
 export type GlobalFlags = Interfaces.InferredFlags<typeof BaseCommand.baseFlags>
 export type BaseCommandClass = (new (...args: ConstructorParameters<typeof Command>) => BaseCommand) &
@@ -48,10 +35,9 @@ export abstract class BaseCommand extends Command {
     flags: GlobalFlags & ProfileFlags,
     interruption?: { readonly signal: AbortSignal },
   ): Promise<Context> {
-    const profile = await loadProfile(flags, process.env)
-    this.mode = profile.mode
-    const output = createOutput({ mode: profile.mode, noColor: flags['no-color'] ?? false })
-    return { profile, output, signal: interruption?.signal ?? onInterrupt() }
+    const context = await createContext(flags, { interruption })
+    this.mode = context.profile.mode
+    return context
   }
 
   /** `interruption`: of a command that has its own meaning of Ctrl-C. */
@@ -59,10 +45,7 @@ export abstract class BaseCommand extends Command {
     flags: GlobalFlags & ProfileFlags,
     interruption?: { readonly signal: AbortSignal },
   ): Promise<ApiContext> {
-    const context = await this.context(flags, interruption)
-    const { profile } = context
-    if (!profile.apiKey) throw keyMissing()
-    return { ...context, api: createApiClient({ ...profile, apiKey: profile.apiKey }) }
+    return withApi(await this.context(flags, interruption))
   }
 
   override async catch(error: Error): Promise<void> {
@@ -74,20 +57,4 @@ export abstract class BaseCommand extends Command {
     process.stderr.write(text)
     process.exitCode = exitCode
   }
-}
-
-export const keyMissing = (): GpulabError =>
-  new GpulabError('api_key_missing', {
-    message: 'You are not logged in.',
-    hint: 'Run gpulab auth login, or set GPULAB_API_KEY.',
-  })
-
-/** The second Ctrl-C does not wait for anything. */
-function onInterrupt(): AbortSignal {
-  const controller = new AbortController()
-  process.once('SIGINT', () => {
-    controller.abort(new GpulabError('interrupted'))
-    process.once('SIGINT', () => process.exit(130))
-  })
-  return controller.signal
 }

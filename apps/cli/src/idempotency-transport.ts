@@ -1,4 +1,5 @@
 import { GpulabError, type Transport } from '@gpulab/contract'
+import { randomUuid } from './random-uuid.ts'
 
 const header = 'idempotency-key'
 
@@ -11,7 +12,7 @@ export const withIdempotencyKeys = (transport: Transport): Transport => ({
   request: async (call) => {
     if (!call.idempotency) return transport.request(call)
     // At its first use: most commands need none, and the module takes its time to load.
-    const key = call.headers[header] ?? process.getBuiltinModule('node:crypto').randomUUID()
+    const key = call.headers[header] ?? randomUuid()
     try {
       return await transport.request({ ...call, headers: { ...call.headers, [header]: key } })
     } catch (error) {

@@ -2,37 +2,49 @@ import { mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { formatVersion, getVersion } from './version.ts'
+import { parseHot } from './hot/parse-hot.ts'
 
 const nodeMajorMin = 24
-
-/** A reader that has seen enough (`| head`) is no failure; one that wants no messages changes nothing. */
-const onPipeError =
-  (ignore: () => void) =>
-  (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error
-    ignore()
-  }
-process.stdout.on(
-  'error',
-  onPipeError(() => process.exit(0)),
-)
-process.stderr.on(
-  'error',
-  onPipeError(() => {}),
-)
-
 const argv = process.argv.slice(2)
+
 if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
   process.stderr.write(`gpulab: Node ${nodeMajorMin} or newer is needed; this is ${process.version}.\n`)
   process.exitCode = 1
-} else if (argv.length === 1 && argv[0] === '--version') {
-  process.stdout.write(`${formatVersion(getVersion())}\n`)
-} else {
-  keepCompiledCode()
+} else void start()
+
+async function start(): Promise<void> {
+  // An executable has its compiled code in itself.
+  if (!process.versions['bun']) keepCompiledCode()
+  const hot = process.env['GPULAB_FRAMEWORK'] ? undefined : parseHot(argv)
+  if (hot) {
+    const { runHot } = await import('./hot/run-hot.ts')
+    return runHot(hot, argv)
+  }
+  guardPipes()
+  // The runtime's own warnings are not for users, and standard error may have to be JSON alone.
+  process.emitWarning = () => {}
   // Keeps the framework from loading a package that only checks its own Node version.
   process.env['OCLIF_DISABLE_ENGINE_WARNING'] = '1'
-  void import('./run.ts').then(({ run }) => run(argv))
+  const { run } = await import('./run.ts')
+  return run(argv)
+}
+
+/** A reader that has seen enough (`| head`) is no failure; one that wants no messages changes nothing. */
+function guardPipes(): void {
+  const onPipeError =
+    (ignore: () => void) =>
+    (error: NodeJS.ErrnoException): void => {
+      if (error.code !== 'EPIPE') throw error
+      ignore()
+    }
+  process.stdout.on(
+    'error',
+    onPipeError(() => process.exit(0)),
+  )
+  process.stderr.on(
+    'error',
+    onPipeError(() => {}),
+  )
 }
 
 /** In a directory of the user's own: code that is read from a shared one could be anybody's. */

@@ -1,5 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
-import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Mode } from './output/output.ts'
@@ -33,7 +33,7 @@ export async function readProfileFile(env: Environment): Promise<{ path: string;
 async function read(path: string): Promise<ProfileFile | undefined> {
   let text: string
   try {
-    text = await readFile(path, 'utf8')
+    text = readFileSync(path, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw invalid(`The configuration file ${path} cannot be read: ${(cause as Error).message}.`, path, cause)
@@ -75,6 +75,7 @@ const invalid = (message: string, path: string, cause?: unknown): GpulabError =>
 
 /** Replaces the file as a whole, readable by its owner only. A link to a file elsewhere stays a link. */
 export async function writeProfileFile(path: string, file: ProfileFile): Promise<void> {
+  const { mkdir, realpath, rename, rm } = process.getBuiltinModule('node:fs/promises')
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const target = await realpath(path).catch(() => path)
@@ -95,7 +96,7 @@ export async function writeProfileFile(path: string, file: ProfileFile): Promise
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
-  await using handle = await open(path, 'wx', 0o600)
+  await using handle = await process.getBuiltinModule('node:fs/promises').open(path, 'wx', 0o600)
   await handle.writeFile(text)
   await handle.sync()
 }

@@ -1,5 +1,5 @@
 import { type ErrorCode, GpulabError } from '@gpulab/contract'
-import type { ApiContext } from './base-command.ts'
+import type { ApiContext } from './context.ts'
 import { listAll, type Page } from './pages.ts'
 
 const fullUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

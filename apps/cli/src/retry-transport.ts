@@ -6,7 +6,6 @@ import {
   type TransportRequest,
   type TransportResponse,
 } from '@gpulab/contract'
-import { setTimeout as delay } from 'node:timers/promises'
 import { holdBody } from './hold-body.ts'
 
 /** Over three seconds in all: a server that was killed is there again by then, where something starts it anew. */
@@ -42,6 +41,7 @@ export function withRetries(transport: Transport, firstDelayMs = 200): Transport
         if (response && !open) return response
         throw open ?? failure
       }
+      const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises')
       await delay(delayMs, undefined, call.signal && { signal: call.signal }).catch(() =>
         call.signal?.throwIfAborted(),
       )

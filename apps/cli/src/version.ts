@@ -1,3 +1,4 @@
+import type { Context } from './context.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
 const systems: Partial<Record<NodeJS.Platform, string>> = { win32: 'windows' }
@@ -20,3 +21,8 @@ export const getVersion = (): Version => ({
 
 /** "gpulab v1.0.0 (linux/amd64)" */
 export const formatVersion = ({ version, os, arch }: Version): string => `gpulab v${version} (${os}/${arch})`
+
+export function showVersion({ output }: Pick<Context, 'output'>): void {
+  const version = getVersion()
+  output.render({ table: () => output.line(formatVersion(version)), json: version, quiet: [version.version] })
+}

@@ -1,5 +1,5 @@
 import type { GpulabError } from '@gpulab/contract'
-import type { ApiContext } from './base-command.ts'
+import type { ApiContext } from './context.ts'
 
 interface Deadline {
   readonly timeoutMs: number

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type FakeApi, startFakeApi } from './fake-api.ts'
-import { createHome, main, runCli } from './run-cli.ts'
+import { createHome, program, runCli } from './run-cli.ts'
 
 let fake: FakeApi
 const run = (...args: string[]) => runCli(['logs', 'my-training-job', ...args], { env: fake.env })
@@ -100,7 +100,10 @@ describe('logs', () => {
     fake.state.logLines = Array.from({ length: 20_000 }, () => ({ ...lines[0]!, line: 'x'.repeat(100) }))
     const child = spawn(
       'bash',
-      ['-c', `"${process.execPath}" "${main}" logs my-training-job | head -n 1; echo "\${PIPESTATUS[0]}"`],
+      [
+        '-c',
+        `${program.map((word) => `"${word}"`).join(' ')} logs my-training-job | head -n 1; echo "\${PIPESTATUS[0]}"`,
+      ],
       {
         env: { ...fake.env, PATH: process.env['PATH'], HOME: createHome() },
       },

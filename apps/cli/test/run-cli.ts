@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn, type SpawnOptionsWithoutStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,8 +11,13 @@ import config from '../rolldown.config.ts'
 const directory = mkdtempSync(join(tmpdir(), 'gpulab-cli-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-/** The sources, bundled as for a release: it starts three times as fast. */
-export const main = await bundle()
+/**
+ * How the CLI is started: an executable that a release has, where `GPULAB_TEST_CLI` names one, else the sources, bundled
+ * as for a release: they start three times as fast.
+ */
+export const program: readonly string[] = process.env['GPULAB_TEST_CLI']
+  ? [process.env['GPULAB_TEST_CLI']]
+  : [process.execPath, await bundle()]
 
 /** Of util-linux: runs a command line on a terminal of its own. */
 const pseudoTerminal = 'script'
@@ -45,7 +50,7 @@ export interface CliResult {
 
 /** Runs the CLI as a process of its own, with an empty home unless told otherwise. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const child = spawn(process.execPath, [main, ...args], { env: environment(options.env) })
+  const child = start(args, { env: environment(options.env) })
   child.stdin.end(options.input ?? '')
   if (options.interruptAt !== undefined) {
     child.stdout.on('data', (chunk: Buffer) => {
@@ -70,7 +75,7 @@ export async function runOnTerminal(
   args: readonly string[],
   { env, prompt, answer }: { env: Readonly<Record<string, string>>; prompt: string; answer: string },
 ): Promise<{ code: number | null; screen: string }> {
-  const line = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ')
+  const line = [...program, ...args].map((word) => `'${word}'`).join(' ')
   const child = spawn(pseudoTerminal, ['-qec', line, '/dev/null'], {
     env: { ...environment(env), TERM: 'xterm' },
   })
@@ -84,6 +89,11 @@ export async function runOnTerminal(
   })
   await once(child, 'close')
   return { code: child.exitCode, screen }
+}
+
+function start(args: readonly string[], options: SpawnOptionsWithoutStdio): ChildProcessWithoutNullStreams {
+  const [command = '', ...first] = program
+  return spawn(command, [...first, ...args], options)
 }
 
 export const createHome = (): string => mkdtempSync(join(directory, 'home-'))

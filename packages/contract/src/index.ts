@@ -25,13 +25,8 @@ export type { Account } from './api/account.ts'
 export type { Quotas, Team } from './api/admin/teams.ts'
 export type { User } from './api/admin/users.ts'
 export type { ApiKey, NewApiKey } from './api/api-keys.ts'
-export {
-  type Container,
-  type CreateContainer,
-  type ExitReason,
-  type Status,
-  statuses,
-} from './api/containers.ts'
+export { type Container, type CreateContainer, type ExitReason, type Status } from './api/containers.ts'
+export { statuses } from './statuses.ts'
 export type { Event } from './api/events.ts'
 export { type Host, hostStates, type HostEvent, type HostSummary, type JoinToken } from './api/hosts.ts'
 export { challengeSeconds, toProofText } from './agent/join.ts'

@@ -2,7 +2,6 @@ import {
   type Channel,
   GpulabError,
   isRepeatable,
-  lookFirst,
   toGpulabError,
   type Transport,
   type TransportRequest,
@@ -13,6 +12,8 @@ import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
 import { collectByHeap } from './collect-by-heap.ts'
 import { endSilent } from './end-silent.ts'
+import { outcomeUnknown, unreachable } from './failures.ts'
+import { requireSecureUrl } from './secure-url.ts'
 import { createSocketChannel, socketOptions } from './socket-channel.ts'
 
 // An import statement of node:http loads all of undici (44 ms of a CLI's start); this does not.
@@ -203,57 +204,3 @@ function toEndpoint(url: string): HttpEndpoint {
 }
 
 const toSocketUrl = (url: string): string => url.replace(/^http/, 'ws').replace(/\/$/, '')
-
-/** Whether a host name can only be this machine. */
-export const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
-
-/** Gives the URL back, or throws `invalid_request` or `insecure_url`. */
-export function requireSecureUrl(url: string, insecure = false): string {
-  if (url.startsWith('unix:/')) return url
-  const parsed = URL.parse(url)
-  if (!parsed || !['http:', 'https:'].includes(parsed.protocol)) {
-    throw new GpulabError('invalid_request', {
-      message: `"${url}" is not an API URL.`,
-      hint: 'Give one like https://gpulab.example.com.',
-    })
-  }
-  if (parsed.protocol === 'http:' && !isLoopback(parsed.hostname) && !insecure) {
-    throw new GpulabError('insecure_url', {
-      message: `Refusing to send credentials to ${parsed.host} over plain http.`,
-      hint: 'Use https, or --insecure (GPULAB_INSECURE=true) if the network is yours.',
-    })
-  }
-  return url
-}
-
-const unreachable = (url: string, cause: unknown): GpulabError =>
-  new GpulabError('api_unreachable', {
-    message: `The GPULab API at ${url} does not answer: ${reasonOf(cause)}.`,
-    hint: 'Check the URL (gpulab auth status) and whether the server runs.',
-    cause,
-  })
-
-const outcomeUnknown = (url: string, cause: unknown): GpulabError =>
-  new GpulabError('outcome_unknown', {
-    message: `The answer of the GPULab API at ${url} did not come (${reasonOf(cause)}); it may have been done.`,
-    hint: lookFirst,
-    cause,
-  })
-
-function reasonOf(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException
-  const why: Record<string, string> = {
-    ECONNREFUSED: 'nothing listens there',
-    ENOTFOUND: 'the name is unknown',
-    EAI_AGAIN: 'the name cannot be looked up now',
-    ENOENT: 'the socket does not exist',
-    EHOSTUNREACH: 'there is no way to it',
-    EPROTO: 'it does not speak TLS there',
-    ECONNRESET: 'the connection was cut',
-    CERT_HAS_EXPIRED: 'its certificate has expired',
-    DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; add it with NODE_EXTRA_CA_CERTS',
-    ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  }
-  return why[code ?? ''] ?? message
-}

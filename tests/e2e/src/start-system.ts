@@ -18,7 +18,8 @@ import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 
 const program = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url))
-const gpulabProgram = program('cli/bin/gpulab')
+/** `npm run test:full` puts a release's executable in the place of the sources. */
+const gpulabProgram = process.env['GPULAB_TEST_CLI'] ?? program('cli/bin/gpulab')
 const apiProgram = program('api/bin/gpulab-api')
 const agentProgram = program('agent/bin/gpulab-agent')
 

@@ -1,6 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { createApiClient } from '../api-client.ts'
-import type { Context } from '../base-command.ts'
+import type { Context } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { requireHeaderValue } from '../profile.ts'
 import { writeProfileFile } from '../profile-file.ts'

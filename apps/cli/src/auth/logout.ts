@@ -1,4 +1,4 @@
-import type { Context } from '../base-command.ts'
+import type { Context } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { writeProfileFile } from '../profile-file.ts'
 

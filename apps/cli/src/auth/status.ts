@@ -1,6 +1,7 @@
 import { type Account, GpulabError } from '@gpulab/contract'
 import { createApiClient } from '../api-client.ts'
-import { type Context, keyMissing } from '../base-command.ts'
+import { keyMissing } from '../api-context.ts'
+import type { Context } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { maskKey } from '../profile.ts'
 import { identityOf } from './whoami.ts'

@@ -1,5 +1,5 @@
 import type { Account } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 
 export async function whoami({ api, output, signal }: ApiContext): Promise<void> {

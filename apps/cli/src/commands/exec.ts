@@ -1,11 +1,7 @@
 import { boolean, string } from '@oclif/core/flags'
-import { GpulabError } from '@gpulab/contract'
 import { BaseCommand } from '../base-command.ts'
-import { parseEnvironment } from '../containers/parse-input.ts'
-import type { ExecInput } from '../exec/exec-input.ts'
 import { runExec } from '../exec/run-exec.ts'
-import { parseDuration } from '../output/duration.ts'
-import { parseSize } from '../output/size.ts'
+import { splitAtSeparator, toExecInput } from '../exec/to-exec-input.ts'
 import { Interruption } from '../sessions/interruption.ts'
 import { containerArgument } from './arguments.ts'
 
@@ -52,33 +48,10 @@ export default class Exec extends BaseCommand {
   async run(): Promise<void> {
     const { own, command } = splitAtSeparator(this.argv)
     const { args, flags } = await this.parse(Exec, own)
-    if (command.length === 0 && !flags.interactive) {
-      throw new GpulabError('invalid_request', {
-        message: 'There is no command to run.',
-        hint: `Write it after --, as in gpulab exec ${args.container} -- nvidia-smi.`,
-      })
-    }
-    const input: ExecInput = {
-      command: command.length === 0 ? undefined : command,
-      env: parseEnvironment(flags.env ?? [], process.env),
-      timeoutMs: flags.timeout === undefined ? undefined : parseDuration(flags.timeout),
-      workdir: flags.workdir,
-      user: flags.user,
-      maxOutput: flags['max-output'] === undefined ? undefined : parseSize(flags['max-output'], 1),
-      stdin: flags.stdin || flags.interactive,
-      tty: flags.tty || flags.interactive,
-      detached: flags.detach,
-    }
+    const input = toExecInput(args.container, flags, command)
     using interruption = new Interruption()
     // The flag is the command's time; the one of the HTTP request comes from the environment.
     const context = await this.apiContext({ ...flags, timeout: undefined }, interruption)
     process.exitCode = await runExec(context, interruption, args.container, input)
   }
-}
-
-/** What is ours, and what is the command's. */
-export function splitAtSeparator(argv: readonly string[]): { own: string[]; command: string[] } {
-  const at = argv.indexOf('--')
-  const own = argv.slice(0, at === -1 ? undefined : at)
-  return { own, command: at === -1 ? [] : argv.slice(at + 1) }
 }

@@ -1,5 +1,5 @@
 import type { Container } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import type { Output } from '../output/output.ts'
 import { gpuLabel, portLines, queueLabel, shortId, statusLabel } from './describe.ts'

@@ -1,5 +1,5 @@
 import { type api, type CallInput, type Container, GpulabError, type Template } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { keyOf } from '../idempotency-transport.ts'
 import { escapeText } from '../output/escape.ts'
 import { startProgress } from '../output/spinner.ts'

@@ -1,5 +1,5 @@
 import { type Container, type Event, GpulabError, type Status } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortId } from './describe.ts'
 import { hasReached } from './has-reached.ts'
 import { watchContainer } from './watch-container.ts'

@@ -1,5 +1,5 @@
 import { GpulabError, type GpuType, type Template } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { listNames, matchByName } from '../match.ts'
 import { listAll } from '../pages.ts'
 import { parseList } from './parse-input.ts'

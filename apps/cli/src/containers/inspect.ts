@@ -1,5 +1,5 @@
 import type { Container } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { formatTime, formatUptime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'
 import { formatFacts, formatSection, ruler } from '../output/page.ts'

@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { requireAsker, requireYes } from '../output/confirm.ts'
 import { escapeText } from '../output/escape.ts'
 import { changeState, type ChangeOptions } from './change-state.ts'

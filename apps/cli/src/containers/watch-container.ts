@@ -1,5 +1,5 @@
 import { type Container, type Event, GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resumeStream } from '../resume-stream.ts'
 
 /** Clocks of the status and of its event are read one after the other. */

@@ -1,5 +1,5 @@
 import { type Event, GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortId, statusLabel } from '../containers/describe.ts'
 import { containerKind, resolveContainerUuid } from '../containers/kind.ts'
 import { formatTime } from '../output/duration.ts'

@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { requireExitCode } from '../sessions/ending.ts'
 import type { Followed } from '../sessions/follow.ts'
 import type { ExecInput } from './exec-input.ts'

@@ -1,5 +1,5 @@
 import type { ExecResult } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { requireExitCode } from '../sessions/ending.ts'
 import { startAndFollow } from '../sessions/follow.ts'

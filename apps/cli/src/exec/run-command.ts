@@ -1,5 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import type { ExecInput } from './exec-input.ts'
 

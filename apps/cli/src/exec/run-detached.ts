@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { createSession } from '../sessions/run-session.ts'
 import { type ExecInput, toNewSession } from './exec-input.ts'

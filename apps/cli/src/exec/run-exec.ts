@@ -1,5 +1,5 @@
 import { GpulabError, outputMaxBytes } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import type { Interruption } from '../sessions/interruption.ts'
 import type { ExecInput } from './exec-input.ts'
 import { requireText } from './require-text.ts'

@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import { followOnTerminal } from '../sessions/follow-on-terminal.ts'

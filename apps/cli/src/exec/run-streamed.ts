@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import type { Interruption } from '../sessions/interruption.ts'

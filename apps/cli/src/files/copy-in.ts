@@ -1,7 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import { hostname } from 'node:os'
 import { basename, posix } from 'node:path'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { packTree } from './archive/pack-tree.ts'
 import { repack } from './archive/repack.ts'
 import type { TarEntry } from './archive/tar-header.ts'

@@ -1,6 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { basename } from 'node:path'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { formatSize } from '../output/size.ts'
 import { copyIn } from './copy-in.ts'

@@ -1,5 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { type Ending, requireExitCode } from '../sessions/ending.ts'
 import { runSession } from '../sessions/run-session.ts'
 import type { Sink } from '../sessions/session-client.ts'

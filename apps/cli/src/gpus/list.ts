@@ -1,5 +1,5 @@
 import type { GpuType } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { formatSize } from '../output/size.ts'
 import { formatTable } from '../output/table.ts'

@@ -1,5 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { ask, requireAsker } from '../output/confirm.ts'
 import { escapeText } from '../output/escape.ts'
 import { printHost } from './change-state.ts'

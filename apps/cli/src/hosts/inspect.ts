@@ -1,5 +1,5 @@
 import type { Host, HostEvent } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortId, statusLabel } from '../containers/describe.ts'
 import { formatTime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'

@@ -1,5 +1,5 @@
 import type { HostSummary } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortGpuName } from '../containers/describe.ts'
 import { escapeText } from '../output/escape.ts'
 import type { Output } from '../output/output.ts'

@@ -1,5 +1,5 @@
 import { GpulabError, type Host } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { startProgress } from '../output/spinner.ts'
 import { resumeStream } from '../resume-stream.ts'

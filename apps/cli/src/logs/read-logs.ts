@@ -1,5 +1,5 @@
 import { type api, type CallInput, GpulabError, type LogLine } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { parseDuration } from '../output/duration.ts'
 import { write } from '../output/write.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'

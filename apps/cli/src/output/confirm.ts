@@ -1,6 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { createInterface } from 'node:readline/promises'
-import type { Context } from '../base-command.ts'
+import type { Context } from '../context.ts'
 
 export interface Deed {
   /** "Deleting", as the error begins that there is nobody to ask. */

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import type { styleText } from 'node:util'
 import { escapeText } from './escape.ts'
 
 export type Mode = 'table' | 'json' | 'quiet'
@@ -34,13 +34,27 @@ export interface Output {
   readonly isInteractive: boolean
 }
 
+interface Writable {
+  readonly isTTY?: boolean
+  write(text: string): unknown
+}
+
+/** The standard streams, of the process or in place of them. */
+export interface Streams {
+  readonly stdout: Writable
+  readonly stderr: Writable
+  readonly stdin: { readonly isTTY?: boolean }
+}
+
 /** Data goes to standard output, everything else to standard error. */
-export function createOutput({ mode, noColor }: OutputOptions): Output {
-  const { stdout, stderr, env } = process
+export function createOutput({ mode, noColor }: OutputOptions, streams: Streams = process): Output {
+  const { stdout, stderr } = streams
+  const { env } = process
   const colorsOut = hasColor(stdout, env, noColor)
   const colorsError = hasColor(stderr, env, noColor)
   const paint = (isOn: boolean, format: Format, text: string): string =>
-    isOn ? styleText(format, text, { validateStream: false }) : text
+    // Loaded for terminals only: it takes a millisecond.
+    isOn ? process.getBuiltinModule('node:util').styleText(format, text, { validateStream: false }) : text
 
   const line = (text: string): void => void stdout.write(`${text}\n`)
   return {
@@ -61,7 +75,7 @@ export function createOutput({ mode, noColor }: OutputOptions): Output {
     styleError: (format, text) => paint(colorsError, format, text),
     // A getter: standard input is opened by being looked at.
     get isInteractive() {
-      return mode !== 'json' && !env['CI'] && stderr.isTTY && process.stdin.isTTY
+      return mode !== 'json' && !env['CI'] && Boolean(stderr.isTTY && streams.stdin.isTTY)
     },
   }
 }

@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util'
-
 const wide =
   /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\uff01-\uff60\uffe0-\uffe6]/u
 const emoji = /^\p{Emoji_Presentation}/u
@@ -7,14 +5,17 @@ const gap = '   '
 
 /** Columns that a terminal gives to the text; escape sequences take none. */
 export function widthOf(text: string): number {
-  const plain = stripVTControlCharacters(text)
-  if (/^[\x20-\x7e]*$/.test(plain)) return plain.length
+  if (isPlain(text)) return text.length
+  const plain = process.getBuiltinModule('node:util').stripVTControlCharacters(text)
+  if (isPlain(plain)) return plain.length
   let width = 0
   for (const { segment } of new Intl.Segmenter().segment(plain)) {
     width += wide.test(segment) || emoji.test(segment) ? 2 : 1
   }
   return width
 }
+
+const isPlain = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
 
 /** Left-aligned columns under their headings, without trailing blanks. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {

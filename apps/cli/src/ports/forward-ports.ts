@@ -1,7 +1,7 @@
 import { type Container, GpulabError } from '@gpulab/contract'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from 'node:net'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveContainer } from '../containers/kind.ts'
 import { escapeText } from '../output/escape.ts'
 import type { Output } from '../output/output.ts'

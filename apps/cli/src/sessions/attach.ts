@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { finish } from '../exec/finish.ts'
 import { startWatchdog } from '../terminal/watchdog.ts'
 import type { Ending } from './ending.ts'

@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { escapeHelp, EscapeKeys } from '../terminal/escape-keys.ts'
 import { openTerminal, type Terminal, terminalSize } from '../terminal/open-terminal.ts'
 import type { Watchdog } from '../terminal/watchdog.ts'

@@ -1,7 +1,7 @@
 import { GpulabError, type Session } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
 import { orAbort } from '@gpulab/transport/or-abort'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import type { Ending } from './ending.ts'
 import { createSession, type NewSession } from './run-session.ts'
 import { Detached, Ended, Left } from './leaving.ts'

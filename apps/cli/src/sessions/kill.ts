@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortId } from '../containers/describe.ts'
 import { describeState } from './list.ts'
 import { resolveSession } from './resolve-session.ts'

@@ -1,5 +1,5 @@
 import type { SessionOutput } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { resolveSession } from './resolve-session.ts'
 import { openStderr, openStdout } from './standard-streams.ts'
 import { describeNews } from './tell-news.ts'

@@ -2,6 +2,7 @@ import { type CreateSession, GpulabError, type Session } from '@gpulab/contract'
 import { loadWebSockets } from '@gpulab/transport/http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../api-client.ts'
+import { randomUuid } from '../random-uuid.ts'
 import type { Ending } from './ending.ts'
 import { Retries } from './retries.ts'
 import { SessionClient, type SessionIo } from './session-client.ts'
@@ -41,7 +42,7 @@ export async function createSession(
   create: NewSession,
   signal?: AbortSignal,
 ): Promise<Session> {
-  const idempotencyKey = process.getBuiltinModule('node:crypto').randomUUID()
+  const idempotencyKey = randomUuid()
   const options = { idempotencyKey, timeoutMs: createMs, ...(signal && { signal }) }
   const retries = new Retries(openMs, () => performance.now())
   for (;;) {

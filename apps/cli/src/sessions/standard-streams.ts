@@ -14,7 +14,7 @@ export class ReaderGone extends Error {}
  * from anything else, as Node's own synchronous writes to pipes and terminals would.
  */
 export function openStdout(): Sink {
-  const write = toWriter(process.stdout, 1)
+  const write = toWriter(() => process.stdout, 1)
   return (bytes) =>
     write(bytes).catch((error: unknown) => {
       throw isPipeError(error) ? new ReaderGone() : cannotWrite(error)
@@ -23,16 +23,20 @@ export function openStdout(): Sink {
 
 /** As above. Nobody has to read it. */
 export function openStderr(): Sink {
-  const write = toWriter(process.stderr, 2)
+  const write = toWriter(() => process.stderr, 2)
   return (bytes) =>
     write(bytes).catch((error: unknown) => {
       if (!isPipeError(error)) throw cannotWrite(error)
     })
 }
 
-function toWriter(stream: NodeJS.WriteStream, fd: number): Sink {
+function toWriter(open: () => NodeJS.WriteStream, fd: number): Sink {
+  // Bun takes 10 ms to make a stream of its own, and a thread of ours does not hold it up either.
+  if (process.versions['bun']) return (bytes) => writeAll(fd, bytes)
+  const stream = open()
   const handle = (stream as Blockable)._handle
-  if (!handle?.setBlocking) return (bytes) => writeFile(fd, bytes)
+  // Node's own stream takes half a write, as on a disk that is nearly full, for a whole one.
+  if (!handle?.setBlocking) return (bytes) => writeAll(fd, bytes)
   handle.setBlocking(false)
   // Others may write to it after us.
   process.once('exit', () => handle.setBlocking?.(true))
@@ -43,10 +47,21 @@ function toWriter(stream: NodeJS.WriteStream, fd: number): Sink {
     })
 }
 
-/** Node's own stream takes half a write, as on a disk that is nearly full, for a whole one. */
-async function writeFile(fd: number, bytes: Uint8Array): Promise<void> {
-  const { writeSync } = process.getBuiltinModule('node:fs')
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+const fullMs = 5
+
+async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await writeSome(fd, bytes, at)
+}
+
+function writeSome(fd: number, bytes: Uint8Array, at: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    process.getBuiltinModule('node:fs').write(fd, bytes, at, bytes.length - at, null, (error, written) => {
+      if (!error) resolve(written)
+      // Somebody else has made it non-blocking, and it is full.
+      else if (error.code === 'EAGAIN') setTimeout(() => resolve(0), fullMs)
+      else reject(error)
+    })
+  })
 }
 
 const isPipeError = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE'

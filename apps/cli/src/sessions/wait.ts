@@ -1,6 +1,6 @@
 import { GpulabError, type Session, sessionWaitMaxSeconds } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortId } from '../containers/describe.ts'
 import { withDeadline } from '../with-deadline.ts'
 import { requireExitCode, toEnding } from './ending.ts'

@@ -1,5 +1,5 @@
 import { type Container, type ContainerStats, GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { containerKind } from '../containers/kind.ts'
 import { isMissing } from '../resolve.ts'
 import { resumeStream } from '../resume-stream.ts'

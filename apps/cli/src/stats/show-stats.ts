@@ -1,5 +1,5 @@
 import { type Container, type ContainerStats, GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { statusLabel } from '../containers/describe.ts'
 import { resolveContainer } from '../containers/kind.ts'
 import { escapeText } from '../output/escape.ts'

@@ -1,6 +1,6 @@
 import { type Container, GpulabError } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { hasReached } from '../containers/has-reached.ts'
 import { watchContainer } from '../containers/watch-container.ts'
 import { readListeningPorts } from './listening-ports.ts'

@@ -1,5 +1,5 @@
 import type { Container } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { hasReached } from '../containers/has-reached.ts'
 import { watchContainer } from '../containers/watch-container.ts'
 

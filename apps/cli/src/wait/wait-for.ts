@@ -1,5 +1,5 @@
 import { type Container, GpulabError, type LogLine } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortId } from '../containers/describe.ts'
 import { resolveContainer } from '../containers/kind.ts'
 import { escapeText } from '../output/escape.ts'

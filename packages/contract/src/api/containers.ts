@@ -15,20 +15,8 @@ import {
   Timestamp,
   Uuid,
 } from '../fields.ts'
+import { statuses } from '../statuses.ts'
 
-/** What a user sees. `failed`, `stopped` and `running` last; the others pass. */
-export const statuses = [
-  'queued',
-  'deploying',
-  'running',
-  'stopping',
-  'stopped',
-  'starting',
-  'restarting',
-  'failed',
-  'deleting',
-  'unreachable',
-] as const
 export const Status = z.enum(statuses)
 export type Status = z.infer<typeof Status>
 

@@ -1,0 +1,1 @@
+export { buildOwnExecutable } from './build-executable.ts'

@@ -1,0 +1,2 @@
+/** `npm run release:build`. */
+await import('@gpulab/release/main')

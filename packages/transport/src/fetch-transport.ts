@@ -1,0 +1,154 @@
+import {
+  type Channel,
+  isRepeatable,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from '@gpulab/contract'
+import type { HttpTransportOptions } from './http-transport.ts'
+import { createNativeChannel, type NativeSocket } from './native-channel.ts'
+import { outcomeUnknown, unreachable } from './failures.ts'
+import { requireSecureUrl } from './secure-url.ts'
+
+/** It takes headers, which the standard's does not. */
+const { WebSocket: BunSocket } = globalThis as unknown as {
+  readonly WebSocket: new (url: string, options: { headers: TransportRequest['headers'] }) => NativeSocket
+}
+const defaultTimeoutMs = 30_000
+
+/** Bun's names for what Node has others for. */
+const nodeCodes: Readonly<Record<string, string>> = {
+  ConnectionRefused: 'ECONNREFUSED',
+  FailedToOpenSocket: 'ECONNREFUSED',
+  DNSResolveFailed: 'ENOTFOUND',
+  ConnectionClosed: 'ECONNRESET',
+  Timeout: 'ETIMEDOUT',
+}
+/** Nothing of the request has left. */
+const unsent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EHOSTUNREACH', 'EPROTO'])
+
+/**
+ * As `createHttpTransport`, for Bun, whose fetch and WebSocket are there at once while its node:http takes 25 ms to
+ * load. What these can't do as well is left to the other one, which is loaded then.
+ */
+export function createHttpTransport(options: HttpTransportOptions): Transport {
+  const url = requireSecureUrl(options.url, options.insecure)
+  let other: Promise<Transport> | undefined
+  const useOther = (): Promise<Transport> =>
+    (other ??= import('./http-transport.ts').then((node) => node.createHttpTransport(options)))
+  if (url.startsWith('unix:')) {
+    return {
+      request: async (call) => (await useOther()).request(call),
+      connect: async (call) => (await useOther()).connect(call),
+    }
+  }
+  const base = url.replace(/\/$/, '')
+  return {
+    request: async (call) =>
+      isStreamed(call) ? (await useOther()).request(call) : request(options.url, base, call),
+    connect: async (call) => {
+      // Bun's sockets can't be paused: only what tells how much it has taken bounds what waits here.
+      const channel = isAcknowledged(call) ? await openSocket(base, call) : undefined
+      // The other one also finds out why the server refuses.
+      return channel ?? (await useOther()).connect(call)
+    },
+  }
+}
+
+/** A body has to be held back by the network, and what came before a cut must be read before the cut is told. */
+const isStreamed = ({ body, path }: TransportRequest): boolean =>
+  typeof body === 'object' || path.includes('follow=true')
+
+const isAcknowledged = ({ path }: TransportRequest): boolean => path.includes('acks=true')
+
+async function request(url: string, base: string, call: TransportRequest): Promise<TransportResponse> {
+  call.signal?.throwIfAborted()
+  const controller = new AbortController()
+  const abort = (): void => controller.abort()
+  call.signal?.addEventListener('abort', abort, { once: true })
+  const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
+  let late: Error | undefined
+  const timer = setTimeout(() => {
+    late = new Error(`no answer within ${timeoutMs / 1000} s`)
+    controller.abort()
+  }, timeoutMs)
+  const settle = (): void => {
+    clearTimeout(timer)
+    call.signal?.removeEventListener('abort', abort)
+  }
+  const fail = (error: unknown): never => {
+    settle()
+    call.signal?.throwIfAborted()
+    const cause = late ?? toNodeError(error)
+    const { code = '' } = cause as NodeJS.ErrnoException
+    const isOpen = !isRepeatable(call.method) && !unsent.has(code)
+    throw (isOpen ? outcomeUnknown : unreachable)(url, cause)
+  }
+  try {
+    const init = {
+      method: call.method,
+      headers: call.headers,
+      signal: controller.signal,
+      redirect: 'manual' as const,
+      // Of Bun: it would give up streams that are quiet for five minutes.
+      timeout: false,
+      ...(typeof call.body === 'string' && { body: call.body }),
+    }
+    const response = await fetch(base + call.path, init)
+    if (!call.isBodyTimed && response.status < 400) clearTimeout(timer)
+    const { status, body } = response
+    return { status, headers: Object.fromEntries(response.headers), body: readBody(body, settle, fail) }
+  } catch (error) {
+    return fail(error)
+  }
+}
+
+async function* readBody(
+  body: AsyncIterable<Uint8Array> | null,
+  settle: () => void,
+  fail: (error: unknown) => never,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (body) yield* body
+    settle()
+  } catch (error) {
+    fail(error)
+  } finally {
+    settle()
+  }
+}
+
+function toNodeError(error: unknown): Error {
+  const failure = error as NodeJS.ErrnoException
+  const code = nodeCodes[failure.code ?? ''] ?? failure.code
+  return Object.assign(new Error(failure.message), code !== undefined && { code })
+}
+
+/** Undefined when it could not be opened, for whatever reason. */
+async function openSocket(base: string, call: TransportRequest): Promise<Channel | undefined> {
+  call.signal?.throwIfAborted()
+  const socket = new BunSocket(base.replace(/^http/, 'ws') + call.path, {
+    headers: call.headers,
+  })
+  const channel = createNativeChannel(socket)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const abort = (): void => {
+    socket.terminate()
+    resolve(false)
+  }
+  const timer = setTimeout(abort, call.timeoutMs ?? defaultTimeoutMs)
+  call.signal?.addEventListener('abort', abort, { once: true })
+  socket.addEventListener('open', () => resolve(true))
+  socket.addEventListener('close', () => {
+    call.signal?.removeEventListener('abort', abort)
+    resolve(false)
+  })
+  const isOpen = await promise
+  clearTimeout(timer)
+  call.signal?.throwIfAborted()
+  if (isOpen) return channel
+  return undefined
+}
+
+/** Of those that are there already. */
+export const loadWebSockets = (): Promise<void> => Promise.resolve()
