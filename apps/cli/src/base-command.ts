@@ -8,6 +8,8 @@ import { reportFailure } from './output/report-failure.ts'
 import { guessMode, type ProfileFlags } from './profile.ts'
 import { followIds } from './route.ts'
 
+export type { ApiContext, Context } from './context.ts'
+
 export type GlobalFlags = Interfaces.InferredFlags<typeof BaseCommand.baseFlags>
 export type BaseCommandClass = (new (...args: ConstructorParameters<typeof Command>) => BaseCommand) &
   typeof BaseCommand

@@ -1,5 +1,5 @@
 import { GpulabError, type Quotas } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { printList } from '../output/list.ts'
 import { formatSize, gibibyte, parseSize } from '../output/size.ts'

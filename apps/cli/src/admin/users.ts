@@ -1,5 +1,5 @@
 import type { Role, User } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { printDone, printList } from '../output/list.ts'
 import { listAll } from '../pages.ts'

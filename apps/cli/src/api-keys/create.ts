@@ -1,6 +1,6 @@
 import { GpulabError, type KeyScope, keyScopes, type NewApiKey } from '@gpulab/contract'
 import { resolveUser } from '../admin/kinds.ts'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { formatTime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'
 

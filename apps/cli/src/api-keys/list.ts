@@ -1,5 +1,5 @@
 import type { ApiKey } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { formatTime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'
 import { printList } from '../output/list.ts'

@@ -1,5 +1,5 @@
 import { type ApiKey, GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { requireAsker, requireYes } from '../output/confirm.ts'
 import { escapeText } from '../output/escape.ts'
 import { printDone } from '../output/list.ts'

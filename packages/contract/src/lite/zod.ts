@@ -61,13 +61,49 @@ class Schema {
     return object(Object.fromEntries(Object.entries(this.shape).filter(([key]) => !(key in keys))))
   }
 
+  pick(keys: Readonly<Record<string, true>>): Schema {
+    return object(Object.fromEntries(Object.entries(this.shape).filter(([key]) => key in keys)))
+  }
+
+  partial(): Schema {
+    return object(Object.fromEntries(Object.entries(this.shape).map(([key, each]) => [key, each.optional()])))
+  }
+
   transform(change: (value: unknown) => unknown): Schema {
     return new Schema((value) => change(this.check(value)))
   }
 }
 
 /** What zod checks beyond the shape, or only tells others. */
-const unchecked = ['describe', 'meta', 'min', 'max', 'int', 'positive', 'regex', 'refine', 'length'] as const
+const unchecked = [
+  ...[
+    'describe',
+    'meta',
+    'min',
+    'max',
+    'int',
+    'positive',
+    'nonnegative',
+    'gt',
+    'gte',
+    'lt',
+    'lte',
+    'multipleOf',
+  ],
+  ...[
+    'regex',
+    'refine',
+    'superRefine',
+    'check',
+    'length',
+    'nonempty',
+    'startsWith',
+    'endsWith',
+    'includes',
+    'trim',
+  ],
+  ...['toLowerCase', 'toUpperCase', 'strict', 'loose', 'readonly', 'brand'],
+]
 for (const name of unchecked) {
   Object.defineProperty(Schema.prototype, name, {
     value(this: Schema) {
@@ -136,8 +172,10 @@ export const z = {
   boolean: ofType('boolean'),
   int: (): Schema => new Schema((value) => (Number.isSafeInteger(value) ? value : mismatch('int'))),
   uuid: string,
+  email: string,
+  url: string,
   base64: string,
-  iso: { datetime: string },
+  iso: { datetime: string, date: string },
   coerce: { number: (): Schema => coerced },
   enum: (values: readonly string[]): Schema =>
     new Schema((value) => (values.includes(value as string) ? value : mismatch('a known word'))),
