@@ -75,35 +75,10 @@ class Schema {
 }
 
 /** What zod checks beyond the shape, or only tells others. */
-const unchecked = [
-  ...[
-    'describe',
-    'meta',
-    'min',
-    'max',
-    'int',
-    'positive',
-    'nonnegative',
-    'gt',
-    'gte',
-    'lt',
-    'lte',
-    'multipleOf',
-  ],
-  ...[
-    'regex',
-    'refine',
-    'superRefine',
-    'check',
-    'length',
-    'nonempty',
-    'startsWith',
-    'endsWith',
-    'includes',
-    'trim',
-  ],
-  ...['toLowerCase', 'toUpperCase', 'strict', 'loose', 'readonly', 'brand'],
-]
+const unchecked =
+  'describe meta min max int positive nonnegative gt gte lt lte multipleOf length nonempty regex refine superRefine check startsWith endsWith includes trim toLowerCase toUpperCase strict loose readonly brand'.split(
+    ' ',
+  )
 for (const name of unchecked) {
   Object.defineProperty(Schema.prototype, name, {
     value(this: Schema) {
