@@ -25,6 +25,7 @@ import { statsRoutes } from './stats/routes.ts'
 import { teamRoutes } from './teams/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
 import { uplinkRoutes } from './uplinks/routes.ts'
+import { usageRoutes } from './usage/routes.ts'
 import { userRoutes } from './users/routes.ts'
 
 /** The whole API, not yet listening. */
@@ -53,7 +54,7 @@ export function createApp(deps: Deps): Server {
     logLevel: 'debug',
   })
 
-  accountRoutes(serve)
+  accountRoutes(serve, deps)
   apiKeyRoutes(serve, deps)
   containerRoutes(serve, deps)
   eventRoutes(serve, deps)
@@ -66,6 +67,7 @@ export function createApp(deps: Deps): Server {
   statsRoutes(serve, deps)
   teamRoutes(serve, deps)
   templateRoutes(serve, deps)
+  usageRoutes(serve, deps)
   userRoutes(serve, deps)
   hostRoutes(serveHosts, deps)
   inviteRoutes(serve, deps)

@@ -59,6 +59,11 @@ const Environment = z.object({
         .filter(Boolean),
     )
     .describe('Registries by address or local name that images may come from, with commas: 10.0.0.5:5000.'),
+  GPULAB_BALANCE_WARNING: z.coerce
+    .number()
+    .min(0)
+    .default(3600)
+    .describe('Seconds for which containers of a prepaid team go on after its balance is used up (3600).'),
   GPULAB_RATE_FACTOR: z.coerce
     .number()
     .positive()
@@ -81,6 +86,7 @@ export interface Config {
   readonly standIns: Readonly<Record<string, string>>
   /** Registries that are allowed although they are addresses or local names. */
   readonly registries: readonly string[]
+  readonly balanceWarningMs: number
   /** What rate limits are multiplied with. */
   readonly rateFactor: number
   readonly logLevel: string
@@ -139,6 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
     standIns: env.GPULAB_STAND_INS_FILE ?? {},
     registries: env.GPULAB_REGISTRIES,
+    balanceWarningMs: env.GPULAB_BALANCE_WARNING * 1000,
     rateFactor: env.GPULAB_RATE_FACTOR,
     logLevel: env.GPULAB_LOG_LEVEL,
   }

@@ -34,6 +34,7 @@ export function objectKinds(api: TestApi): Readonly<Record<string, ObjectKind>> 
       isShared: true,
     },
     '/v1/gpus/types/': { make: async () => 'NVIDIA H100', missing: unique, isShared: true },
+    '/v1/admin/gpu-types/': { make: async () => 'NVIDIA H100', missing: unique, isShared: true },
     '/v1/hosts/': {
       make: async () => {
         const name = unique()

@@ -55,7 +55,7 @@ export class FakeHost {
   onStats: (uuid: string, follow: boolean, signal: AbortSignal) => AsyncIterable<ContainerStats> = (uuid) =>
     toAsync([sampleStats(uuid)])
   target: { version: number; containers: TargetContainer[] } = { version: -1, containers: [] }
-  readonly bootId = randomUUID()
+  bootId: string = randomUUID()
   /** Of the newest dial. */
   uplinkEnded: Promise<void> = Promise.resolve()
   #seq = 0
@@ -106,6 +106,14 @@ export class FakeHost {
         gpus: this.gpus,
       },
     })
+  }
+
+  /** Another run of its agent, which has been told nothing yet. */
+  async restart(bootId: string): Promise<void> {
+    this.bootId = bootId
+    this.target = { ...this.target, version: -1 }
+    this.#seq = 0
+    await this.hello()
   }
 
   /** Proves its key and gives a session. */

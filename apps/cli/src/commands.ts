@@ -121,7 +121,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   gpus: {
     summary: 'List GPU types with prices',
-    aliases: ['gpus:available', 'gpus:types'],
+    aliases: ['gpus:available', 'gpus:types', 'admin:gpu-types'],
     load: () => import('./commands/gpus/index.ts'),
   },
   hosts: {
@@ -237,6 +237,31 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   'admin:quotas:set': {
     summary: 'Change what a team may have at a time',
     load: () => import('./commands/admin/quotas/set.ts'),
+  },
+  'admin:teams:update': {
+    summary: 'Let a team pay beforehand or afterwards',
+    load: () => import('./commands/admin/teams/update.ts'),
+  },
+  'admin:credits': {
+    summary: "List a team's credits",
+    aliases: ['admin:credits:ls', 'admin:credits:list'],
+    load: () => import('./commands/admin/credits/index.ts'),
+  },
+  'admin:credits:add': {
+    summary: 'Give a team credit',
+    load: () => import('./commands/admin/credits/add.ts'),
+  },
+  'admin:gpu-types:set-price': {
+    summary: 'Set the price of a GPU type',
+    load: () => import('./commands/admin/gpu-types/set-price.ts'),
+  },
+  account: {
+    summary: 'Show who you are, what your team pays, and its limits',
+    load: () => import('./commands/account.ts'),
+  },
+  usage: {
+    summary: 'Show what your team was charged for',
+    load: () => import('./commands/usage.ts'),
   },
   version: {
     summary: 'Show the version',

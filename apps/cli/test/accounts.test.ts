@@ -45,7 +45,56 @@ describe('api-keys', () => {
   })
 })
 
+describe('account', () => {
+  it('shows who one is, what is left, and the limits', async () => {
+    const { stdout, code } = await run('account')
+    expect(code).toBe(0)
+    expect(stdout.split('\n')).toEqual([
+      'Account:     user@example.com (Team: MyTeam)',
+      'Role:        owner',
+      'API key:     laptop (abc12345; read)',
+      'Balance:     $12.50 (prepaid)',
+      'This month:  $87.50',
+      'Now:         $2.98 an hour',
+      '',
+      'Limits:',
+      '  GPUs: 2 of 8',
+      '  Containers: 3 of no limit',
+      '  Volumes: no limit',
+      '  Sessions: no limit',
+      '',
+    ])
+    expect(JSON.parse((await run('account', '--json')).stdout)).toMatchObject({ billing: { prepaid: true } })
+  })
+
+  it('tells what was charged', async () => {
+    const { stdout } = await run('usage', '--by', 'gpu-type', '--from', '2026-03-01')
+    expect(stdout.split('\n')).toEqual([
+      'GPU TYPE   GPU TIME   CHARGE',
+      'train      6h         $8.94',
+      '                      $8.94',
+      '',
+    ])
+    expect(fake.state.accounts.asked).toEqual([{ by: 'gpu-type', from: '2026-03-01T00:00:00.000Z' }])
+    expect((await run('usage', '-q')).stdout).toBe('8.94\n')
+    expect((await run('usage', '--from', 'lately')).code).toBe(2)
+  })
+})
+
 describe('admin', () => {
+  it('deals with money', async () => {
+    expect((await run('admin', 'credits', 'research')).stdout).toContain('$100.00   grant')
+    await run('admin', 'credits', 'add', 'research', '--note', 'more', '--', '-20')
+    const price = await run('admin', 'gpu-types', 'set-price', '4090', '2.5')
+    expect(price.stdout).toBe('✓ NVIDIA GeForce RTX 4090 costs $2.5 an hour from now on\n')
+    expect(fake.state.accounts.asked).toEqual([
+      { amount: '-20', note: 'more' },
+      { name: 'NVIDIA GeForce RTX 4090', price_per_hour: '2.5' },
+    ])
+    const prepaid = await run('admin', 'teams', 'update', 'research', '--prepaid')
+    expect(prepaid.stdout).toBe('✓ research pays beforehand, from credits\n')
+  })
+
   it('adds users to a team that it is told by name', async () => {
     const made = await run(
       'admin',

@@ -1,8 +1,8 @@
-import { api, type ApiKey, GpulabError, type Team, type User } from '@gpulab/contract'
+import { type Account, api, type ApiKey, GpulabError, type Team, type User } from '@gpulab/contract'
 import type { ServeFake } from './fake-api.ts'
 import { uuidOf } from './samples.ts'
 
-const noQuotas = { gpus: null, containers: null, volumes: null, volume_bytes: null, sessions: null }
+export const noQuotas = { gpus: null, containers: null, volumes: null, volume_bytes: null, sessions: null }
 const time = '2026-03-01T10:00:00.000Z'
 
 /** Users, teams and keys in memory. */
@@ -10,6 +10,7 @@ export interface FakeAccounts {
   keys: ApiKey[]
   teams: Team[]
   users: User[]
+  billing: Account['billing']
   /** Bodies of what was made or changed. */
   asked: unknown[]
 }
@@ -17,11 +18,35 @@ export interface FakeAccounts {
 export const createFakeAccounts = (): FakeAccounts => ({
   keys: [sampleKey('aaaa0001', 'laptop'), sampleKey('aaaa0002', 'ci')],
   teams: [
-    { uuid: uuidOf('bbbbbbbb'), name: 'research', users: 1, quotas: { ...noQuotas }, created_at: time },
+    {
+      uuid: uuidOf('bbbbbbbb'),
+      name: 'research',
+      users: 1,
+      quotas: { ...noQuotas },
+      prepaid: false,
+      created_at: time,
+    },
   ],
   users: [sampleUser()],
+  billing: {
+    currency: 'USD',
+    prepaid: true,
+    balance: '12.50',
+    month_to_date: '87.50',
+    per_hour: '2.98',
+    exhausted_at: null,
+    stops_at: null,
+  },
   asked: [],
 })
+
+const priced = {
+  memory_bytes: 24 * 2 ** 30,
+  available: 1,
+  total: 1,
+  simulated: false,
+  currency: 'USD',
+}
 
 const sampleKey = (id: string, name: string): ApiKey => ({
   id,
@@ -71,6 +96,30 @@ export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
     page(state.teams.filter(({ name }) => query.name === undefined || name === query.name)),
   )
   serve(api.admin.teams.get, async ({ params }) => findTeam(params.uuid))
+  serve(api.admin.teams.update, async ({ params, body }) => Object.assign(findTeam(params.uuid), body))
+  serve(api.admin.credits.list, async () => ({
+    ...page([{ id: 1, at: time, amount: '100.00', note: 'grant' }]),
+    balance: '12.50',
+    currency: 'USD',
+  }))
+  serve(api.admin.credits.add, async ({ body }) => {
+    state.asked.push(body)
+    return { id: 2, at: time, amount: body.amount, note: body.note }
+  })
+  serve(api.admin.gpuTypes.setPrice, async ({ params, body }) => {
+    state.asked.push({ ...params, ...body })
+    return { ...priced, name: params.name, price_per_hour: body.price_per_hour }
+  })
+  serve(api.account.usage, async ({ query }) => {
+    state.asked.push(query)
+    return {
+      from: '2026-03-01T00:00:00.000Z',
+      to: '2026-03-02T12:00:00.000Z',
+      currency: 'USD',
+      total: '8.94',
+      items: [{ key: query.by, name: 'train', gpu_seconds: 21_600, charge: '8.94' }],
+    }
+  })
   serve(api.admin.teams.setQuotas, async ({ params, body }) => {
     const team = findTeam(params.uuid)
     Object.assign(team.quotas, body)

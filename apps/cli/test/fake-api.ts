@@ -15,7 +15,7 @@ import type { CreateContainer } from '@gpulab/contract'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { createFakeAccounts, type FakeAccounts, serveAccounts } from './fake-accounts.ts'
+import { createFakeAccounts, type FakeAccounts, noQuotas, serveAccounts } from './fake-accounts.ts'
 import { serveHosts } from './fake-hosts.ts'
 import { createFakeSessions, type FakeSessions, serveSessions } from './fake-sessions.ts'
 import { serveStats } from './fake-stats.ts'
@@ -154,6 +154,9 @@ function serveLists(serve: ServeFake, state: FakeState): void {
     user: { uuid: uuidOf('aaaaaaaa'), email: 'user@example.com', role: 'owner', administrator: false },
     team: { uuid: uuidOf('bbbbbbbb'), name: 'MyTeam' },
     api_key: { id: 'abc12345', name: 'laptop', scopes: ['read'], expires_at: null },
+    quotas: { ...noQuotas, gpus: 8 },
+    used: { gpus: 2, containers: 3 },
+    billing: state.accounts.billing,
   }))
   serve(api.templates.list, async ({ query }) => ({
     items: sampleTemplates.filter(({ type }) => query.type === undefined || type === query.type),

@@ -63,6 +63,7 @@ export const errorTable = {
   idempotency_key_reused: row(409, 5, 'This idempotency key was used for another request.'),
   idempotency_replayed: row(409, 5, 'This request was carried out already, and its answer is not kept.'),
   quota_exceeded: row(409, 6, 'The quota of your team is used up.'),
+  balance_exhausted: row(402, 6, 'The balance of your team is used up.'),
   no_capacity: row(409, 6, 'No host has room for this container.', true),
   body_too_large: row(413, 2, 'The request body is too large.'),
   media_type_unsupported: row(415, 2, 'The request body has the wrong media type.'),

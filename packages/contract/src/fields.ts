@@ -87,6 +87,11 @@ export const RestartPolicy = z
   .meta({ id: 'RestartPolicy' })
 export type RestartPolicy = z.infer<typeof RestartPolicy>
 
+/** Money as a decimal with at most four digits after the point. */
+export const Amount = z
+  .string()
+  .regex(/^-?\d{1,8}(\.\d{1,4})?$/, 'a decimal like 1.49, at most four decimals')
+
 /** A person's address; in lower case, since nobody has two that differ in that. */
 export const Email = text(254)
   .regex(/^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$/u, 'an e-mail address')

@@ -2,6 +2,8 @@
 export interface FakeClock {
   now(): Date
   advance(ms: number): void
+  /** As a machine's clock is, that was wrong. */
+  setBack(ms: number): void
 }
 
 /** A clock that moves only when told. */
@@ -12,6 +14,9 @@ export function createFakeClock(start = new Date('2026-01-01T00:00:00Z')): FakeC
     advance(ms) {
       if (ms < 0) throw new RangeError('A clock does not go back.')
       nowMs += ms
+    },
+    setBack(ms) {
+      nowMs -= ms
     },
   }
 }

@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
 import { lockHost, signalCapacity } from '../hosts/store.ts'
 import type { Remember } from '../idempotency/service.ts'
+import { requireBalance } from '../usage/service.ts'
 import { requireQuota } from '../quotas/service.ts'
 import { deadlineOf } from './deadline.ts'
 import { noCapacity, type Shortage } from './explain-shortage.ts'
@@ -41,6 +42,7 @@ export async function createContainer(
     await remember(deps.db, existing.row.uuid)
     return presentOne(deps, existing)
   }
+  await requireBalance(deps, principal.teamUuid, row.gpuCount)
   try {
     const stored = await storeContainer(deps, row, { queue: input.queue, replaced: existing, remember })
     if (stored === 'queued') return await presentOne(deps, await getRecord(deps, principal, row.uuid))

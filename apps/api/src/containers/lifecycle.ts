@@ -7,6 +7,7 @@ import type { LockedHost } from '../hosts/store.ts'
 import type { Remember } from '../idempotency/service.ts'
 import { readCards } from '../leases/service.ts'
 import { insertLeases } from '../leases/store.ts'
+import { requireBalance } from '../usage/service.ts'
 import { requireQuota } from '../quotas/service.ts'
 import { type Change, decideDeletion, decideRestart, decideStart, decideStop } from './decide-change.ts'
 import { lockContainer } from './lock-container.ts'
@@ -29,6 +30,7 @@ export const startContainer: Act = (deps, principal, uuid, remember) =>
     const needsCards = host !== undefined && record.row.gpuCount > 0 && !record.row.holds
     const cards = needsCards ? await readCards(tx, host.uuid, record.row) : { last: [], free: [] }
     const start = decideStart(record, host, cards)
+    if (start) await requireBalance({ db: tx, clock: deps.clock }, record.row.teamUuid, record.row.gpuCount)
     if (start && !record.row.holds) await requireQuota(tx, record.row.teamUuid, { gpus: record.row.gpuCount })
     if (start?.cards) {
       const { gpuUuids, generation } = start.cards

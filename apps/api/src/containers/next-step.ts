@@ -28,6 +28,8 @@ export function nextStepOf(
     case 'deploying':
       return `gpulab logs ${name} --deploy --follow shows how far it is.`
     case 'stopped':
+      if (reason?.code === 'balance_exhausted')
+        return `Ask your administrator for credits; then gpulab start ${name} runs it again.`
       return isHostOpen
         ? `gpulab start ${name} runs it again.`
         : `gpulab redeploy ${name} makes it anew on another host, without its files; gpulab start ${name} runs it again once its host takes work.`

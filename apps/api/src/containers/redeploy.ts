@@ -3,6 +3,7 @@ import type { Moments } from '@gpulab/fail-points'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
+import { requireBalance } from '../usage/service.ts'
 import { requireQuota } from '../quotas/service.ts'
 import { wrongState } from './decide-change.ts'
 import { noCapacity } from './explain-shortage.ts'
@@ -29,6 +30,7 @@ export async function redeployContainer(
 ): Promise<Container> {
   const record = await getRecord(deps, principal, uuid)
   const { row } = record
+  await requireBalance(deps, row.teamUuid, row.gpuCount)
   const oldHost = row.hostUuid
   if (oldHost === null) return waitAgain(deps, principal, uuid, remember)
   requireAtRest(record)

@@ -80,12 +80,12 @@ export function statusOf(intent: Intent, reported: Facts | undefined): StatusVie
  */
 function statusOfStopped(intent: Intent, facts: Facts | undefined, verdict: StatusReason | null): StatusView {
   const isAtRest = !intent.holds && facts !== undefined && facts.state !== 'running' && !facts.busy
-  const isDrained = verdict?.code === 'host_drained'
-  if (!isAtRest) return verdict && !isDrained ? view('failed', verdict) : view('stopping')
+  const isMeant = verdict?.code === 'host_drained' || verdict?.code === 'balance_exhausted'
+  if (!isAtRest) return verdict && !isMeant ? view('failed', verdict) : view('stopping')
   const failure = failureOf(intent, facts)
   if (failure) return view('failed', failure)
   if (isLost(facts)) return view('failed', lost)
-  return view('stopped', isDrained ? verdict : exitReason(facts))
+  return view('stopped', isMeant ? verdict : exitReason(facts))
 }
 
 /** It has run, and somebody else has removed it. */

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, getColumns, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
-import { containerFacts, containers, hosts } from '../db/schema/index.ts'
+import { containerFacts, containers, hosts, teams } from '../db/schema/index.ts'
 import { toJsonRows } from '../db/to-json-rows.ts'
 import type { Facts, Intent } from './status.ts'
 
@@ -193,7 +193,7 @@ export type WaitingRow = Pick<
   | 'queueReason'
 >
 
-/** Those in line, the first first. */
+/** Those in line, the first first; without those whose team could not pay. */
 export const listWaiting = (db: Queries): Promise<WaitingRow[]> =>
   db
     .select({
@@ -210,7 +210,8 @@ export const listWaiting = (db: Queries): Promise<WaitingRow[]> =>
       queueReason: containers.queueReason,
     })
     .from(containers)
-    .where(isNotNull(containers.queuedAt))
+    .innerJoin(teams, eq(teams.uuid, containers.teamUuid))
+    .where(and(isNotNull(containers.queuedAt), or(isNull(teams.exhaustedAt), eq(containers.gpuCount, 0))))
     .orderBy(asc(containers.queuedAt), asc(containers.uuid))
 
 /** Containers whose passing status has outlasted its deadline. */

@@ -3,12 +3,12 @@ import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import { aliveSince } from '../leases/service.ts'
 import { countGpus } from '../leases/store.ts'
-import { type GpuTypeRow, isKnownType, listGpuTypes } from './store.ts'
+import { type GpuTypeRow, isKnownType, listGpuTypes, storePrice } from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock'>
 type Count = Awaited<ReturnType<typeof countGpus>>[number]
 
-const currency = 'USD'
+export const currency = 'USD'
 
 /** All types with a price, and all cards that hosts have, sorted by name. */
 async function listAll({ db, clock }: Parts): Promise<GpuType[]> {
@@ -53,6 +53,12 @@ export async function getGpuType(deps: Parts, name: string): Promise<GpuType> {
   const found = (await listAll(deps)).find((type) => type.name === name)
   if (!found) throw unknownType(name)
   return found
+}
+
+export async function setPrice(deps: Parts, name: string, pricePerHour: string): Promise<GpuType> {
+  const { memory_bytes: memoryBytes } = await getGpuType(deps, name)
+  await storePrice(deps.db, { name, memoryBytes, pricePerHour, currency })
+  return getGpuType(deps, name)
 }
 
 /** Throws for a type that has neither a price nor a card anywhere. */

@@ -24,3 +24,11 @@ export async function insertGpuTypes(
     .values([...rows])
     .onConflictDoNothing()
 }
+
+export async function storePrice(db: Queries, row: typeof gpuTypes.$inferInsert): Promise<void> {
+  const { pricePerHour, currency } = row
+  await db
+    .insert(gpuTypes)
+    .values(row)
+    .onConflictDoUpdate({ target: gpuTypes.name, set: { pricePerHour, currency } })
+}

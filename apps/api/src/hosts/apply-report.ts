@@ -11,6 +11,8 @@ import type { Transaction } from '../db/connect.ts'
 import type { ForeignContainer } from '../db/schema/index.ts'
 import type { Deps } from '../deps.ts'
 import { type Announcement, announceStatuses } from '../events/store.ts'
+import { isSilent } from '../containers/view.ts'
+import { closeIntervals, openIntervals } from '../usage/store.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { decideReport, type ReportDecision, type Told } from './decide-report.ts'
 import { findMismatched, type Mismatched } from './find-mismatched.ts'
@@ -66,6 +68,9 @@ export async function applyReport(
         foreignContainers: [...foreign],
       }),
       carryOut(tx, hostUuid, decision, now),
+      // Of a host that was cut off nothing is known after its last word.
+      closeIntervals(tx, decision.ended, isSilent(host.lastSeenAt, now) ? (host.lastSeenAt ?? now) : now),
+      openIntervals(tx, decision.began, now),
     ])
     const isOpenAgain = report.engine.available && !host.engineAvailable
     if (isOpenAgain) await signalCapacity(tx)

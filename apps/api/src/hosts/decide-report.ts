@@ -19,6 +19,9 @@ export interface ReportDecision {
   readonly released: readonly string[]
   /** Deleted ones that are gone from the host. */
   readonly gone: readonly string[]
+  /** Containers that run now and did not before, and those that do not run any more. */
+  readonly began: readonly string[]
+  readonly ended: readonly string[]
   readonly told: readonly Told[]
   /** Whether the host shall now do something else than before about any of them. */
   readonly areWishesChanged: boolean
@@ -47,6 +50,8 @@ export function decideReport(
     facts: known.flatMap(({ facts }) => facts),
     released: known.filter(({ isReleased }) => isReleased).map(({ uuid }) => uuid),
     gone: known.filter((decision) => decision.isGone).map(({ uuid }) => uuid),
+    began: known.filter(({ runs }) => runs === 'began').map(({ uuid }) => uuid),
+    ended: known.filter(({ runs }) => runs === 'ended').map(({ uuid }) => uuid),
     told: known.flatMap(({ told }) => told),
     areWishesChanged: known.some(({ isWishChanged }) => isWishChanged),
     foreign,
@@ -68,9 +73,20 @@ function decideOne(record: ContainerRecord, all: readonly ContainerFacts[], vers
     facts: isSame(record, facts) ? [] : [facts],
     isReleased,
     isGone: gone,
+    runs: toldRun(record, facts),
     told: isNews ? [{ record, view }] : [],
     isWishChanged: wishOf(intent, record.facts) !== wishOf(settled, facts),
   }
+}
+
+/** Whether a run of it has begun or ended since the last report, as far as the host has told. */
+function toldRun(
+  { row, facts: before }: Pick<ContainerRecord, 'row' | 'facts'>,
+  { state }: Pick<FactsRow, 'state'>,
+): 'began' | 'ended' | undefined {
+  const hasRun = before?.state === 'running'
+  if (state !== 'running') return hasRun ? 'ended' : undefined
+  return hasRun && before.generation === row.generation ? undefined : 'began'
 }
 
 /**

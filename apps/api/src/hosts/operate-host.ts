@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { insertHostEvent } from './events/store.ts'
+import { closeIntervals } from '../usage/store.ts'
 import { announceIdentity } from './identity/store.ts'
 import { getHost, showHost } from './show-hosts.ts'
 import {
@@ -81,6 +82,7 @@ export const fenceHost = (deps: Parts, uuid: string, remember: Remember): Promis
     const records = await listContainersOfHost(tx, uuid)
     const uuids = records.map(({ row }) => row.uuid)
     await releaseLeases(tx, uuids, { releasedAt: now, releasedBy: 'fence' })
+    await closeIntervals(tx, uuids, host.lastSeenAt ?? now)
     const message = `An operator has declared host ${host.name} dead.`
     for (const record of records) {
       const isDeleted = record.row.desired === 'deleted'

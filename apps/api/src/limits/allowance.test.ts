@@ -54,6 +54,17 @@ it('gives one query to all that wait', async () => {
   expect(bucket.queries).toBeLessThan(10)
 })
 
+it('asks once for one that is refused, however soon there may be more', async () => {
+  let queries = 0
+  const take = async () => {
+    queries++
+    return { tokens: 0, left: 0 }
+  }
+  const allowances = createAllowances(take, { perSecond: 1e6, burst: 10 }, () => performance.now())
+  expect((await allowances.take('a')).retryAfter).toBe(1)
+  expect(queries).toBe(1)
+})
+
 it('never lets more through than the bucket has, however many replicas there are', async () => {
   const step = fc.record({ replica: fc.nat(2), afterMs: fc.nat(400), count: fc.nat(40) })
   await fc.assert(

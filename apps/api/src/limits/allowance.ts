@@ -15,7 +15,7 @@ interface Share {
   takenAt: number
   /** Monotonic: before that there is none to be had. */
   emptyUntil: number
-  refill: Promise<void> | undefined
+  refill: Promise<boolean> | undefined
 }
 
 /** Tokens that nobody has used by then are lost, so that a replica at rest holds back none for long. */
@@ -34,7 +34,8 @@ export function createAllowances(
   const shares = new Map<string, Share>()
   const batchMax = Math.max(1, Math.floor(burst / 20))
 
-  const refill = async (owner: string, share: Share): Promise<void> => {
+  /** Whether there was any. */
+  const refill = async (owner: string, share: Share): Promise<boolean> => {
     const time = now()
     const isBusy = time - share.takenAt < heldMs && share.tokens === 0
     share.batch = isBusy ? Math.min(batchMax, share.batch * 2) : 1
@@ -43,7 +44,13 @@ export function createAllowances(
     share.left = left
     share.takenAt = time
     if (tokens === 0) share.emptyUntil = time + 1000 / perSecond
+    return tokens > 0
   }
+  const refuse = ({ emptyUntil }: Share, time: number): Allowance => ({
+    limit: burst,
+    left: 0,
+    retryAfter: Math.max(1, Math.ceil((emptyUntil - time) / 1000)),
+  })
 
   return {
     /** Takes one token, if there is one. */
@@ -63,18 +70,12 @@ export function createAllowances(
           share.tokens--
           return { limit: burst, left: share.left + share.tokens, retryAfter: 0 }
         }
-        if (share.emptyUntil > time) {
-          return {
-            limit: burst,
-            left: 0,
-            retryAfter: Math.max(1, Math.ceil((share.emptyUntil - time) / 1000)),
-          }
-        }
+        if (share.emptyUntil > time) return refuse(share, time)
         // Those who come meanwhile wait for the same batch.
         share.refill ??= refill(owner, share).finally(() => {
           share.refill = undefined
         })
-        await share.refill
+        if (!(await share.refill)) return refuse(share, now())
       }
     },
   }

@@ -21,7 +21,8 @@ export async function takeTokens(
   const costMs = 1000 / rate.perSecond
   const at = now.getTime()
   const asked = Math.min(wanted, rate.burst)
-  const owed = sql`greatest(b.full_at - ${at}::float8, 0)`
+  // No more than a bucket holds, or a clock that was set back would keep it empty for so long.
+  const owed = sql`least(greatest(b.full_at - ${at}::float8, 0), ${rate.burst * costMs}::float8)`
   const granted = sql`greatest(0, least(${asked}::int, floor((${rate.burst * costMs}::float8 - ${owed}) / ${costMs}::float8 + 1e-6)))`
   const [row] = await db.execute<{ granted: number; full_at: number }>(sql`
     insert into rate_buckets as b (id, full_at, granted)

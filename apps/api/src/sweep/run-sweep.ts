@@ -4,10 +4,11 @@ import type { Deps } from '../deps.ts'
 import { deleteHostEventsBefore } from '../hosts/events/store.ts'
 import { deleteFullBuckets } from '../limits/store.ts'
 import { deleteKeysBefore } from '../idempotency/store.ts'
+import { settleAccounts } from './settle-accounts.ts'
 import { endOverdue } from './end-overdue.ts'
 import { tellCutOff } from './tell-cut-off.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals' | 'failPoint'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals' | 'failPoint' | 'config'>
 
 /** Also the most by which a deadline is overrun. */
 const intervalMs = 2000
@@ -22,6 +23,7 @@ export async function sweep(deps: Parts): Promise<void> {
   const steps = {
     'tell who is cut off': () => tellCutOff(deps),
     'end what is overdue': () => endOverdue(deps),
+    'settle accounts': () => settleAccounts(deps),
     'serve the line': () => placeWaiting(deps),
     'forget full buckets': () => deleteFullBuckets(deps.db, deps.clock.now()),
     'forget old keys': () => deleteKeysBefore(deps.db, ago(keyLifeMs)),

@@ -5,7 +5,7 @@ import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
 import { changeQuota, noQuota, type QuotaChange, toQuotas } from '../quotas/service.ts'
-import { findTeam, insertTeam, listTeams, type TeamRow } from './store.ts'
+import { findTeam, insertTeam, listTeams, type TeamRow, updateTeam } from './store.ts'
 
 export async function getTeam({ db }: Pick<Deps, 'db'>, uuid: string): Promise<Team> {
   const row = await findTeam(db, uuid)
@@ -26,13 +26,13 @@ export async function pageTeams(
 
 export async function createTeam(
   { db, clock }: Pick<Deps, 'db' | 'clock'>,
-  name: string,
+  { name, prepaid }: { name: string; prepaid: boolean },
   remember: Remember,
 ): Promise<Team> {
   const uuid = randomUUID()
   try {
     await db.transaction(async (tx) => {
-      await insertTeam(tx, { uuid, name, createdAt: clock.now() })
+      await insertTeam(tx, { uuid, name, prepaid, createdAt: clock.now() })
       await remember(tx, uuid)
     })
   } catch (error) {
@@ -45,16 +45,28 @@ export async function createTeam(
   return getTeam({ db }, uuid)
 }
 
+/** What was noted of a balance that was used up goes with the next look at the accounts. */
+export async function changeTeam(
+  { db }: Pick<Deps, 'db'>,
+  uuid: string,
+  { prepaid }: { prepaid: boolean },
+): Promise<Team> {
+  await getTeam({ db }, uuid)
+  await updateTeam(db, uuid, { prepaid })
+  return getTeam({ db }, uuid)
+}
+
 export async function setQuotas({ db }: Pick<Deps, 'db'>, uuid: string, quotas: QuotaChange): Promise<Team> {
   await getTeam({ db }, uuid)
   await changeQuota(db, uuid, quotas)
   return getTeam({ db }, uuid)
 }
 
-const toTeam = ({ uuid, name, users, quotas, createdAt }: TeamRow): Team => ({
+const toTeam = ({ uuid, name, users, quotas, prepaid, createdAt }: TeamRow): Team => ({
   uuid,
   name,
   users,
   quotas: toQuotas(quotas ?? noQuota),
+  prepaid,
   created_at: createdAt.toISOString(),
 })

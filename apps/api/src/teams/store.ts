@@ -6,6 +6,7 @@ import { quotas, teams } from '../db/schema/index.ts'
 const columns = {
   uuid: teams.uuid,
   name: teams.name,
+  prepaid: teams.prepaid,
   createdAt: teams.createdAt,
   quotas: sql<QuotaRow | null>`(
     select json_build_object('gpus', gpus, 'containers', containers, 'volumes', volumes, 'volumeBytes', volume_bytes, 'sessions', sessions)
@@ -39,4 +40,12 @@ export async function findTeam(db: Queries, uuid: string): Promise<TeamRow | und
 
 export async function insertTeam(db: Queries, row: typeof teams.$inferInsert): Promise<void> {
   await db.insert(teams).values(row)
+}
+
+export async function updateTeam(
+  db: Queries,
+  uuid: string,
+  values: Partial<typeof teams.$inferInsert>,
+): Promise<void> {
+  await db.update(teams).set(values).where(eq(teams.uuid, uuid))
 }

@@ -24,7 +24,7 @@ export default class Events extends BaseCommand {
     }),
     type: option({
       summary: 'Only events of this type.',
-      options: ['status', 'deploy_log'] as const,
+      options: ['status', 'deploy_log', 'billing'] as const,
       helpValue: 'TYPE',
     })(),
   }

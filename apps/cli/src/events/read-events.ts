@@ -14,7 +14,7 @@ const statusWidth = 11
 export interface EventsInput {
   readonly follow: boolean
   readonly cursor: string | undefined
-  readonly type: 'status' | 'deploy_log' | undefined
+  readonly type: 'status' | 'deploy_log' | 'billing' | undefined
 }
 
 /** Events of one container until it is deleted, or of the whole team for ever; or those that there are. */
@@ -76,7 +76,7 @@ async function* withoutEnd(events: AsyncIterable<Event>, endsWithDeletion: boole
 function toLine(output: Output, event: Event, isOfTeam: boolean): string {
   if (output.mode === 'json') return JSON.stringify(event)
   if (output.mode === 'quiet') return escapeText(event.container_uuid)
-  const status = event.status ?? ''
+  const status = event.status ?? (event.type === 'billing' ? event.type : '')
   const padding = ' '.repeat(Math.max(0, statusWidth - status.length))
   return [
     escapeText(formatTime(event.at)),

@@ -1,6 +1,7 @@
 import type { GpuType } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
+import { formatMoney } from '../output/money.ts'
 import { formatSize } from '../output/size.ts'
 import { formatTable } from '../output/table.ts'
 import { listAll } from '../pages.ts'
@@ -32,8 +33,5 @@ const toRow = (type: GpuType): string[] => [
   escapeText(type.name) + (type.simulated ? ' (simulated)' : ''),
   String(type.available),
   formatSize(type.memory_bytes),
-  type.price_per_hour === null ? '-' : formatPrice(type.price_per_hour, type.currency),
+  type.price_per_hour === null ? '-' : formatMoney(type.price_per_hour, type.currency),
 ]
-
-const formatPrice = (amount: string, currency: string): string =>
-  currency === 'USD' ? `$${escapeText(amount)}` : `${escapeText(amount)} ${escapeText(currency)}`

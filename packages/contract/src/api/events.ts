@@ -7,7 +7,7 @@ export const Event = z
     cursor: z.string().describe('Go on after it with `cursor`, at the same endpoint.'),
     at: Timestamp,
     container_uuid: Uuid,
-    type: z.string().describe('`status` or `deploy_log`; more may come.'),
+    type: z.string().describe('`status`, `deploy_log` or `billing`; more may come.'),
     status: z.string().nullable().describe('The new status, of a `status` event.'),
     reason: z.string().nullable(),
     message: z.string(),
@@ -41,7 +41,7 @@ export const events = {
         .max(200)
         .optional()
         .describe('Go on after the event that carried it; `now`: only what comes. Without it: all there is.'),
-      type: z.enum(['status', 'deploy_log']).optional(),
+      type: z.enum(['status', 'deploy_log', 'billing']).optional(),
     }),
     result: eventStream(Event),
     errors: [],

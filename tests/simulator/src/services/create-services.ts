@@ -93,6 +93,7 @@ function toDeps({ db }: Connection, now: () => number): Deps {
       proxyUrl: undefined,
       standIns: {},
       registries: [],
+      balanceWarningMs: 0,
       rateFactor: 1,
       logLevel: 'silent',
     },

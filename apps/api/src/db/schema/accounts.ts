@@ -4,6 +4,10 @@ import { bytea, moment } from './columns.ts'
 export const teams = pgTable('teams', {
   uuid: uuid('uuid').primaryKey().defaultRandom(),
   name: text('name').notNull().unique(),
+  /** Nothing that costs runs without credit. */
+  prepaid: boolean('prepaid').notNull().default(false),
+  /** Since when a prepaid team has nothing left. */
+  exhaustedAt: moment('exhausted_at'),
   createdAt: moment('created_at').notNull().defaultNow(),
 })
 

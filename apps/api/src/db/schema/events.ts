@@ -24,7 +24,7 @@ export const events = pgTable(
     containerUuid: uuid('container_uuid')
       .notNull()
       .references(() => containers.uuid),
-    type: text('type', { enum: ['status', 'deploy_log'] }).notNull(),
+    type: text('type', { enum: ['status', 'deploy_log', 'billing'] }).notNull(),
     status: text('status'),
     reason: text('reason'),
     message: text('message').notNull(),

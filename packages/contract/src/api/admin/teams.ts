@@ -16,7 +16,14 @@ export const Quotas = z
 export type Quotas = z.infer<typeof Quotas>
 
 export const Team = z
-  .object({ uuid: Uuid, name: z.string(), users: z.int(), quotas: Quotas, created_at: Timestamp })
+  .object({
+    uuid: Uuid,
+    name: z.string(),
+    users: z.int(),
+    quotas: Quotas,
+    prepaid: z.boolean(),
+    created_at: Timestamp,
+  })
   .meta({ id: 'Team' })
 export type Team = z.infer<typeof Team>
 
@@ -47,9 +54,19 @@ export const teams = {
     summary: 'Make a team',
     scope: 'admin',
     idempotency: 'replay',
-    body: z.object({ name: Name }),
+    body: z.object({ name: Name, prepaid: z.boolean().default(false) }),
     result: json(Team, 201),
     errors: ['team_name_taken'],
+  }),
+  update: endpoint({
+    method: 'PATCH',
+    path: `${base}/:uuid`,
+    summary: 'Let a team pay beforehand, from credits, or afterwards',
+    scope: 'admin',
+    params: z.object({ uuid: Uuid }),
+    body: z.object({ prepaid: z.boolean() }),
+    result: json(Team),
+    errors: ['team_not_found'],
   }),
   setQuotas: endpoint({
     method: 'PATCH',
