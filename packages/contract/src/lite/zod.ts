@@ -109,7 +109,12 @@ const array = (item: Schema): Schema =>
 const record = (_key: Schema, item: Schema): Schema =>
   new Schema((value) =>
     isObject(value)
-      ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, item.check(each)]))
+      ? Object.fromEntries(
+          Object.entries(value)
+            // As zod: whoever copies it key by key must not change its prototype.
+            .filter(([key]) => key !== '__proto__')
+            .map(([key, each]) => [key, item.check(each)]),
+        )
       : mismatch('record'),
   )
 
