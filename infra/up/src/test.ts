@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkout } from './checkout.ts'
@@ -18,9 +18,12 @@ const checks: Record<string, readonly string[]> = {
   knip: [join(bin, 'knip')],
   sherif: [join(bin, 'sherif')],
 }
-const projects = ['unit', 'db', 'docker', 'e2e', 'faults']
+// The longest first: two steps run at a time.
+const projects = ['e2e', 'docker', 'unit', 'db', 'faults']
 const smoke = ['npm', 'run', '--silent', 'up', '--', '--smoke']
 const all = [...Object.keys(checks), ...projects, 'smoke']
+// Each has a database and an engine of its own, and much of its time is waiting.
+const atOnce = 2
 
 const help = `npm test [-- OPTIONS] [FILTER...]: run everything that the project promises
 
@@ -48,30 +51,60 @@ async function main(signal: AbortSignal): Promise<number> {
   if (unknown !== undefined)
     throw new Error(`There is no step "${unknown}"; the steps are ${all.join(', ')}.`)
 
-  const outcomes: Outcome[] = []
-  {
-    await using sandbox = await openSandbox()
-    const env = {
-      ...process.env,
-      CI: 'true',
-      DO_NOT_TRACK: '1',
-      ...(!process.stdout.isTTY && { NO_COLOR: '1' }),
-      TMPDIR: sandbox.folder,
-      PATH: `${bin}:${process.env['PATH']}`,
-    }
-    for (const step of steps) {
-      signal.throwIfAborted()
-      process.stdout.write(`\n── ${step}\n`)
-      const since = performance.now()
-      const report = join(sandbox.folder, `${step}.json`)
-      const [command = '', ...args] = toCommand(step, report, positionals)
-      const code = await runStep(command, args, { cwd: checkout, env, signal })
-      const counts = projects.includes(step) ? await countTests(report) : noTests
-      outcomes.push({ step, passed: code === 0, ms: performance.now() - since, counts })
-    }
-  }
+  const outcomes = await runSteps(steps, positionals, signal)
   signal.throwIfAborted()
   return summarize(outcomes)
+}
+
+async function runSteps(
+  steps: readonly string[],
+  filters: readonly string[],
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  await using sandbox = await openSandbox()
+  const env = {
+    ...process.env,
+    CI: 'true',
+    DO_NOT_TRACK: '1',
+    ...(!process.stdout.isTTY && { NO_COLOR: '1' }),
+    TMPDIR: sandbox.folder,
+    PATH: `${bin}:${process.env['PATH']}`,
+  }
+  const run = async (step: string): Promise<Outcome> => {
+    const since = performance.now()
+    const report = join(sandbox.folder, `${step}.json`)
+    const [command = '', ...args] = toCommand(step, report, filters)
+    const runWith = (output?: number): Promise<number> =>
+      runStep(command, args, { cwd: checkout, env, signal, ...(output !== undefined && { output }) })
+    const code = steps.length === 1 ? await runWith() : await runAside(step, sandbox.folder, runWith)
+    const counts = projects.includes(step) ? await countTests(report) : noTests
+    return { step, passed: code === 0, ms: performance.now() - since, counts }
+  }
+  const outcomes: Outcome[] = []
+  const waiting = [...steps.entries()]
+  const runNext = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      signal.throwIfAborted()
+      const [index, step] = next
+      outcomes[index] = await run(step)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, runNext))
+  return outcomes
+}
+
+/** Shows what a step prints when it has ended: it would be mixed with what others print. */
+async function runAside(
+  step: string,
+  folder: string,
+  run: (output: number) => Promise<number>,
+): Promise<number> {
+  const file = join(folder, `${step}.log`)
+  process.stdout.write(`▸ ${step}\n`)
+  await using log = await open(file, 'w')
+  const code = await run(log.fd)
+  process.stdout.write(`\n── ${step}\n${await readFile(file, 'utf8')}\n`)
+  return code
 }
 
 function toCommand(step: string, report: string, filters: readonly string[]): readonly string[] {
