@@ -29,6 +29,7 @@ const row = (fields: Partial<Row> = {}): Row => ({
   name: 'job',
   generation: 1,
   status: 'running',
+  reason: null,
   deadline: null,
   ...fields,
 })

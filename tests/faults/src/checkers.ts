@@ -22,6 +22,8 @@ export interface Row {
   readonly generation: number
   /** As its user sees it. */
   readonly status: string
+  /** Why, as its user is told. */
+  readonly reason: string | null
   /** When a passing status has to be over. */
   readonly deadline: Date | null
 }

@@ -78,8 +78,9 @@ async function listRows(sql: Sql, client: ApiClient): Promise<Row[]> {
   const rows = await sql<{ uuid: string; name: string; generation: number }[]>`
     select uuid, name, generation from containers where deleted_at is null`
   return rows.map((row) => {
-    const { status = 'hidden', deadline = null } = shown.get(row.uuid) ?? {}
-    return { ...row, status, deadline: deadline === null ? null : new Date(deadline) }
+    const { status = 'hidden', status_reason, deadline = null } = shown.get(row.uuid) ?? {}
+    const reason = status_reason?.message ?? null
+    return { ...row, status, reason, deadline: deadline === null ? null : new Date(deadline) }
   })
 }
 

@@ -97,7 +97,8 @@ function findUnfinished({ faultCase, subject, before }: Job, uuid: string, now: 
     return [`${what} has ${rows.length} rows and ${own.length} containers.`]
   const wrong: string[] = []
   if (row.uuid !== uuid) wrong.push(`${what} was answered with another uuid than ${row.uuid}.`)
-  if (row.status !== statusAt[to]) wrong.push(`${what} is ${row.status}, not ${to}.`)
+  if (row.status !== statusAt[to])
+    wrong.push(`${what} is ${row.status} (${row.reason ?? 'no reason'}), not ${to}.`)
   const isNewRun = container.startedAt !== before?.startedAt
   if (statusAt[to] === 'running' && !isNewRun) wrong.push(`${what} is still the old run.`)
   // A start on other cards makes a new container of the old one's files.
