@@ -9,6 +9,7 @@ import { createLimiter } from './bounded.ts'
 import { systemTiming, type Timing } from './clock.ts'
 import type { Config } from './config.ts'
 import { createExitFailures } from './containers/exit-failures.ts'
+import { createGhosts, type Ghosts } from './containers/ghosts.ts'
 import { createImagePuller } from './containers/image-puller.ts'
 import { createUlimits } from './containers/ulimits.ts'
 import { connectEngine, type Engine } from './docker/connect.ts'
@@ -49,6 +50,7 @@ export interface Deps extends Timing {
   readonly networks: TeamNetworks
   readonly firewall: Firewall
   readonly reconciler: Reconciler
+  readonly ghosts: Ghosts
   readonly reporter: Reporter
   readonly deployLog: DeployLogWriter
   readonly guestFolders: GuestFolders
@@ -112,6 +114,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     sessionLimits,
   })
   const deployLog = createDeployLog({ ...systemTiming, control: client, bootId, log, onHelloMissing })
+  const ghosts = createGhosts({ engine, clock, log })
   const { hostUuid } = identity
   const reconciler = createReconciler({
     ...systemTiming,
@@ -121,6 +124,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     exits: createExitFailures({ engine, clock }),
     networks,
     claims: createGpuClaims({ engine, clock }),
+    ghosts,
     ulimits: await createUlimits(),
     injection: config.gpuInjection,
     guestFolders,
@@ -150,6 +154,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     guestFolders,
     guests,
     sessions,
+    ghosts,
     orphans: createOrphanSweep(
       { engine, networks, reconciler, health, clock, log },
       {

@@ -90,11 +90,12 @@ async function requireFirewall({ firewall }: Deps): Promise<void> {
 
 /** The engine's events say when to look; what they say else is not relied on. */
 async function keepListening(deps: Deps, signal: AbortSignal): Promise<void> {
-  const { engine, changed, firewall, log, reconciler } = deps
+  const { engine, changed, firewall, ghosts, log, reconciler } = deps
   const backoff = createBackoff(deps, 100, 2000)
   for (;;) {
     try {
       const events = followEvents(engine, signal)
+      ghosts.suspect()
       changed.raise()
       // The end of a container's own task is looked at anyway; before that a look only slows the task down.
       for await (const uuid of events) if (!reconciler.isBusy(uuid)) changed.raise()
@@ -104,6 +105,7 @@ async function keepListening(deps: Deps, signal: AbortSignal): Promise<void> {
       signal.throwIfAborted()
       log.debug({ err: error }, 'no engine events')
     }
+    ghosts.suspect()
     changed.raise()
     await backoff.wait(signal)
     // An engine that starts puts rules of its own in front.

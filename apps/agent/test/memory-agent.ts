@@ -3,6 +3,7 @@ import { createFailPoints } from '@gpulab/fail-points'
 import { pino } from 'pino'
 import { createLimiter } from '../src/bounded.ts'
 import { createExitFailures } from '../src/containers/exit-failures.ts'
+import { noGhosts } from '../src/containers/ghosts.ts'
 import { createImagePuller } from '../src/containers/image-puller.ts'
 import { EngineError } from '../src/docker/errors.ts'
 import { followEvents } from '../src/docker/events.ts'
@@ -97,6 +98,7 @@ export function startMemoryAgent({
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',
     guestFolders: noGuestFolders,
+    ghosts: noGhosts,
     deployTimeoutMs,
     startInTurn: createLimiter(4),
     failPoint: createFailPoints({}),

@@ -1,4 +1,5 @@
 import { eventually } from '@gpulab/testing'
+import { existsSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestHost, type TestHost } from './test-host.ts'
@@ -90,6 +91,25 @@ describe('an engine that goes away', () => {
     expect(await host.control.settled(late.uuid, 60_000)).toMatchObject({ state: 'running' })
     expect(await identify(wanted.uuid)).toEqual(before)
     expect((await client.exec({ body })).exit_code).toBe(0)
+  })
+})
+
+describe('a run that the engine has forgotten', () => {
+  it('is ended, and the container starts as it was wished', async () => {
+    const wanted = await host.deploy({ gpu_uuids: [host.gpus[1] ?? ''] })
+    const forgotten = await identify(wanted.uuid)
+    await host.engine.kill()
+    await host.engine.forgetRun(forgotten.id ?? '')
+    expect(existsSync(`/proc/${forgotten.pid}`)).toBe(true)
+    await host.engine.start()
+    await eventually(() => expect(existsSync(`/proc/${forgotten.pid}`)).toBe(false), { timeoutMs: 30_000 })
+    await eventually(
+      async () => {
+        expect(await host.control.settled(wanted.uuid)).toMatchObject({ state: 'running', failure: null })
+        expect(await identify(wanted.uuid)).toMatchObject({ id: forgotten.id })
+      },
+      { timeoutMs: 30_000 },
+    )
   })
 })
 

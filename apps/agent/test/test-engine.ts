@@ -1,7 +1,7 @@
 import { ensureImages } from '@gpulab/images'
 import { startEngine } from '@gpulab/simulated-host'
 import { connectEngine, type Engine } from '../src/docker/connect.ts'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -16,6 +16,8 @@ export interface TestEngine extends AsyncDisposable {
   /** Kills the engine; containers go on. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Of a killed engine: it comes back with the belief that the container has never been started. */
+  forgetRun(id: string): Promise<void>
 }
 
 const gpus = '2x NVIDIA GeForce RTX 4090:24564, NVIDIA H100 80GB HBM3:81559'
@@ -35,6 +37,12 @@ export async function startTestEngine(): Promise<TestEngine> {
     kill: async () => void process.kill(pid, 'SIGKILL'),
     start: async () => {
       ;({ pid, stop } = await startEngine(options))
+    },
+    forgetRun: async (id) => {
+      const file = join(stateDir, 'data/containers', id, 'config.v2.json')
+      const config = JSON.parse(await readFile(file, 'utf8')) as { State: Record<string, unknown> }
+      Object.assign(config.State, { Running: false, Pid: 0, StartedAt: '0001-01-01T00:00:00Z' })
+      await writeFile(file, JSON.stringify(config))
     },
     [Symbol.asyncDispose]: async () => {
       await stop()

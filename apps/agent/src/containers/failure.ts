@@ -1,4 +1,4 @@
-import { EngineError, hasStatus } from '../docker/errors.ts'
+import { EngineError, hasStatus, isLeftover } from '../docker/errors.ts'
 
 export type FailureCode =
   | 'image_not_found'
@@ -35,7 +35,7 @@ export const isLimitTrouble = (error: unknown): boolean =>
 
 /** 404 and 409 are about something that went away or comes meanwhile. */
 export const isPermanent = (error: unknown): error is EngineError =>
-  error instanceof EngineError && !error.transient && !hasStatus(error, 404, 409)
+  error instanceof EngineError && !error.transient && !hasStatus(error, 404, 409) && !isLeftover(error)
 
 /** Whether the host's disk is full, as far as the engine says so. */
 export const isDiskFull = (message: string): boolean =>

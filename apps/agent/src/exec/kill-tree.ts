@@ -1,5 +1,6 @@
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { readFile, readlink } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
+import { kill, listProcesses, type Process } from '../processes.ts'
 
 const intervalMs = 15
 
@@ -7,13 +8,6 @@ const intervalMs = 15
 export interface Root {
   readonly pid: number
   readonly pidNamespace: string
-}
-
-interface Process {
-  readonly pid: number
-  readonly parent: number
-  /** Clock ticks since boot: tells a process from a later one with the same number. */
-  readonly startedAt: string
 }
 
 /**
@@ -66,31 +60,7 @@ async function findMembers(
 export const findPidNamespace = (pid: number): Promise<string | undefined> =>
   readlink(`/proc/${pid}/ns/pid`).catch(() => undefined)
 
-async function listProcesses(): Promise<Process[]> {
-  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const found = await Promise.all(names.map((name) => readProcess(Number(name))))
-  return found.filter((process) => process !== undefined)
-}
-
-async function readProcess(pid: number): Promise<Process | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
-  // The second field is a name in parentheses that may itself hold any of these characters.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, parent] = fields
-  const startedAt = fields[19]
-  if (parent === undefined || startedAt === undefined || state === 'Z' || state === 'X') return undefined
-  return { pid, parent: Number(parent), startedAt }
-}
-
 async function hasMarker(pid: number, marker: string): Promise<boolean> {
   const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
   return environment.split('\0').includes(marker)
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
 }

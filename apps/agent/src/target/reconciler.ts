@@ -177,6 +177,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       }
       try {
         const sight = await observe(deps, { uuid, images: mayHaveImages(wanted.get(uuid)) })
+        await deps.ghosts.lay(sight.containers)
         if (!sight.containers.some(({ isStuck }) => isStuck)) return sight
       } catch (error) {
         log.debug({ err: error, container: uuid }, 'a container could not be looked at')
@@ -264,6 +265,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       const targetVersion = target?.version ?? -1
       const start = moment
       const sight = await observe(deps, { images: [...wanted.values()].some(mayHaveImages) })
+      // Whoever has a task may be starting; it looks after its own.
+      await deps.ghosts.lay(sight.containers.filter(({ uuid }) => !tasks.has(uuid)))
       deps.exits.keep(sight.containers)
       // What is still to do would not be begun, and so not be seen as busy.
       stopping.signal.throwIfAborted()

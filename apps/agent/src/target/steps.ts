@@ -10,6 +10,7 @@ import {
   toCreateFailure,
   toStartFailure,
 } from '../containers/failure.ts'
+import type { Ghosts } from '../containers/ghosts.ts'
 import type { ImagePuller } from '../containers/image-puller.ts'
 import { containerName, toObserved } from '../containers/labels.ts'
 import { type SpecOptions, toContainerSpec } from '../containers/spec.ts'
@@ -23,7 +24,7 @@ import {
   startContainer,
   stopContainer,
 } from '../docker/containers.ts'
-import { EngineError, hasStatus } from '../docker/errors.ts'
+import { EngineError, hasStatus, isLeftover } from '../docker/errors.ts'
 import type { GpuClaims } from '../gpus/claims.ts'
 import type { GuestFolders, GuestMounts } from '../guest/folders.ts'
 import type { TeamNetworks } from '../network/team-networks.ts'
@@ -38,6 +39,7 @@ export interface StepDeps extends Timing {
   readonly images: ImagePuller
   readonly networks: TeamNetworks
   readonly claims: GpuClaims
+  readonly ghosts: Ghosts
   readonly ulimits: Ulimits
   readonly injection: GpuInjection
   readonly guestFolders: GuestFolders
@@ -151,6 +153,7 @@ async function start(
     await deps.guestFolders.prepare(container)
     await deps.claims.hold(container.uuid, await readLeased(deps.engine, container), run)
   } catch (error) {
+    if (isLeftover(error)) deps.ghosts.suspect()
     if (hasStatus(error, 404)) await deps.networks.ensure(container.team_uuid)
     const failure = error instanceof StepFailure || isPermanent(error)
     if (!failure) throw error

@@ -13,6 +13,7 @@ import { createBackoff } from '../../../../apps/agent/src/backoff.ts'
 import { createLimiter } from '../../../../apps/agent/src/bounded.ts'
 import type { Clock } from '../../../../apps/agent/src/clock.ts'
 import { createExitFailures } from '../../../../apps/agent/src/containers/exit-failures.ts'
+import { noGhosts } from '../../../../apps/agent/src/containers/ghosts.ts'
 import { createImagePuller } from '../../../../apps/agent/src/containers/image-puller.ts'
 import type { Engine } from '../../../../apps/agent/src/docker/connect.ts'
 import { followEvents } from '../../../../apps/agent/src/docker/events.ts'
@@ -138,6 +139,7 @@ export function startAgent(options: AgentOptions): Agent {
     exits: createExitFailures({ engine, clock }),
     networks,
     guestFolders: noGuestFolders,
+    ghosts: noGhosts,
     claims: options.claims?.(claims) ?? claims,
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',
