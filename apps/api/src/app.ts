@@ -3,6 +3,8 @@ import { createServe, createServer, type Server } from '@gpulab/http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { accountRoutes } from './account/routes.ts'
 import { apiKeyRoutes } from './api-keys/routes.ts'
+import { auditRoutes } from './audit/routes.ts'
+import { createServeAudited } from './audit/serve-audited.ts'
 import { authenticate, authenticateHost } from './auth/authenticate.ts'
 import { authorize } from './auth/authorize.ts'
 import { createLastUse } from './auth/last-use.ts'
@@ -21,6 +23,7 @@ import { logRoutes } from './logs/routes.ts'
 import { portRoutes } from './ports/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
+import { sshKeyRoutes } from './ssh-keys/routes.ts'
 import { statsRoutes } from './stats/routes.ts'
 import { teamRoutes } from './teams/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
@@ -48,7 +51,7 @@ export function createApp(deps: Deps): Server {
     lastUse.note(principal.keyId)
     return principal
   }
-  const serve = createServe(app, admit)
+  const serve = createServeAudited(createServe(app, admit), deps)
   // A thousand hosts call three times as often as their users do; what they say shows in their containers.
   const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps, request), {
     logLevel: 'debug',
@@ -56,6 +59,7 @@ export function createApp(deps: Deps): Server {
 
   accountRoutes(serve, deps)
   apiKeyRoutes(serve, deps)
+  auditRoutes(serve, deps)
   containerRoutes(serve, deps)
   eventRoutes(serve, deps)
   execRoutes(serve, deps)
@@ -64,6 +68,7 @@ export function createApp(deps: Deps): Server {
   operatorRoutes(serve, deps)
   portRoutes(serve, deps)
   sessionRoutes(serve, deps)
+  sshKeyRoutes(serve, deps)
   statsRoutes(serve, deps)
   teamRoutes(serve, deps)
   templateRoutes(serve, deps)

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import type { ApiClient, TestApi } from './start-test-api.ts'
 
 /** What the routes of a kind of object are tried on. */
@@ -11,6 +11,14 @@ export interface ObjectKind {
 }
 
 const unique = (): string => randomBytes(4).toString('hex')
+
+/** A new one, without a comment. */
+export function sampleSshKey(): string {
+  const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
+  const part = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes])
+  const blob = [Buffer.from('ssh-ed25519'), Buffer.from(x ?? '', 'base64url')].map(part)
+  return `ssh-ed25519 ${Buffer.concat(blob).toString('base64')}`
+}
 
 /** By the path in front of the first parameter. A route of a new kind of object needs a row here. */
 export function objectKinds(api: TestApi): Readonly<Record<string, ObjectKind>> {
@@ -25,6 +33,11 @@ export function objectKinds(api: TestApi): Readonly<Record<string, ObjectKind>> 
   return {
     '/v1/containers/': {
       make: async (client) => (await client.containers.create({ body: { image: 'x' } })).uuid,
+      missing,
+    },
+    '/v1/ssh-keys/': {
+      make: async (client) =>
+        (await client.sshKeys.add({ body: { name: unique(), public_key: sampleSshKey() } })).uuid,
       missing,
     },
     '/v1/api-keys/': { make: key, missing: unique },

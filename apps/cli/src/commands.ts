@@ -251,9 +251,26 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Give a team credit',
     load: () => import('./commands/admin/credits/add.ts'),
   },
+  'admin:audit': {
+    summary: 'Show or export who asked for what',
+    load: () => import('./commands/admin/audit.ts'),
+  },
   'admin:gpu-types:set-price': {
     summary: 'Set the price of a GPU type',
     load: () => import('./commands/admin/gpu-types/set-price.ts'),
+  },
+  'ssh-keys': {
+    summary: 'List SSH keys',
+    aliases: ['ssh-keys:ls', 'ssh-keys:list'],
+    load: () => import('./commands/ssh-keys/index.ts'),
+  },
+  'ssh-keys:add': {
+    summary: 'Add an SSH key',
+    load: () => import('./commands/ssh-keys/add.ts'),
+  },
+  'ssh-keys:rm': {
+    summary: 'Remove an SSH key',
+    load: () => import('./commands/ssh-keys/rm.ts'),
   },
   account: {
     summary: 'Show who you are, what your team pays, and its limits',

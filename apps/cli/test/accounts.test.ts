@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createFakeAccounts } from './fake-accounts.ts'
 import { type FakeApi, startFakeApi } from './fake-api.ts'
@@ -45,6 +48,29 @@ describe('api-keys', () => {
   })
 })
 
+describe('ssh-keys', () => {
+  it('adds one from text or file, lists and removes it by name', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'gpulab-key-')), 'id.pub')
+    writeFileSync(file, 'ssh-ed25519 AAAA me\n')
+    const added = await run('ssh-keys', 'add', '--name', 'laptop', '--key-file', file)
+    expect(added).toMatchObject({ code: 0, stdout: '✓ Added laptop (SHA256:abc)\n' })
+    expect(fake.state.accounts.sshKeys[0]?.public_key).toBe('ssh-ed25519 AAAA me\n')
+    expect((await run('ssh-keys')).stdout).toContain('laptop   ssh-ed25519   SHA256:abc')
+    expect((await run('ssh-keys', 'rm', 'laptop')).code).toBe(2)
+    expect((await run('ssh-keys', 'rm', 'laptop', '--force', '-q')).code).toBe(0)
+    expect(fake.state.accounts.sshKeys).toEqual([])
+  })
+
+  it('sends no private key anywhere', async () => {
+    const key = '-----BEGIN OPENSSH PRIVATE KEY-----'
+    const refused = await run('ssh-keys', 'add', '--name', 'oops', '--key', key, '--json')
+    expect(refused).toMatchObject({ code: 2, error: { code: 'ssh_key_invalid' } })
+    expect(fake.state.accounts.sshKeys).toEqual([])
+    expect((await run('ssh-keys', 'add', '--name', 'x')).code).toBe(2)
+    expect((await run('ssh-keys', 'add', '--name', 'x', '--key-file', '/none')).code).toBe(2)
+  })
+})
+
 describe('account', () => {
   it('shows who one is, what is left, and the limits', async () => {
     const { stdout, code } = await run('account')
@@ -82,6 +108,23 @@ describe('account', () => {
 })
 
 describe('admin', () => {
+  it('shows and exports who asked for what', async () => {
+    const { stdout } = await run(
+      'admin',
+      'audit',
+      '--user',
+      'user@example.com',
+      '--action',
+      'exec',
+      '--limit',
+      '5',
+    )
+    expect(stdout).toContain(`user@example.com   aaaa0001   exec     ${uuidOf('cccccccc')}   exit 2`)
+    expect(fake.state.accounts.asked).toEqual([{ limit: 5, user: uuidOf('aaaaaaaa'), action: 'exec' }])
+    const exported = (await run('admin', 'audit', '--export')).stdout.trim().split('\n')
+    expect(exported.map((line) => (JSON.parse(line) as { id: number }).id)).toEqual([7, 8])
+  })
+
   it('deals with money', async () => {
     expect((await run('admin', 'credits', 'research')).stdout).toContain('$100.00   grant')
     await run('admin', 'credits', 'add', 'research', '--note', 'more', '--', '-20')

@@ -1,4 +1,12 @@
-import { type Account, api, type ApiKey, GpulabError, type Team, type User } from '@gpulab/contract'
+import {
+  type Account,
+  api,
+  type ApiKey,
+  GpulabError,
+  type SshKey,
+  type Team,
+  type User,
+} from '@gpulab/contract'
 import type { ServeFake } from './fake-api.ts'
 import { uuidOf } from './samples.ts'
 
@@ -13,6 +21,7 @@ export interface FakeAccounts {
   billing: Account['billing']
   /** Bodies of what was made or changed. */
   asked: unknown[]
+  sshKeys: SshKey[]
 }
 
 export const createFakeAccounts = (): FakeAccounts => ({
@@ -38,6 +47,7 @@ export const createFakeAccounts = (): FakeAccounts => ({
     stops_at: null,
   },
   asked: [],
+  sshKeys: [],
 })
 
 const priced = {
@@ -109,6 +119,46 @@ export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
   serve(api.admin.gpuTypes.setPrice, async ({ params, body }) => {
     state.asked.push({ ...params, ...body })
     return { ...priced, name: params.name, price_per_hour: body.price_per_hour }
+  })
+  const entry = {
+    id: 7,
+    at: time,
+    team_uuid: uuidOf('bbbbbbbb'),
+    user_uuid: uuidOf('aaaaaaaa'),
+    email: 'user@example.com',
+    key_id: 'aaaa0001',
+    request_id: 'req_1',
+    action: 'exec',
+    object: uuidOf('cccccccc'),
+    detail: { command: ['ls', '\u001b[31m'] },
+    outcome: { exit_code: 2 },
+  }
+  serve(api.admin.audit.list, async ({ query }) => {
+    state.asked.push(query)
+    return page([entry])
+  })
+  serve(api.admin.audit.export, async () =>
+    (async function* () {
+      yield entry
+      yield { ...entry, id: 8, outcome: null }
+    })(),
+  )
+  serve(api.sshKeys.list, async () => page(state.sshKeys))
+  serve(api.sshKeys.add, async ({ body }) => {
+    const key = {
+      uuid: uuidOf('dddddddd'),
+      name: body.name,
+      type: 'ssh-ed25519',
+      fingerprint: 'SHA256:abc',
+      comment: '',
+      public_key: body.public_key,
+      created_at: time,
+    }
+    state.sshKeys.push(key)
+    return key
+  })
+  serve(api.sshKeys.remove, async ({ params }) => {
+    state.sshKeys = state.sshKeys.filter(({ uuid }) => uuid !== params.uuid)
   })
   serve(api.account.usage, async ({ query }) => {
     state.asked.push(query)

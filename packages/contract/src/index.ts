@@ -22,6 +22,7 @@ export type { Target, TargetAnswer, TargetContainer } from './agent/target.ts'
 export { targetWaitSeconds } from './agent/target.ts'
 export { api } from './api/index.ts'
 export { type Account, groupings, type Usage } from './api/account.ts'
+export type { AuditEntry } from './api/admin/audit.ts'
 export type { Credit } from './api/admin/credits.ts'
 export type { Quotas, Team } from './api/admin/teams.ts'
 export type { User } from './api/admin/users.ts'
@@ -46,6 +47,7 @@ export {
   sessionSignals,
   sessionWaitMaxSeconds,
 } from './api/sessions.ts'
+export type { SshKey } from './api/ssh-keys.ts'
 export type { ContainerStats, GpuStats } from './api/stats.ts'
 export type { Template } from './api/templates.ts'
 export {

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { api as contract, listEndpoints } from '@gpulab/contract'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { objectKinds } from '../../test/access-objects.ts'
+import { callByHand } from '../../test/call-by-hand.ts'
 import type { FakeHost } from '../../test/fake-host.ts'
 import { startTestApi, type TestApi } from '../../test/start-test-api.ts'
 
@@ -19,7 +22,8 @@ afterAll(() => api[Symbol.asyncDispose]())
 const read = async () =>
   (
     await api.database.sql<{ action: string; detail: string; outcome: string | null }[]>`
-      select action, detail, outcome from audit_entries left join audit_outcomes on entry_id = id order by id`
+      select action, detail, outcome from audit_entries left join audit_outcomes on entry_id = id
+      where action = 'exec' order by id`
   ).map(({ action, detail, outcome }) => ({
     action,
     detail: JSON.parse(detail) as unknown,
@@ -64,4 +68,87 @@ it.each([
   'truncate audit_entries cascade',
 ])('records stay as they are: %s', async (statement) => {
   await expect(api.database.sql.unsafe(statement)).rejects.toThrow('is append-only')
+})
+
+const changing = listEndpoints(contract).filter(({ endpoint }) => endpoint.method !== 'GET')
+
+describe.each(changing)('$name', (row) => {
+  it('leaves one record with who, what and outcome', async () => {
+    const { path } = row.endpoint
+    const kind = objectKinds(api)[path.slice(0, path.indexOf(':'))]
+    const id = (await kind?.make(api.client)) ?? ''
+    const { items: before } = await api.client.admin.audit.list({ query: { limit: 1 } })
+    const answer = await callByHand(api.url, row, { 'api-key': api.apiKey }, id)
+    const show = async () => {
+      const { items } = await api.client.admin.audit.list({ query: { limit: 20 } })
+      return items.filter((entry) => entry.id > (before[0]?.id ?? 0))
+    }
+    // Of what enters a container that does not run nothing has begun.
+    const isBegun = answer.error?.['code'] !== 'container_not_running'
+    await expect.poll(async () => (await show()).every(({ outcome }) => outcome !== null)).toBe(true)
+    const entries = await show()
+    expect(entries).toHaveLength(isBegun ? 1 : 0)
+    for (const entry of entries) {
+      expect(entry).toMatchObject({
+        email: 'ann@example.com',
+        key_id: api.apiKey.split('_')[1],
+        outcome: answer.status < 400 ? { ok: true } : { error: answer.error?.['code'] },
+        ...(id !== '' && { object: id }),
+      })
+    }
+  })
+})
+
+describe('the records', () => {
+  it('hold no secret', async () => {
+    const env = { TOKEN: 'a very secret value' }
+    const made = await api.client.containers.create({ body: { image: 'x', env } })
+    const { items } = await api.client.admin.audit.list({ query: { action: 'containers.create', limit: 1 } })
+    expect(items[0]).toMatchObject({ detail: { image: 'x', env: { TOKEN: '********' } } })
+    await expect
+      .poll(
+        async () =>
+          (await api.client.admin.audit.list({ query: { action: 'containers.create', limit: 1 } })).items[0]
+            ?.outcome,
+      )
+      .toEqual({ ok: true, uuid: made.uuid })
+    const all = await api.database.sql`select detail from audit_entries`
+    expect(JSON.stringify(all)).not.toContain(env.TOKEN)
+  })
+
+  it('are found by team, user, key, action, object and time, and come in pages', async () => {
+    const { team, user } = await api.client.account.get()
+    await api.stranger.containers.create({ body: { image: 'x' } })
+    const all = (await api.client.admin.audit.list({ query: { limit: 200 } })).items
+    const find = async (query: Record<string, string>) =>
+      (await api.client.admin.audit.list({ query: { limit: 200, ...query } })).items.map(({ id }) => id)
+    const expected = (test: (entry: (typeof all)[number]) => boolean) => all.filter(test).map(({ id }) => id)
+    const [sample] = all.filter(({ object }) => object !== null)
+    expect(await find({ team: team.uuid })).toEqual(expected((entry) => entry.team_uuid === team.uuid))
+    expect(await find({ user: user.uuid })).toEqual(expected((entry) => entry.user_uuid === user.uuid))
+    expect(await find({ key: all[0]?.key_id ?? '' })).toEqual(
+      expected(({ key_id: key }) => key === all[0]?.key_id),
+    )
+    expect(await find({ action: 'containers.*' })).toEqual(
+      expected(({ action }) => action.startsWith('containers.')),
+    )
+    expect(await find({ action: 'admin.teams.create' })).toEqual(
+      expected(({ action }) => action === 'admin.teams.create'),
+    )
+    expect(await find({ object: sample?.object ?? '' })).toEqual(
+      expected(({ object }) => object === sample?.object),
+    )
+    const { at } = all[Math.floor(all.length / 2)] ?? { at: '' }
+    expect([...(await find({ from: at })), ...(await find({ to: at }))]).toEqual(expected(() => true))
+    const paged: number[] = []
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await api.client.admin.audit.list({ query: { limit: 7, ...(cursor && { cursor }) } })
+      paged.push(...page.items.map(({ id }) => id))
+      cursor = page.next_cursor
+    }
+    expect(paged).toEqual(expected(() => true))
+    const exported: number[] = []
+    for await (const entry of await api.client.admin.audit.export({})) exported.push(entry.id)
+    expect(exported).toEqual(paged.toReversed())
+  })
 })

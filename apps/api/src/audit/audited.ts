@@ -8,8 +8,9 @@ import type { Deps } from '../deps.ts'
 export type Asker = Pick<Context<Principal>, 'principal' | 'requestId'>
 
 interface Entry {
-  readonly action: (typeof auditEntries.$inferInsert)['action']
-  readonly containerUuid: string
+  readonly action: string
+  readonly containerUuid?: string
+  readonly object?: string
   readonly detail: Record<string, unknown>
 }
 
@@ -20,14 +21,23 @@ interface Entry {
 export async function audited<T>(
   { db, log }: Pick<Deps, 'db' | 'log'>,
   { principal, requestId }: Asker,
-  { action, containerUuid, detail }: Entry,
+  { action, containerUuid, object, detail }: Entry,
   work: () => Promise<T>,
   toOutcome: (result: T) => Record<string, unknown> = () => ({ ok: true }),
 ): Promise<T> {
   const { teamUuid, userUuid, keyId } = principal
   const [entry] = await db
     .insert(auditEntries)
-    .values({ teamUuid, userUuid, keyId, requestId, action, containerUuid, detail: JSON.stringify(detail) })
+    .values({
+      teamUuid,
+      userUuid,
+      keyId,
+      requestId,
+      action,
+      containerUuid,
+      object: object ?? containerUuid ?? null,
+      detail: JSON.stringify(detail),
+    })
     .returning({ id: auditEntries.id })
   const close = (outcome: Record<string, unknown>): void => {
     // Nobody waits for it.

@@ -1,6 +1,6 @@
 import type { Account } from '@gpulab/contract'
 import { identityOf } from '../auth/whoami.ts'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { formatTime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'
 import { formatMoney } from '../output/money.ts'

@@ -1,5 +1,5 @@
 import type { groupings } from '@gpulab/contract'
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { shortId } from '../containers/describe.ts'
 import { formatUptime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'

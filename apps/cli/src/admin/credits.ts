@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { formatTime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'
 import { printDone, printList } from '../output/list.ts'

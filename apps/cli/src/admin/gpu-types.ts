@@ -1,4 +1,4 @@
-import type { ApiContext } from '../base-command.ts'
+import type { ApiContext } from '../context.ts'
 import { matchByName } from '../match.ts'
 import { escapeText } from '../output/escape.ts'
 import { printDone } from '../output/list.ts'

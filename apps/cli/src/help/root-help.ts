@@ -25,6 +25,9 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'api-keys',
     'api-keys:create',
     'api-keys:revoke',
+    'ssh-keys',
+    'ssh-keys:add',
+    'ssh-keys:rm',
   ],
   ADMINISTRATION: [
     'admin:users',
@@ -41,6 +44,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'admin:credits',
     'admin:credits:add',
     'admin:gpu-types:set-price',
+    'admin:audit',
   ],
   OTHER: ['version'],
 }

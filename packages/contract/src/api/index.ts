@@ -9,6 +9,7 @@ import { hosts } from './hosts.ts'
 import { logs } from './logs.ts'
 import { ports } from './ports.ts'
 import { sessions } from './sessions.ts'
+import { sshKeys } from './ssh-keys.ts'
 import { stats } from './stats.ts'
 import { templates } from './templates.ts'
 
@@ -25,6 +26,7 @@ export const api = {
   logs,
   ports,
   sessions,
+  sshKeys,
   stats,
   templates,
 }

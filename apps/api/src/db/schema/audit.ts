@@ -14,14 +14,18 @@ export const auditEntries = pgTable(
     userUuid: uuid('user_uuid').notNull(),
     keyId: text('key_id').notNull(),
     requestId: text('request_id').notNull(),
-    action: text('action', {
-      enum: ['exec', 'session.create', 'session.signal', 'session.kill', 'port.connect'],
-    }).notNull(),
-    containerUuid: uuid('container_uuid').notNull(),
+    /** `exec` and the like of what goes into a container, else the contract's name of the endpoint. */
+    action: text('action').notNull(),
+    containerUuid: uuid('container_uuid'),
+    /** The first parameter of the path, where there is one. */
+    object: text('object'),
     /** JSON, as text: what users send need not be what jsonb takes. */
     detail: text('detail').notNull(),
   },
-  (table) => [index('audit_entries_by_team').on(table.teamUuid, table.id)],
+  (table) => [
+    index('audit_entries_by_team').on(table.teamUuid, table.id),
+    index('audit_entries_by_time').on(table.at),
+  ],
 )
 
 /** What became of it, as far as the control plane heard. */

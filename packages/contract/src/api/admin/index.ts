@@ -1,3 +1,4 @@
+import { audit } from './audit.ts'
 import { credits } from './credits.ts'
 import { gpuTypes } from './gpu-types.ts'
 import { keys } from './keys.ts'
@@ -5,4 +6,4 @@ import { teams } from './teams.ts'
 import { users } from './users.ts'
 
 /** For the platform team. */
-export const admin = { credits, gpuTypes, keys, teams, users }
+export const admin = { audit, credits, gpuTypes, keys, teams, users }
