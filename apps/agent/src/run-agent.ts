@@ -10,6 +10,7 @@ import { listenOnSocket } from './listen.ts'
 import { keepLooking, look } from './target/keep-looking.ts'
 import { pullTargets } from './target/pull.ts'
 import { isReplaced } from './target/refusal.ts'
+import { keepGateways } from './uplink/keep-gateways.ts'
 import { keepUplink } from './uplink/keep-uplink.ts'
 
 export interface RunningAgent {
@@ -46,7 +47,17 @@ export async function startAgent(config: Config, identity: Identity, app: Server
         pullTargets(deps, deps.reconciler.targetVersion, deps.reconciler.setTarget, signal),
         keepMaintaining(deps, inventory, signal),
         deps.orphans.run(signal),
-        keepUplink({ url: identity.apiUrl, insecure: config.insecure, server: uplinks, ...deps }, signal),
+        keepUplink(
+          {
+            ...deps,
+            url: identity.apiUrl,
+            insecure: config.insecure,
+            server: uplinks,
+            proof: deps.session.prove,
+          },
+          signal,
+        ),
+        keepGateways({ ...deps, insecure: config.insecure, server: uplinks }, signal),
       ]),
     ),
   ]

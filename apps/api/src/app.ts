@@ -5,7 +5,7 @@ import { accountRoutes } from './account/routes.ts'
 import { apiKeyRoutes } from './api-keys/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { createServeAudited } from './audit/serve-audited.ts'
-import { authenticate, authenticateHost } from './auth/authenticate.ts'
+import { authenticate, authenticateGateway, authenticateHost } from './auth/authenticate.ts'
 import { authorize } from './auth/authorize.ts'
 import { createLastUse } from './auth/last-use.ts'
 import { containerRoutes } from './containers/routes.ts'
@@ -14,6 +14,7 @@ import { translateDatabaseError } from './db/errors.ts'
 import type { Deps } from './deps.ts'
 import { eventRoutes } from './events/routes.ts'
 import { execRoutes } from './exec/routes.ts'
+import { gatewayRoutes } from './gateways/routes.ts'
 import { gpuRoutes } from './gpus/routes.ts'
 import { inviteRoutes, joinRoutes } from './hosts/identity/routes.ts'
 import { operatorRoutes } from './hosts/operator-routes.ts'
@@ -27,6 +28,7 @@ import { sshKeyRoutes } from './ssh-keys/routes.ts'
 import { statsRoutes } from './stats/routes.ts'
 import { teamRoutes } from './teams/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
+import { terminalRoutes } from './terminals/routes.ts'
 import { uplinkRoutes } from './uplinks/routes.ts'
 import { usageRoutes } from './usage/routes.ts'
 import { userRoutes } from './users/routes.ts'
@@ -56,6 +58,9 @@ export function createApp(deps: Deps): Server {
   const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps, request), {
     logLevel: 'debug',
   })
+  const serveGateways = createServe(app, (request: FastifyRequest) => authenticateGateway(deps, request), {
+    logLevel: 'debug',
+  })
 
   accountRoutes(serve, deps)
   apiKeyRoutes(serve, deps)
@@ -63,6 +68,7 @@ export function createApp(deps: Deps): Server {
   containerRoutes(serve, deps)
   eventRoutes(serve, deps)
   execRoutes(serve, deps)
+  gatewayRoutes(serveGateways, serveHosts, deps)
   gpuRoutes(serve, deps)
   logRoutes(serve, deps)
   operatorRoutes(serve, deps)
@@ -72,6 +78,7 @@ export function createApp(deps: Deps): Server {
   statsRoutes(serve, deps)
   teamRoutes(serve, deps)
   templateRoutes(serve, deps)
+  terminalRoutes(serve, serveGateways, deps)
   usageRoutes(serve, deps)
   userRoutes(serve, deps)
   hostRoutes(serveHosts, deps)

@@ -25,6 +25,7 @@ describe('the settings', () => {
       pepper: 'p'.repeat(32),
       encryptionKey: Buffer.alloc(32, 0xab),
       databaseUrl: undefined,
+      gatewayKey: undefined,
       proxyUrl: undefined,
     })
   })
@@ -36,6 +37,7 @@ describe('the settings', () => {
     )
     expect(readConfig(environment)).toMatchObject({
       listen: ['b:2', 'unix:/s'],
+      gatewayKey: undefined,
       proxyUrl: new URL('https://p.example'),
     })
   })

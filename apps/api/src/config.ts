@@ -45,6 +45,9 @@ const Environment = z.object({
   GPULAB_ENCRYPTION_KEY_FILE: SecretFile.refine((text) => /^[0-9a-f]{64}$/i.test(text), {
     error: 'must hold 64 hexadecimal digits (openssl rand -hex 32)',
   }).describe('A file with 64 hexadecimal digits, that secrets are encrypted with.'),
+  GPULAB_GATEWAY_KEY_FILE: SecretFile.optional().describe(
+    'A file with at least 16 random characters, that gateways show. Without it there are none.',
+  ),
   GPULAB_PROXY_URL: z.url().optional().describe("The gateway's domain, as in https://proxy.example.com."),
   GPULAB_STAND_INS_FILE: JsonFile.optional().describe(
     'JSON: image to the stand-in used for it where no registry is reachable.',
@@ -82,6 +85,8 @@ export interface Config {
   readonly dataDir: string
   readonly pepper: string
   readonly encryptionKey: Buffer
+  /** Undefined: no gateway may call. */
+  readonly gatewayKey: string | undefined
   readonly proxyUrl: URL | undefined
   readonly standIns: Readonly<Record<string, string>>
   /** Registries that are allowed although they are addresses or local names. */
@@ -142,6 +147,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     dataDir: env.GPULAB_DATA_DIR,
     pepper: env.GPULAB_PEPPER_FILE,
     encryptionKey: Buffer.from(env.GPULAB_ENCRYPTION_KEY_FILE, 'hex'),
+    gatewayKey: env.GPULAB_GATEWAY_KEY_FILE,
     proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
     standIns: env.GPULAB_STAND_INS_FILE ?? {},
     registries: env.GPULAB_REGISTRIES,

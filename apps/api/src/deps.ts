@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from './config.ts'
 import type { Database } from './db/connect.ts'
 import type { Signals } from './db/signals.ts'
-import type { Uplinks } from './uplinks/uplinks.ts'
+import type { Uplinks } from '@gpulab/http'
 
 export interface Clock {
   now(): Date

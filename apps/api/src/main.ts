@@ -17,7 +17,7 @@ import { readInvitation } from './hosts/identity/read-invitation.ts'
 import { listen } from './listen.ts'
 import { runSweep } from './sweep/run-sweep.ts'
 import { seedTemplates } from './templates/seed.ts'
-import { createUplinks } from './uplinks/uplinks.ts'
+import { createUplinks } from '@gpulab/http'
 import { version } from './version.ts'
 
 const usage = `gpulab-api: the control plane of GPULab

@@ -69,5 +69,6 @@ export function objectKinds(api: TestApi): Readonly<Record<string, ObjectKind>> 
 
 /** Bodies of endpoints that refine more than their fields one by one. */
 export const bodies: Readonly<Record<string, object>> = {
+  'ports.set': { ports: [] },
   'containers.create': { image: 'x' },
 }

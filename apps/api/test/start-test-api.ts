@@ -16,7 +16,7 @@ import { seedGpuTypes } from '../src/gpus/seed.ts'
 import { listen } from '../src/listen.ts'
 import { sweep } from '../src/sweep/run-sweep.ts'
 import { seedTemplates } from '../src/templates/seed.ts'
-import { createUplinks, type Uplinks } from '../src/uplinks/uplinks.ts'
+import { createUplinks, type Uplinks } from '@gpulab/http'
 import { inviteHost } from '../src/hosts/identity/invite.ts'
 import { FakeHost } from './fake-host.ts'
 import { joinAs, type TestIdentity } from './host-identity.ts'
@@ -58,6 +58,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     dataDir: '',
     pepper: 'a pepper for the tests',
     encryptionKey: randomBytes(32),
+    gatewayKey: 'a-key-for-the-gateways',
     proxyUrl: undefined,
     standIns: { 'ubuntu:22.04': 'gpulab.invalid/standin/ubuntu:22.04' },
     registries: [],

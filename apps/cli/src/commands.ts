@@ -100,6 +100,19 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['containers:wait'],
     load: () => import('./commands/wait.ts'),
   },
+  ports: {
+    summary: 'List the ports of a container that have a URL',
+    aliases: ['ports:ls', 'ports:list'],
+    load: () => import('./commands/ports/index.ts'),
+  },
+  'ports:set': {
+    summary: 'Say which ports of a container have a URL, and for whom',
+    load: () => import('./commands/ports/set.ts'),
+  },
+  'ports:url': {
+    summary: 'Make a link that opens a private port in a browser',
+    load: () => import('./commands/ports/url.ts'),
+  },
   'port-forward': {
     summary: "Reach a container's TCP ports on this machine",
     aliases: ['containers:port-forward'],

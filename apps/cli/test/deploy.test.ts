@@ -60,6 +60,7 @@ describe('succeeds', () => {
         gpu_type: 'NVIDIA GeForce RTX 4090',
         gpu_count: 2,
         ports: [8080, 8888],
+        port_modes: {},
         env: { BATCH_SIZE: '32', URL: 'a=b' },
         command: 'python train.py',
         memory_bytes: 32 * 2 ** 30,

@@ -33,6 +33,7 @@ export const sampleContainer = (overrides: Partial<Container> = {}): Container =
   command: null,
   env: { BATCH_SIZE: '***' },
   ports: { 8080: 'https://3f2a9c1e-8080.proxy.example', 8888: 'https://3f2a9c1e-8888.proxy.example' },
+  port_modes: {},
   memory_bytes: 32 * 2 ** 30,
   cpus: 12,
   disk_bytes: 0,

@@ -18,7 +18,16 @@ export async function runDetached(
 ): Promise<{ info: SystemInfo; state: ReadyState } | undefined> {
   const { stateDir, logsDir } = await openState(options.stateDir)
   const log = await open(join(logsDir, 'up.log'), 'a', 0o600)
-  const args = ['--state', stateDir, '--port', String(options.port), '--gpus', options.gpus]
+  const args = [
+    '--state',
+    stateDir,
+    '--port',
+    String(options.port),
+    '--gateway-port',
+    String(options.gatewayPort),
+    '--gpus',
+    options.gpus,
+  ]
   const child = spawn(nodeBinary, [join(import.meta.dirname, 'up.ts'), ...args], {
     cwd: '/',
     detached: true,

@@ -5,7 +5,7 @@ import type { StateLayout } from './state-layout.ts'
 
 /** Makes the key files that are missing. What is there stays: API keys and secrets hang on it. */
 export async function ensureKeyFiles(layout: StateLayout): Promise<void> {
-  for (const file of [layout.pepperFile, layout.encryptionKeyFile]) {
+  for (const file of [layout.pepperFile, layout.encryptionKeyFile, layout.gatewayKeyFile]) {
     if ((await findSecret(file)) === undefined) await writeSecret(file, randomBytes(32).toString('hex'))
   }
   // Before hosts had keys of their own, this was shared by all.

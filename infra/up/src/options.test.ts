@@ -7,6 +7,7 @@ describe('the options of up', () => {
   it('have defaults', () => {
     expect(readUpOptions([], env)).toMatchObject({
       port: 7070,
+      gatewayPort: 7080,
       gpus: defaultGpus,
       detach: false,
       smoke: false,
@@ -18,6 +19,7 @@ describe('the options of up', () => {
     expect(readUpOptions(args, env)).toEqual({
       stateDir: '/srv/lab',
       port: 0,
+      gatewayPort: 0,
       gpus: 'NVIDIA A100:40960',
       detach: true,
       smoke: false,
@@ -31,6 +33,7 @@ describe('the options of up', () => {
   it.each([
     [['--port', 'http'], '"http" is not a port'],
     [['--port', '70000'], '"70000" is not a port'],
+    [['--gateway-port', 'x'], '"x" is not a port'],
     [['--gpus', 'many'], '"many" is not a GPU specification'],
     [['--bogus'], "Unknown option '--bogus'"],
     [['now'], "Unexpected argument 'now'"],

@@ -5,11 +5,15 @@ import { defaultStateDir } from './state-layout.ts'
 /** Simulated cards of a machine without any; their names are those of the GPU types with a price. */
 export const defaultGpus = '2x NVIDIA GeForce RTX 4090:24564,1x NVIDIA H100:81559'
 const defaultPort = 7070
+/** From the API's port to the gateway's, where none is given. */
+const gatewayStep = 10
 
 export interface UpOptions {
   stateDir: string
   /** 0: any free one. */
   port: number
+  /** 0: any free one. */
+  gatewayPort: number
   gpus: string
   detach: boolean
   smoke: boolean
@@ -21,6 +25,8 @@ export const upHelp = `npm run up [-- OPTIONS]: run the whole system on this mac
   --smoke        run it once in a temporary folder: deploy, wait, exec, logs, rm; remove everything
   --state DIR    where it keeps everything
   --port PORT    of the API (${defaultPort})
+  --gateway-port PORT
+                 of the containers' ports (${defaultPort + gatewayStep})
   --gpus SPEC    simulated GPUs ("${defaultGpus}")`
 
 /** Reads the arguments of `up`. Undefined: help is asked for. Throws one sentence for what is wrong. */
@@ -28,6 +34,7 @@ export function readUpOptions(args: readonly string[], env: NodeJS.ProcessEnv): 
   const { values } = parse(args, {
     state: { type: 'string' },
     port: { type: 'string', default: String(defaultPort) },
+    'gateway-port': { type: 'string' },
     gpus: { type: 'string', default: defaultGpus },
     detach: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
@@ -38,9 +45,11 @@ export function readUpOptions(args: readonly string[], env: NodeJS.ProcessEnv): 
     throw new Error('--smoke runs in a temporary folder and ends by itself; leave out --state and --detach.')
   }
   parseGpuSpec(values.gpus)
+  const port = toPort(values.port)
   return {
     stateDir: values.state ?? defaultStateDir(env, process.getuid?.() === 0),
-    port: toPort(values.port),
+    port,
+    gatewayPort: toGatewayPort(values['gateway-port'], port),
     gpus: values.gpus,
     detach: values.detach,
     smoke: values.smoke,
@@ -79,8 +88,13 @@ function parse<O extends NonNullable<NonNullable<Parameters<typeof parseArgs>[0]
   }
 }
 
-function toPort(text: string): number {
+function toPort(text: string, option = '--port'): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
-  throw new Error(`"${text}" is not a port; give a number up to 65535 with --port.`)
+  throw new Error(`"${text}" is not a port; give a number up to 65535 with ${option}.`)
+}
+
+function toGatewayPort(text: string | undefined, port: number): number {
+  if (text !== undefined) return toPort(text, '--gateway-port')
+  return port === 0 || port + gatewayStep > 65_535 ? 0 : port + gatewayStep
 }

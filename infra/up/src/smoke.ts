@@ -24,7 +24,16 @@ export async function runSmoke({ gpus }: UpOptions, output: Output, signal: Abor
     const layout = await openState(stateDir)
     {
       const onRestart = (text: string): void => void output.write(`${text}\n`)
-      const options = { port: 0, gpus, env: process.env, keepContainers: false, progress, onRestart, signal }
+      const options = {
+        port: 0,
+        gatewayPort: 0,
+        gpus,
+        env: process.env,
+        keepContainers: false,
+        progress,
+        onRestart,
+        signal,
+      }
       await using system = await startSystem(layout, options)
       const { dockerHost, gpus: types } = system.info
       await useContainer(layout, { dockerHost, gpuType: types[0]?.name ?? '', progress, signal })

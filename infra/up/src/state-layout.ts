@@ -14,6 +14,7 @@ export interface StateLayout {
   keysDir: string
   pepperFile: string
   encryptionKeyFile: string
+  gatewayKeyFile: string
   apiKeyFile: string
   /** The agent's own: its key, and the token that it joins with at its first start. */
   agentDir: string
@@ -51,6 +52,7 @@ export function toStateLayout(stateDir: string): StateLayout {
     keysDir,
     pepperFile: join(keysDir, 'pepper'),
     encryptionKeyFile: join(keysDir, 'encryption-key'),
+    gatewayKeyFile: join(keysDir, 'gateway-key'),
     apiKeyFile: join(keysDir, 'api-key'),
     agentDir,
     identityFile: join(agentDir, 'identity.json'),

@@ -6,6 +6,7 @@ import type { SystemInfo } from './system-info.ts'
 const info: SystemInfo = {
   stateDir: '/srv/lab',
   apiUrl: 'http://127.0.0.1:7070',
+  proxyUrl: 'http://proxy.localhost:7080',
   dockerHost: 'unix:///srv/lab/engine/run/docker.sock',
   engine: 'own',
   host: 'gpulab-1a2b3c4d',

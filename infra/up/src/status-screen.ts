@@ -13,6 +13,7 @@ export function renderStatus(info: SystemInfo, { title, enter }: { title: string
   const standIns = Object.keys(info.standIns)
   const rows = [
     ['API', `${info.apiUrl}   (reference: ${info.apiUrl}/docs)`],
+    ['Gateway', info.proxyUrl.replace('//', '//{uuid}-{port}.')],
     ['Database', `PostgreSQL, embedded, in ${info.stateDir}/postgres`],
     ['Engine', `${engines[info.engine]}, ${info.dockerHost}`],
     ['Host', `${info.host}: ${info.gpus.map(describeGpus).join(', ')}`],

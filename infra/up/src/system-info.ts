@@ -4,6 +4,8 @@ import type { EngineKind } from './steps/engine.ts'
 export interface SystemInfo {
   stateDir: string
   apiUrl: string
+  /** Below it are the containers' ports. */
+  proxyUrl: string
   dockerHost: string
   engine: EngineKind
   host: string

@@ -9,6 +9,7 @@ import { accountEmail, choosePort, ensureAccount, startApi } from './steps/api.t
 import { type ApiClient, connectApi } from './steps/api-client.ts'
 import { buildCli } from './steps/cli.ts'
 import { type EngineKind, openEngine } from './steps/engine.ts'
+import { startGateway, toProxyUrl } from './steps/gateway.ts'
 import { runGpulab } from './steps/gpulab.ts'
 import { buildGuest } from './steps/guest.ts'
 import { waitForHost } from './steps/host-ready.ts'
@@ -26,6 +27,7 @@ export interface System extends AsyncDisposable {
 
 export interface SystemOptions {
   port: number
+  gatewayPort: number
   gpus: string
   env: NodeJS.ProcessEnv
   keepContainers: boolean
@@ -50,6 +52,8 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
   await ensureKeyFiles(layout)
   const port = await choosePort(options.port)
   const apiUrl = `http://127.0.0.1:${port}`
+  const gatewayPort = await choosePort(options.gatewayPort, '--gateway-port')
+  const proxyUrl = toProxyUrl(gatewayPort)
 
   const engine = await step(
     'engine',
@@ -87,14 +91,16 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
   const apiPart = keep(
     await step(
       'api',
-      () => startApi(layout, port, signal),
+      () => startApi(layout, { port, proxyUrl }, signal),
       () => apiUrl,
     ),
-    () => startApi(layout, port, signal),
+    () => startApi(layout, { port, proxyUrl }, signal),
   )
   const api = connectApi(apiUrl, apiKey)
   await untilAborted(ensureJoinToken(layout, api, signal), signal)
-  const ended = [engine.ended, apiPart.ended]
+  const openGateway = (): Promise<Part> => startGateway(layout, { apiUrl, port: gatewayPort }, signal)
+  const gateway = keep(await step('gateway', openGateway, () => proxyUrl), openGateway)
+  const ended = [engine.ended, apiPart.ended, gateway.ended]
   if (nvidiaSmi !== undefined) {
     const start = (): Promise<Part> => startAgent(layout, target)
     ended.push(keep(await start(), start).ended)
@@ -116,6 +122,7 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     info: {
       stateDir: layout.stateDir,
       apiUrl,
+      proxyUrl,
       dockerHost,
       engine: engine.kind,
       host: layout.hostName,

@@ -8,8 +8,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** What is limited apart from each other. */
 export type RateClass = 'exec' | 'deploy' | 'rest'
 
-/** Who may call: a key's scope, a host's credential, or anybody. */
-export type Scope = 'public' | 'read' | 'write' | 'exec' | 'admin' | 'host'
+/** Who may call: a key's scope, a host's or a gateway's credential, or anybody. */
+export type Scope = 'public' | 'read' | 'write' | 'exec' | 'admin' | 'host' | 'gateway'
 
 export interface JsonResult<S extends z.ZodType = z.ZodType> {
   readonly kind: 'json'

@@ -5,6 +5,11 @@ export const Uuid = z.uuid().describe('Full uuid.')
 export const Timestamp = z.iso.datetime({ precision: 3 }).or(z.iso.datetime())
 export const Bytes = z.int().min(0)
 export const Port = z.int().min(1).max(65_535)
+/** `public`: whoever knows the URL; `private`: with an API key or a signed link. */
+export const PortMode = z.enum(['public', 'private'])
+export type PortMode = z.infer<typeof PortMode>
+/** Modes by port, for those that are not public. */
+export const PortModes = z.record(z.string().regex(/^[1-9]\d{0,4}$/, 'a port'), PortMode)
 
 const withoutNul = (value: string): boolean => !value.includes('\0')
 

@@ -21,6 +21,7 @@ export { heartbeatSeconds } from './agent/report.ts'
 export type { Target, TargetAnswer, TargetContainer } from './agent/target.ts'
 export { targetWaitSeconds } from './agent/target.ts'
 export { api } from './api/index.ts'
+export { gateway, gatewaySilenceSeconds, GatewayUrl, type Route } from './gateway/index.ts'
 export { type Account, groupings, type Usage } from './api/account.ts'
 export type { AuditEntry } from './api/admin/audit.ts'
 export type { Credit } from './api/admin/credits.ts'
@@ -102,7 +103,7 @@ export {
   toChannelFailure,
   toControlFrame,
 } from './frames.ts'
-export type { RestartPolicy } from './fields.ts'
+export type { PortMode, RestartPolicy } from './fields.ts'
 export { readLines } from './lines.ts'
 export { toExitSignal } from './exit-signal.ts'
 export { type EndedRun, isGoodRun, willRestart } from './restart-policy.ts'

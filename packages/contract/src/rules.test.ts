@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { agent, control } from './agent/index.ts'
+import { gateway } from './gateway/index.ts'
 import { api } from './api/index.ts'
 import { isBytesBody, listEndpoints } from './endpoint.ts'
 import { ErrorEnvelope, errorTable, GpulabError, isErrorCode, toGpulabError } from './errors.ts'
 
-const trees = { api, control, agent }
+const trees = { api, control, agent, gateway }
 const endpoints = Object.entries(trees).flatMap(([tree, contract]) => listEndpoints(contract, `${tree}.`))
 
 const resultSchema = ({ result }: (typeof endpoints)[number]['endpoint']) =>

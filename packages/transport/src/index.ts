@@ -1,4 +1,5 @@
 export { createAuthorizedTransport, type Credential } from './authorized-transport.ts'
+export { ChannelSocket } from './channel-socket.ts'
 export { collectByHeap } from './collect-by-heap.ts'
 export { createHttpTransport, type HttpTransportOptions } from './http-transport.ts'
 export { isLoopback, requireSecureUrl } from './secure-url.ts'

@@ -22,6 +22,7 @@ const program = (name: string): string => fileURLToPath(new URL(`../../../apps/$
 const gpulabProgram = process.env['GPULAB_TEST_CLI'] ?? program('cli/bin/gpulab')
 const apiProgram = program('api/bin/gpulab-api')
 const agentProgram = program('agent/bin/gpulab-agent')
+const gatewayProgram = program('gateway/bin/gpulab-gateway')
 
 /** Templates of the plan whose images need a stand-in where no registry is reachable. */
 const templateImages = ['ubuntu', 'pytorch', 'tensorflow', 'jupyter'] as const
@@ -29,6 +30,11 @@ const templateImages = ['ubuntu', 'pytorch', 'tensorflow', 'jupyter'] as const
 export interface Engine {
   readonly dockerHost: string
   readonly nvidiaSmi: string
+}
+
+export interface Gateway {
+  service: Service
+  readonly port: number
 }
 
 export interface System extends AsyncDisposable {
@@ -50,6 +56,9 @@ export interface System extends AsyncDisposable {
   /** Starts it on that port again after it was stopped. */
   startApi(): Promise<void>
   startAgent(): Promise<void>
+  /** Starts another gateway, on a port of its own; the first one is the domain's. */
+  startGateway(port?: number): Promise<Gateway>
+  readonly gateway: Gateway
   readonly apiPort: number
   /** How the built CLI is started, logged in. */
   readonly cli: { readonly program: string; readonly env: NodeJS.ProcessEnv }
@@ -73,6 +82,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
   const id = randomBytes(2).toString('hex')
   const port = await findFreePort()
   const apiUrl = `http://127.0.0.1:${port}`
+  const gatewayPort = await findFreePort()
+  const proxyUrl = `http://proxy.localhost:${gatewayPort}`
   const standIns = await findStandIns(engine)
   const env = {
     DATABASE_URL: databaseUrl,
@@ -80,6 +91,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
     GPULAB_PEPPER_FILE: await writeSecret(dir, 'pepper'),
     GPULAB_ENCRYPTION_KEY_FILE: await writeSecret(dir, 'encryption-key'),
     GPULAB_STAND_INS_FILE: join(dir, 'stand-ins.json'),
+    GPULAB_GATEWAY_KEY_FILE: await writeSecret(dir, 'gateway-key'),
+    GPULAB_PROXY_URL: proxyUrl,
     GPULAB_LOG_LEVEL: 'warn',
   }
   await writeFile(env.GPULAB_STAND_INS_FILE, JSON.stringify(standIns))
@@ -92,6 +105,24 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
   let api = serve()
   stack.defer(() => api.stop())
   await untilServed()
+
+  const startGateway = async (own = 0): Promise<Gateway> => {
+    const at = own === 0 ? await findFreePort() : own
+    const settings = {
+      GPULAB_API_URL: apiUrl,
+      GPULAB_LISTEN: `127.0.0.1:${at}`,
+      GPULAB_GATEWAY_KEY_FILE: env.GPULAB_GATEWAY_KEY_FILE,
+      GPULAB_PROXY_URL: proxyUrl,
+      GPULAB_UPLINK_URL: `http://127.0.0.1:${at}`,
+      GPULAB_ANSWER_TIMEOUT: '5',
+      GPULAB_LOG_LEVEL: 'warn',
+    }
+    const service = startService(gatewayProgram, [], settings, join(dir, `gateway-${at}.log`))
+    stack.defer(() => service.stop())
+    await eventually(async () => void (await fetch(`http://127.0.0.1:${at}/healthz`)), { timeoutMs: 20_000 })
+    return { service, port: at }
+  }
+  const gateway = await startGateway(gatewayPort)
 
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
   stack.defer(() => sql.end())
@@ -151,6 +182,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
       await untilServed()
     },
     startAgent,
+    startGateway,
+    gateway,
     apiPort: port,
     cli: { program: gpulabProgram, env: cliEnv },
     listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),

@@ -2,11 +2,11 @@ import { dialUplink, type UplinkServer } from '@gpulab/http'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
 import type { Timing } from '../clock.ts'
-import type { HostSession } from '../identity/host-session.ts'
 
 export interface UplinkOptions extends Timing {
   readonly url: string
-  readonly session: Pick<HostSession, 'prove'>
+  /** What it shows there: proven only now. */
+  readonly proof: () => Promise<string>
   readonly insecure: boolean
   readonly server: UplinkServer
   readonly log: FastifyBaseLogger
@@ -15,15 +15,15 @@ export interface UplinkOptions extends Timing {
 /** A connection that lasted so long was a good one: the next attempt need not wait. */
 const goodMs = 30_000
 
-/** Dials the control plane and serves on the connection, again and again until the signal aborts. */
+/** Dials the control plane or a gateway and serves on the connection, again and again until the signal aborts. */
 export async function keepUplink(options: UplinkOptions, signal: AbortSignal): Promise<void> {
-  const { url, session, insecure, server, clock, log } = options
+  const { url, proof, insecure, server, clock, log } = options
   const backoff = createBackoff(options)
   for (;;) {
     const dialledAt = clock.monotonic()
     try {
       // An uplink outlives its session, so the control plane takes no old ones.
-      const headers = { authorization: `Bearer ${await session.prove()}` }
+      const headers = { authorization: `Bearer ${await proof()}` }
       const socket = await dialUplink({ url, headers, insecure, signal })
       log.info({ url }, 'uplink is up')
       await server.serve(socket)

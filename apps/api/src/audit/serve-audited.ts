@@ -11,6 +11,7 @@ const recordedInside: ReadonlySet<Endpoint> = new Set<Endpoint>([
   api.sessions.create,
   api.sessions.signal,
   api.sessions.kill,
+  api.terminals.create,
 ])
 
 export const isRecorded = (endpoint: Endpoint): boolean =>

@@ -29,17 +29,40 @@ const keyHint = 'Log in with gpulab auth login, or set GPULAB_API_KEY.'
 
 /** Finds who made the request; the key is in `api-key` or `authorization: Bearer`. */
 export async function authenticate(
-  { db, config, clock }: Pick<Deps, 'db' | 'config' | 'clock'>,
+  deps: Pick<Deps, 'db' | 'config' | 'clock'>,
   request: FastifyRequest,
 ): Promise<Principal> {
   const key = header(request, 'api-key') ?? bearer(request)
   if (key === undefined) throw new GpulabError('api_key_missing', { hint: keyHint })
+  return authenticateKey(deps, key)
+}
+
+/** Finds whose key it is. */
+export async function authenticateKey(
+  { db, config, clock }: Pick<Deps, 'db' | 'config' | 'clock'>,
+  key: string,
+): Promise<Principal> {
   const id = findKeyId(key)
   const row = id === undefined ? undefined : await findApiKey(db, id)
-  if (!row || !isSameHash(row.hash, hashKey(config.pepper, key)) || row.revokedAt !== null) {
+  if (!row || !isSameHash(row.hash, hashKey(config.pepper, key))) {
     throw new GpulabError('api_key_invalid', { hint: keyHint })
   }
-  if (row.expiresAt !== null && row.expiresAt <= clock.now()) {
+  return toPrincipal(row, clock.now())
+}
+
+/** Whose key made what was sealed with its id, if that one still counts. */
+export async function principalOfKey(
+  { db, clock }: Pick<Deps, 'db' | 'clock'>,
+  keyId: string,
+): Promise<Principal> {
+  const row = await findApiKey(db, keyId)
+  if (!row) throw new GpulabError('api_key_invalid', { hint: keyHint })
+  return toPrincipal(row, clock.now())
+}
+
+function toPrincipal(row: ApiKeyRow, now: Date): Principal {
+  if (row.revokedAt !== null) throw new GpulabError('api_key_invalid', { hint: keyHint })
+  if (row.expiresAt !== null && row.expiresAt <= now) {
     throw new GpulabError('api_key_invalid', {
       message: `The API key expired on ${row.expiresAt.toISOString()}.`,
       hint: keyHint,
@@ -78,6 +101,20 @@ export async function authenticateHost(
     publicKey: host.publicKey,
     sessionNumber: session.number,
   }
+}
+
+/** A gateway shows the key that it shares with the API. */
+export async function authenticateGateway(
+  { config }: Pick<Deps, 'config'>,
+  request: FastifyRequest,
+): Promise<undefined> {
+  const { gatewayKey, pepper } = config
+  const shown = bearer(request) ?? ''
+  // As hashes they are of one length, whatever was shown.
+  if (gatewayKey !== undefined && isSameHash(hashKey(pepper, gatewayKey), hashKey(pepper, shown))) return
+  throw new GpulabError('gateway_key_invalid', {
+    hint: 'API and gateways read the same GPULAB_GATEWAY_KEY_FILE.',
+  })
 }
 
 function header({ headers }: FastifyRequest, name: string): string | undefined {

@@ -6,6 +6,7 @@ import { requireGpuType } from '../gpus/service.ts'
 import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
 import { findRegistry, isAllowedRegistry, isImageReference } from './image-reference.ts'
+import { toPortColumns } from './port-modes.ts'
 import type { Placed } from './place-container.ts'
 import type { ContainerRow, NewContainer } from './store.ts'
 
@@ -42,7 +43,7 @@ export async function toNewContainer(
     standInFor: template?.standInFor ?? null,
     command: toArgv(input.command) ?? template?.command ?? null,
     env: encrypt(config.encryptionKey, JSON.stringify(input.env), uuid),
-    ports: [...new Set(input.ports ?? template?.ports ?? [])],
+    ...toPortColumns(input.ports ?? template?.ports ?? [], input.port_modes),
     memoryBytes: input.memory_bytes ?? template?.memoryBytes ?? defaultMemoryBytes,
     cpus: input.cpus ?? null,
     diskBytes: input.disk_bytes,

@@ -2,6 +2,7 @@ import { type Container, toExitSignal } from '@gpulab/contract'
 import { ownerOf } from './deadline.ts'
 import { toTimestamp } from './exit-reason.ts'
 import { nextStepOf, stepContextOf } from './next-step.ts'
+import { toPortModes } from './port-modes.ts'
 import { reasonInLine } from './queue.ts'
 import { restartsOf, statusOf, type StatusView } from './status.ts'
 import type { ContainerRecord } from './store.ts'
@@ -68,6 +69,7 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
     command: row.command,
     env,
     ports: Object.fromEntries(row.ports.map((port) => [port, urlOfPort(proxyUrl, row.uuid, port)])),
+    port_modes: toPortModes(row),
     memory_bytes: row.memoryBytes,
     cpus: row.cpus,
     disk_bytes: row.diskBytes,
@@ -86,10 +88,13 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
   }
 }
 
-function urlOfPort(proxyUrl: URL | undefined, uuid: string, port: number): string | null {
+export function urlOfPort(proxyUrl: URL | undefined, uuid: string, port: number): string | null {
   if (!proxyUrl) return null
   return `${proxyUrl.protocol}//${uuid}-${port}.${proxyUrl.host}`
 }
+
+export const urlOfTerminal = (proxyUrl: URL | undefined, uuid: string): string | null =>
+  proxyUrl ? `${proxyUrl.protocol}//${uuid}-terminal.${proxyUrl.host}` : null
 
 const secondsBetween = (from: string, to: Date): number =>
   Math.max(0, Math.floor((to.getTime() - Date.parse(from)) / 1000))

@@ -1,11 +1,13 @@
-import { api } from '@gpulab/contract'
+import { api, GpulabError } from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
 import { audited } from '../audit/audited.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import { createInFlight } from '../exec/in-flight.ts'
+import { once } from '../idempotency/service.ts'
 import { passOn } from '../sessions/attach.ts'
+import { declarePorts, makeLink } from './declare-ports.ts'
 
 /** Of one key at a time, on this replica. */
 const connectionsMax = 256
@@ -14,6 +16,17 @@ const connectMs = 30_000
 
 export function portRoutes(serve: Serve<Principal>, deps: Deps): void {
   const connections = createInFlight(connectionsMax, 'connections to ports')
+  serve(api.ports.set, ({ params, body }, { principal }) => declarePorts(deps, principal, params.uuid, body))
+  serve(api.ports.link, ({ params, body }, context) =>
+    once(deps, api.ports.link, { params, body }, context, {
+      run: async (remember) => {
+        const link = await makeLink(deps, context.principal, params, body.ttl)
+        await remember(deps.db, null)
+        return link
+      },
+      replay: () => Promise.reject(new GpulabError('idempotency_replayed')),
+    }),
+  )
   serve(api.ports.connect, ({ params }, context, open) => {
     const { principal, signal } = context
     return connections.run(principal.keyId, async () => {

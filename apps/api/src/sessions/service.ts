@@ -12,8 +12,8 @@ import type { Principal } from '../auth/authenticate.ts'
 import { getRecord, getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
+import type { AgentClient } from '@gpulab/http'
 import { claimSession } from '../quotas/claim-session.ts'
-import type { AgentClient } from '../uplinks/uplinks.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>
 

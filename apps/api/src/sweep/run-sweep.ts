@@ -5,6 +5,8 @@ import { deleteHostEventsBefore } from '../hosts/events/store.ts'
 import { deleteFullBuckets } from '../limits/store.ts'
 import { deleteKeysBefore } from '../idempotency/store.ts'
 import { settleAccounts } from './settle-accounts.ts'
+import { deleteGatewaysBefore } from '../gateways/store.ts'
+import { deleteTicketsBefore } from '../terminals/store.ts'
 import { endOverdue } from './end-overdue.ts'
 import { tellCutOff } from './tell-cut-off.ts'
 
@@ -15,6 +17,9 @@ const intervalMs = 2000
 /** So that a busy fleet, which makes room all the time, does not keep the sweep busy all the time. */
 const restMs = 50
 const keyLifeMs = 24 * 3600_000
+const gatewayLifeMs = 3600_000
+/** Beyond their own time, as clocks may differ. */
+const ticketLifeMs = 3600_000
 const hostEventLifeMs = 30 * 24 * 3600_000
 
 /** Everything that time alone brings about, once. Replicas may do it at the same time: each step locks and looks. */
@@ -27,6 +32,8 @@ export async function sweep(deps: Parts): Promise<void> {
     'serve the line': () => placeWaiting(deps),
     'forget full buckets': () => deleteFullBuckets(deps.db, deps.clock.now()),
     'forget old keys': () => deleteKeysBefore(deps.db, ago(keyLifeMs)),
+    'forget old gateways': () => deleteGatewaysBefore(deps.db, ago(gatewayLifeMs)),
+    'forget used tickets': () => deleteTicketsBefore(deps.db, ago(ticketLifeMs)),
     'forget old events of hosts': () => deleteHostEventsBefore(deps.db, ago(hostEventLifeMs)),
   }
   const failures: unknown[] = []

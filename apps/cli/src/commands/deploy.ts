@@ -38,7 +38,11 @@ export default class Deploy extends BaseCommand {
       summary: 'When it starts again by itself (no).',
       helpValue: 'no|on-failure[:N]|unless-stopped',
     }),
-    ports: string({ ...repeatable, summary: 'Ports to reach it at.', helpValue: '8080,8888' }),
+    ports: string({
+      ...repeatable,
+      summary: 'Ports that have a URL, for everybody or not.',
+      helpValue: '8080,8888:private',
+    }),
     env: string({
       ...repeatable,
       char: 'e',
@@ -71,7 +75,7 @@ export default class Deploy extends BaseCommand {
       ...(flags.name !== undefined && { name: flags.name }),
       ...(flags.image !== undefined && { image: flags.image }),
       ...(flags['gpu-count'] !== undefined && { gpu_count: flags['gpu-count'] }),
-      ...(flags.ports && { ports: parsePorts(flags.ports) }),
+      ...(flags.ports && parsePorts(flags.ports)),
       ...(flags.env && { env: parseEnvironment(flags.env, process.env) }),
       ...(flags.queue && { queue: true }),
       ...(flags['if-exists'] !== undefined && { if_exists: flags['if-exists'] }),

@@ -35,11 +35,13 @@ export const queueLabel = ({ queue }: Container): string | undefined =>
     ? undefined
     : `position ${queue.position}: ${escapeText(queue.reason.trim().replace(/\.$/, ''))}`
 
-/** "8080 → https://…" for each port. */
-export const portLines = ({ ports }: Container): string[] =>
-  Object.entries(ports).map(
-    ([port, url]) => `${escapeText(port)} → ${url === null ? '(no gateway here)' : escapeText(url)}`,
-  )
+/** "8080 → https://… (private)" for each port. */
+export const portLines = ({ ports, port_modes: modes }: Container): string[] =>
+  Object.entries(ports).map(([port, url]) => {
+    const where = url === null ? '(no gateway here)' : escapeText(url)
+    const mode = modes[port] ?? 'public'
+    return `${escapeText(port)} → ${where}${mode === 'public' ? '' : ` (${escapeText(mode)})`}`
+  })
 
 /** Enough of the uuid to name the container in the next command. */
 export const shortId = (uuid: string): string => uuid.slice(0, 8)

@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { parseEnvironment, parseList, parsePorts, parseRestart, parseVolumes } from './parse-input.ts'
 
 describe('parsePorts', () => {
-  it('reads lists and drops doubles', () => expect(parsePorts(['8080, 8888', '8080'])).toEqual([8080, 8888]))
-  it.each(['0', '65536', '80:80', 'http', '-1'])('refuses %s', (text) =>
+  it('reads lists and drops doubles', () =>
+    expect(parsePorts(['8080, 8888', '8080'])).toEqual({ ports: [8080, 8888], port_modes: {} }))
+  it('reads modes', () =>
+    expect(parsePorts(['8080:public,8888:private'])).toEqual({
+      ports: [8080, 8888],
+      port_modes: { 8888: 'private' },
+    }))
+  it.each(['0', '65536', '80:80', 'http', '-1', '80:', '80:private:x', '80:Private'])('refuses %s', (text) =>
     expect(() => parsePorts([text])).toThrow('is not a port'),
   )
 })

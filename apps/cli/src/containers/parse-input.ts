@@ -12,14 +12,29 @@ export const parseList = (flags: readonly string[]): string[] =>
     .map((text) => text.trim())
     .filter((text) => text !== '')
 
-/** `8080,8888`, from one or more flags. */
-export function parsePorts(flags: readonly string[]): number[] {
-  const ports = parseList(flags).map((text) => {
-    const port = Number(text)
-    if (/^\d+$/.test(text) && port >= 1 && port <= portMax) return port
-    throw wrong(`"${text}" is not a port.`, 'Give numbers from 1 to 65535, like --ports 8080,8888.')
-  })
-  return [...new Set(ports)]
+export interface PortsInput {
+  readonly ports: number[]
+  /** Of those that are not public. */
+  readonly port_modes: Record<string, 'public' | 'private'>
+}
+
+/** `8080,8888:private`, from one or more flags. */
+export function parsePorts(flags: readonly string[]): PortsInput {
+  const modes = new Map<number, 'public' | 'private'>()
+  for (const text of parseList(flags)) {
+    const [number = '', mode = 'public', ...rest] = text.split(':')
+    const port = Number(number)
+    const isPort = /^\d+$/.test(number) && port >= 1 && port <= portMax
+    if (!isPort || rest.length > 0 || (mode !== 'public' && mode !== 'private')) {
+      throw wrong(
+        `"${text}" is not a port.`,
+        'Give numbers from 1 to 65535, like --ports 8080,8888; 8888:private is not for everybody.',
+      )
+    }
+    modes.set(port, mode)
+  }
+  const isPrivate = ([, mode]: [number, string]): boolean => mode === 'private'
+  return { ports: [...modes.keys()], port_modes: Object.fromEntries([...modes].filter(isPrivate)) }
 }
 
 /** `KEY=VALUE`, split at the first `=`; a bare `KEY` takes the value that it has here. */

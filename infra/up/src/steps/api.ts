@@ -12,7 +12,7 @@ const program = join(checkout, 'apps/api/src/main.ts')
 export const accountEmail = 'admin@localhost'
 
 /** Settings of the API; the caller's own DATABASE_URL and GPULAB_* are another system's. */
-function apiEnvironment(layout: StateLayout, port: number): NodeJS.ProcessEnv {
+function apiEnvironment(layout: StateLayout, port: number, proxyUrl = ''): NodeJS.ProcessEnv {
   return {
     PATH: process.env['PATH'],
     GPULAB_LISTEN: `127.0.0.1:${port},unix:${layout.apiSocket}`,
@@ -20,6 +20,8 @@ function apiEnvironment(layout: StateLayout, port: number): NodeJS.ProcessEnv {
     GPULAB_PEPPER_FILE: layout.pepperFile,
     GPULAB_ENCRYPTION_KEY_FILE: layout.encryptionKeyFile,
     GPULAB_STAND_INS_FILE: layout.standInsFile,
+    GPULAB_GATEWAY_KEY_FILE: layout.gatewayKeyFile,
+    ...(proxyUrl !== '' && { GPULAB_PROXY_URL: proxyUrl }),
   }
 }
 
@@ -42,7 +44,7 @@ export async function ensureAccount(layout: StateLayout): Promise<string> {
 }
 
 /** The port to listen on: the wanted one if it is free, any free one for 0. Throws one sentence. */
-export async function choosePort(wanted: number): Promise<number> {
+export async function choosePort(wanted: number, option = '--port'): Promise<number> {
   const server = createServer()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject).listen(wanted, '127.0.0.1', resolve)
@@ -52,19 +54,23 @@ export async function choosePort(wanted: number): Promise<number> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     const why = code === 'EACCES' ? 'may not be used by this user' : 'is taken by another program'
-    throw new Error(`Port ${wanted} ${why}; choose another one with --port.`, { cause })
+    throw new Error(`Port ${wanted} ${why}; choose another one with ${option}.`, { cause })
   } finally {
     server.close()
   }
 }
 
 /** Starts the API with its database and waits until it serves. */
-export async function startApi(layout: StateLayout, port: number, signal: AbortSignal): Promise<Part> {
+export async function startApi(
+  layout: StateLayout,
+  { port, proxyUrl }: { port: number; proxyUrl: string },
+  signal: AbortSignal,
+): Promise<Part> {
   const part = await startPart({
     name: 'The API',
     command: nodeBinary,
     args: [program, 'serve'],
-    env: apiEnvironment(layout, port),
+    env: apiEnvironment(layout, port, proxyUrl),
     logFile: join(layout.logsDir, 'api.log'),
     // The database writes its checkpoint in this time.
     graceMs: 30_000,

@@ -1,10 +1,11 @@
+import { gateways } from '../gateway/index.ts'
 import { host } from './host.ts'
 import { join } from './join.ts'
 import { report } from './report.ts'
 import { target } from './target.ts'
 
 /** What the control plane serves to agents. */
-export const control = { join, report, target }
+export const control = { gateways, join, report, target }
 
 /** What an agent serves to the control plane. */
 export const agent = host

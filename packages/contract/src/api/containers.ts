@@ -10,6 +10,7 @@ import {
   PageQuery,
   pageOf,
   Port,
+  PortModes,
   RestartPolicy,
   text,
   Timestamp,
@@ -77,6 +78,7 @@ export const Container = z
     ports: z
       .record(z.string(), z.string().nullable())
       .describe('Port to URL; null where this installation has no gateway.'),
+    port_modes: z.record(z.string(), z.string()).describe('Port to `public` or `private`.'),
     memory_bytes: Bytes,
     cpus: z.number().nullable().describe('null: no limit but the host.'),
     disk_bytes: Bytes.describe('Room that is set aside for it when hosts are chosen; not enforced.'),
@@ -120,6 +122,9 @@ export const CreateContainer = z
       ),
     restart: RestartPolicy.default({ policy: 'no', max_retries: null }),
     ports: z.array(Port).max(64).optional().describe("The template's when left out."),
+    port_modes: PortModes.default({}).describe(
+      '`private` where a port is not for everybody; of `ports` only.',
+    ),
     env: Environment.default({}),
     command: Command.optional().describe('A list is the argument vector; a string runs through `sh -c`.'),
     memory_bytes: Bytes.min(16 << 20)

@@ -12,6 +12,7 @@ import { sessions } from './sessions.ts'
 import { sshKeys } from './ssh-keys.ts'
 import { stats } from './stats.ts'
 import { templates } from './templates.ts'
+import { terminals } from './terminals.ts'
 
 /** Everything under `/v1`. */
 export const api = {
@@ -29,4 +30,5 @@ export const api = {
   sshKeys,
   stats,
   templates,
+  terminals,
 }

@@ -69,6 +69,7 @@ function toRow(model: Model, input: CreateContainer): ContainerRow {
     standInFor: null,
     command: Array.isArray(input.command) ? input.command : null,
     ports: [],
+    privatePorts: [],
     memoryBytes: input.memory_bytes ?? 4 * 2 ** 30,
     cpus: input.cpus ?? null,
     diskBytes: input.disk_bytes,

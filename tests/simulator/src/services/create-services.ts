@@ -27,7 +27,7 @@ import {
 import { waitForTarget, welcomeHost } from '../../../../apps/api/src/hosts/service.ts'
 import { once } from '../../../../apps/api/src/idempotency/service.ts'
 import { sweep } from '../../../../apps/api/src/sweep/run-sweep.ts'
-import { createUplinks } from '../../../../apps/api/src/uplinks/uplinks.ts'
+import { createUplinks } from '@gpulab/http'
 import type { ControlPlane, Request, Shown } from '../control-plane.ts'
 import type { ControlPlaneOptions } from '../world/world.ts'
 import { readHosts, readSnapshot } from './read-snapshot.ts'
@@ -90,6 +90,7 @@ function toDeps({ db }: Connection, now: () => number): Deps {
       dataDir: '',
       pepper,
       encryptionKey: Buffer.alloc(32, 7),
+      gatewayKey: undefined,
       proxyUrl: undefined,
       standIns: {},
       registries: [],

@@ -35,6 +35,8 @@ export const containers = pgTable(
     /** Encrypted; see secrets/encryption.ts. */
     env: bytea('env').notNull(),
     ports: integer('ports').array().notNull(),
+    /** Those of them that need a key or a link. */
+    privatePorts: integer('private_ports').array().notNull().default([]),
     memoryBytes: bigint('memory_bytes', { mode: 'number' }).notNull(),
     cpus: real('cpus'),
     diskBytes: bigint('disk_bytes', { mode: 'number' }).notNull().default(0),

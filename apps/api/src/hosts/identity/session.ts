@@ -1,10 +1,10 @@
 import { challengeSeconds } from '@gpulab/contract'
-import { createHash, createHmac, createPublicKey, randomBytes, timingSafeEqual, verify } from 'node:crypto'
+import { createHash, createPublicKey, randomBytes, timingSafeEqual, verify } from 'node:crypto'
+import { seal, unseal } from '../../secrets/seal.ts'
 
 /** How long a session is good for. */
 export const sessionSeconds = 15 * 60
 
-const macBytes = 32
 const nonceBytes = 16
 const integerBytes = 8
 const uuidBytes = 16
@@ -15,24 +15,6 @@ const signatureBytes = 64
 /** Says whose a token is when it turns up in a log or in the wrong place. */
 const sessionPrefix = 'gpulabhost_'
 
-/** What a challenge or a session is sealed for: one can never be taken for the other. */
-type Purpose = 'challenge' | 'session'
-
-const toMac = (pepper: string, purpose: Purpose, payload: Uint8Array): Buffer =>
-  createHmac('sha256', pepper).update(`gpulab-host-${purpose}\n`).update(payload).digest()
-
-const seal = (pepper: string, purpose: Purpose, payload: Uint8Array): string =>
-  Buffer.concat([payload, toMac(pepper, purpose, payload)]).toString('base64url')
-
-/** The payload of what `seal` gave, or undefined for whatever else. */
-function unseal(pepper: string, purpose: Purpose, text: string, payloadBytes: number): Buffer | undefined {
-  const sealed = Buffer.from(text, 'base64url')
-  // The decoder passes over what it does not know, so that one token could be written in many ways.
-  if (sealed.length !== payloadBytes + macBytes || sealed.toString('base64url') !== text) return undefined
-  const payload = sealed.subarray(0, payloadBytes)
-  return timingSafeEqual(sealed.subarray(payloadBytes), toMac(pepper, purpose, payload)) ? payload : undefined
-}
-
 function toInteger(value: number): Buffer {
   const bytes = Buffer.alloc(integerBytes)
   bytes.writeBigUInt64BE(BigInt(value))
@@ -41,12 +23,12 @@ function toInteger(value: number): Buffer {
 
 /** A challenge that any replica can check without having kept it. */
 export const createChallenge = (pepper: string, now: Date): string =>
-  seal(pepper, 'challenge', Buffer.concat([toInteger(now.getTime()), randomBytes(nonceBytes)]))
+  seal(pepper, 'host-challenge', Buffer.concat([toInteger(now.getTime()), randomBytes(nonceBytes)]))
 
 /** Whether the challenge is ours and young enough. Clocks of replicas may differ a little, either way. */
 export function isChallengeValid(pepper: string, challenge: string, now: Date): boolean {
-  const payload = unseal(pepper, 'challenge', challenge, integerBytes + nonceBytes)
-  if (!payload) return false
+  const payload = unseal(pepper, 'host-challenge', challenge)
+  if (payload?.length !== integerBytes + nonceBytes) return false
   return Math.abs(now.getTime() - Number(payload.readBigUInt64BE())) <= challengeSeconds * 1000
 }
 
@@ -64,15 +46,15 @@ export interface Session {
 
 export function createSession(pepper: string, { hostUuid, fingerprint, expiresAt, number }: Session): string {
   const payload = [toBytes(hostUuid), fingerprint, toInteger(expiresAt.getTime()), toInteger(number)]
-  return sessionPrefix + seal(pepper, 'session', Buffer.concat(payload))
+  return sessionPrefix + seal(pepper, 'host-session', Buffer.concat(payload))
 }
 
 /** What a session token says, or undefined if it is none of ours. Whether it has expired is not looked at. */
 export function readSession(pepper: string, token: string): Session | undefined {
   if (!token.startsWith(sessionPrefix)) return undefined
   const text = token.slice(sessionPrefix.length)
-  const payload = unseal(pepper, 'session', text, uuidBytes + fingerprintBytes + 2 * integerBytes)
-  if (!payload) return undefined
+  const payload = unseal(pepper, 'host-session', text)
+  if (payload?.length !== uuidBytes + fingerprintBytes + 2 * integerBytes) return undefined
   const end = uuidBytes + fingerprintBytes
   return {
     hostUuid: toUuid(payload.subarray(0, uuidBytes)),

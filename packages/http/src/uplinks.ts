@@ -4,7 +4,7 @@ import type { ClientHttp2Session } from 'node:http2'
 
 export type AgentClient = Client<typeof agent>
 
-/** The connections that hosts have dialled to this replica. */
+/** The connections that hosts have dialled to this process. */
 export interface Uplinks {
   add(hostUuid: string, session: ClientHttp2Session): void
   /** Calls a host; throws `host_unreachable` when it has no uplink. */
@@ -12,6 +12,7 @@ export interface Uplinks {
   close(): void
 }
 
+/** Keeps them by host; of several of one host, the newest is used. */
 export function createUplinks(): Uplinks {
   const sessions = new Map<string, Set<ClientHttp2Session>>()
   return {

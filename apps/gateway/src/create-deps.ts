@@ -1,0 +1,29 @@
+import { createClient, gateway } from '@gpulab/contract'
+import { createUplinks } from '@gpulab/http'
+import { createHttpTransport } from '@gpulab/transport'
+import pino from 'pino'
+import type { Config } from './config.ts'
+import type { Deps } from './deps.ts'
+import { createAdmissions } from './ports/admissions.ts'
+import { createConnectPort } from './ports/connect-port.ts'
+import { createUpstreamPool } from './ports/upstream-pool.ts'
+import { createRouteCache } from './routes/route-cache.ts'
+
+export function createDeps(config: Config): Deps {
+  const transport = createHttpTransport({ url: config.apiUrl, insecure: config.insecure })
+  const control = createClient(gateway, transport, {
+    headers: { authorization: `Bearer ${config.gatewayKey}` },
+  })
+  const uplinks = createUplinks()
+  const connectPort = createConnectPort(uplinks)
+  return {
+    config,
+    control,
+    uplinks,
+    routes: createRouteCache(control),
+    admissions: createAdmissions(control),
+    connectPort,
+    pool: createUpstreamPool(connectPort),
+    log: pino({ level: config.logLevel }),
+  }
+}

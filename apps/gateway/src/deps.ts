@@ -1,0 +1,20 @@
+import type { Client, gateway } from '@gpulab/contract'
+import type { Uplinks } from '@gpulab/http'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import type { Admissions } from './ports/admissions.ts'
+import type { ConnectPort } from './ports/connect-port.ts'
+import type { UpstreamPool } from './ports/upstream-pool.ts'
+import type { RouteCache } from './routes/route-cache.ts'
+
+/** Made once in main.ts; functions ask for the part that they use. */
+export interface Deps {
+  readonly config: Config
+  readonly control: Client<typeof gateway>
+  readonly uplinks: Uplinks
+  readonly routes: RouteCache
+  readonly admissions: Admissions
+  readonly connectPort: ConnectPort
+  readonly pool: UpstreamPool
+  readonly log: Logger
+}

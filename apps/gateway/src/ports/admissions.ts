@@ -1,0 +1,46 @@
+import { type Client, type gateway, GpulabError } from '@gpulab/contract'
+import { createHash } from 'node:crypto'
+
+/** So long it takes until a key that was taken back opens nothing any more. */
+const freshMs = 15_000
+const refusedMs = 1000
+const answerMs = 10_000
+const admissionsMax = 50_000
+
+interface Question {
+  readonly uuid: string
+  readonly port: number
+  readonly credential: string
+}
+
+export interface Admissions {
+  /** Gives until when it opens, or null for good; throws `port_private`. */
+  ask(question: Question): Promise<Date | null>
+}
+
+type Ask = Pick<Client<typeof gateway>, 'admit'>
+
+/** Whom the API lets in, asked once for all requests of a while. What is kept is no secret. */
+export function createAdmissions(control: Ask, now: () => number = () => performance.now()): Admissions {
+  const kept = new Map<string, { answer: Promise<Date | null>; until: number }>()
+  const ask = async (body: Question): Promise<Date | null> => {
+    const { expires_at: end } = await control.admit({ body }, { timeoutMs: answerMs })
+    return end === null ? null : new Date(end)
+  }
+  return {
+    ask: (question) => {
+      const key = createHash('sha256').update(JSON.stringify(question)).digest('base64')
+      const known = kept.get(key)
+      if (known && known.until > now()) return known.answer
+      const entry = { answer: ask(question), until: now() + freshMs }
+      entry.answer.catch((error: unknown) => {
+        entry.until = error instanceof GpulabError && error.code === 'port_private' ? now() + refusedMs : 0
+      })
+      kept.delete(key)
+      kept.set(key, entry)
+      const [oldest] = kept.keys()
+      if (kept.size > admissionsMax && oldest !== undefined) kept.delete(oldest)
+      return entry.answer
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import { GpulabError } from '@gpulab/contract'
+import { Agent, type AgentOptions } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { ConnectPort } from './connect-port.ts'
+
+const idleMs = 15_000
+const idleMaxPerPort = 16
+
+type Connected = (error: Error | null, socket?: Duplex) => void
+
+/** Node's own pool of connections, each of which is a stream of an uplink. */
+class UplinkAgent extends Agent {
+  readonly #connect: ConnectPort
+  readonly #idle = new WeakMap<object, NodeJS.Timeout>()
+
+  constructor(connect: ConnectPort) {
+    super({ keepAlive: true, maxFreeSockets: idleMaxPerPort, scheduling: 'lifo' })
+    this.#connect = connect
+  }
+
+  override getName(options: AgentOptions & { socketPath?: string } = {}): string {
+    // "Path" of a socket that is none: which container's port of which host.
+    return options.socketPath ?? ''
+  }
+
+  override createConnection(
+    options: { socketPath?: string },
+    callback?: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    void this.#open(toTarget(options.socketPath ?? ''), callback as Connected)
+    return undefined
+  }
+
+  async #open(target: Target, connected: Connected): Promise<void> {
+    let socket: Duplex
+    try {
+      socket = await this.#connect(target)
+    } catch (error) {
+      connected(error as Error)
+      return
+    }
+    connected(null, socket)
+  }
+
+  override keepSocketAlive(socket: Duplex): boolean {
+    this.#idle.set(socket, setTimeout(() => socket.destroy(), idleMs).unref())
+    return true
+  }
+
+  override reuseSocket(socket: Duplex): void {
+    clearTimeout(this.#idle.get(socket))
+  }
+}
+
+export interface UpstreamPool {
+  readonly agent: Agent
+  /** For `socketPath` of a request. */
+  toPath(target: Target): string
+}
+
+export interface Target {
+  /** Of an uplink. */
+  readonly host: string
+  readonly uuid: string
+  readonly port: number
+}
+
+export const createUpstreamPool = (connect: ConnectPort): UpstreamPool => ({
+  agent: new UplinkAgent(connect),
+  toPath: ({ host, uuid, port }) => `${host} ${uuid} ${port}`,
+})
+
+function toTarget(path: string): Target {
+  const [host, uuid, port] = path.split(' ')
+  if (host === undefined || uuid === undefined) throw new GpulabError('internal')
+  return { host, uuid, port: Number(port) }
+}

@@ -1,0 +1,27 @@
+import { GpulabError, uplinkPath, uplinkProtocol } from '@gpulab/contract'
+import { acceptUplink } from '@gpulab/http'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Deps } from '../deps.ts'
+import { toUplinkName } from './uplink-name.ts'
+
+const verifyMs = 10_000
+
+export const isUplinkRequest = ({ url, headers }: Pick<IncomingMessage, 'url' | 'headers'>): boolean =>
+  url === uplinkPath && headers.upgrade?.toLowerCase() === uplinkProtocol
+
+/** Takes the connection of an agent that the API knows. Throws what it is to be told otherwise. */
+export async function takeUplink(
+  { control, uplinks, log }: Pick<Deps, 'control' | 'uplinks' | 'log'>,
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const [, ticket] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? []
+  if (ticket === undefined) throw new GpulabError('host_session_invalid')
+  const { host_uuid: uuid, key } = await control.verifyHost({ body: { ticket } }, { timeoutMs: verifyMs })
+  if (socket.destroyed) return
+  uplinks.add(toUplinkName({ uuid, key }), acceptUplink(socket, head))
+  log.info({ host: uuid }, 'uplink opened')
+  socket.once('close', () => log.info({ host: uuid }, 'uplink closed'))
+}
