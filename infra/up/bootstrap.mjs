@@ -109,6 +109,13 @@ const commands = [
 ]
 if (!commands.includes(command)) stop(`There is no command "${command}".`)
 const workspace = readWorkspace()
+// Who only wants to know what there is waits for no installation.
+if (args.some((argument) => argument === '--help' || argument === '-h') && !isInstalled(workspace)) {
+  process.stdout
+    .write(`The dependencies are not installed yet (npm run ${command} does it first, in about a minute);
+${command}'s own options are shown once they are. README.md describes what each command does.\n`)
+  process.exit(0)
+}
 if (!isInstalled(workspace)) await install(workspace)
 // A terminal signals the command as well as us; it takes the second signal for the first.
 const { code, error } = await run(node, [join(root, 'infra/up/src', `${command}.ts`), ...args])

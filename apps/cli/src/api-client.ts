@@ -1,4 +1,4 @@
-import { api, type Client, createClient } from '@gpulab/contract'
+import { api, type Client, createClient, type Transport } from '@gpulab/contract'
 // The whole package would load HTTP/2, which takes longer than a request.
 import { createHttpTransport } from '@gpulab/transport/http'
 import { withDebug } from './debug-transport.ts'
@@ -16,15 +16,19 @@ export interface ApiClientOptions {
   readonly timeoutMs: number | undefined
 }
 
-/** The API as typed functions, with the key in every request. */
-export function createApiClient(options: ApiClientOptions): ApiClient {
-  const { apiUrl, apiKey, timeoutMs } = options
+/** The way to the API: repeats what may be repeated, and tells what happens. */
+export function createApiTransport(options: Omit<ApiClientOptions, 'timeoutMs'>): Transport {
+  const { apiUrl } = options
   const http = createHttpTransport({ url: apiUrl, insecure: options.isInsecure })
   const told = options.isDebug
     ? withDebug(http, apiUrl.replace(/\/$/, ''), (line) => void process.stderr.write(`${line}\n`))
     : http
-  return createClient(api, withIdempotencyKeys(withRetries(withStreamGuard(told))), {
-    headers: { 'api-key': apiKey },
-    ...(timeoutMs !== undefined && { timeoutMs }),
-  })
+  return withIdempotencyKeys(withRetries(withStreamGuard(told)))
 }
+
+/** The API as typed functions, with the key in every request. */
+export const createApiClient = (options: ApiClientOptions): ApiClient =>
+  createClient(api, createApiTransport(options), {
+    headers: { 'api-key': options.apiKey },
+    ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+  })

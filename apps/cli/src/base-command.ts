@@ -23,6 +23,11 @@ export abstract class BaseCommand extends Command {
     'no-color': boolean({ ...group, summary: 'Print without colors.' }),
     'api-key': string({ ...group, summary: 'Use this API key (better: GPULAB_API_KEY).', helpValue: 'KEY' }),
     'api-url': string({ ...group, summary: 'Use the API at this URL.', helpValue: 'URL' }),
+    profile: string({
+      ...group,
+      summary: 'Use the key and the API of this profile (GPULAB_PROFILE).',
+      helpValue: 'NAME',
+    }),
     timeout: string({ ...group, summary: 'Give up on a request after this time (30s).', helpValue: 'TIME' }),
     debug: boolean({ ...group, summary: 'Show requests and answers on standard error.' }),
     insecure: boolean({ ...group, summary: 'Allow plain http to other machines.' }),

@@ -293,6 +293,31 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Show what your team was charged for',
     load: () => import('./commands/usage.ts'),
   },
+  'config:list': {
+    summary: 'Show the settings, and where they come from',
+    aliases: ['config', 'config:ls'],
+    load: () => import('./commands/config/list.ts'),
+  },
+  'config:get': {
+    summary: 'Show one setting',
+    load: () => import('./commands/config/get.ts'),
+  },
+  'config:set': {
+    summary: 'Store a setting, or take it away',
+    load: () => import('./commands/config/set.ts'),
+  },
+  api: {
+    summary: 'Make one request of the API with your key',
+    load: () => import('./commands/api.ts'),
+  },
+  schema: {
+    summary: "Print the JSON Schema of a command's --json output",
+    load: () => import('./commands/schema.ts'),
+  },
+  completion: {
+    summary: 'Print what makes your shell complete commands and names',
+    load: () => import('./commands/completion.ts'),
+  },
   version: {
     summary: 'Show the version',
     load: () => import('./commands/version.ts'),

@@ -15,6 +15,10 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
 async function start(): Promise<void> {
   // An executable has its compiled code in itself.
   if (!process.versions['bun']) keepCompiledCode()
+  if (process.env['GPULAB_COMPLETE']) {
+    const { complete } = await import('./completion/complete.ts')
+    return complete(argv.slice(1))
+  }
   const hot = process.env['GPULAB_FRAMEWORK'] ? undefined : parseHot(argv)
   if (hot) {
     const { runHot } = await import('./hot/run-hot.ts')

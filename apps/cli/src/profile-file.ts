@@ -6,16 +6,23 @@ import type { Mode } from './output/output.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** `config.json`. Keys that this version does not know are kept. */
-export interface ProfileFile {
+/** What can be set, for everything or for one control plane. */
+export interface Settings {
   readonly api_key?: string
   readonly api_url?: string
   readonly default_output?: Mode
   readonly default_gpu_type?: string
 }
 
+/** `config.json`. Keys that this version does not know are kept. */
+export interface ProfileFile extends Settings {
+  /** The one of `profiles` that is used where none is named. */
+  readonly profile?: string
+  readonly profiles?: Readonly<Record<string, Settings>>
+}
+
 const modes: readonly Mode[] = ['table', 'json', 'quiet']
-const textKeys = ['api_key', 'api_url', 'default_output', 'default_gpu_type'] as const
+export const settingKeys = ['api_key', 'api_url', 'default_output', 'default_gpu_type'] as const
 
 /** `$GPULAB_CONFIG`, else XDG's if it exists, else `~/.gpulab/config.json`; and what it holds. */
 export async function readProfileFile(env: Environment): Promise<{ path: string; file: ProfileFile }> {
@@ -50,12 +57,23 @@ function parse(text: string, path: string): unknown {
   }
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 function check(value: unknown, path: string): ProfileFile {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(`The configuration file ${path} does not hold a JSON object.`, path)
-  }
-  const file = value as Record<string, unknown>
-  const wrong = textKeys.find((key) => file[key] !== undefined && typeof file[key] !== 'string')
+  if (!isObject(value)) throw invalid(`The configuration file ${path} does not hold a JSON object.`, path)
+  const { profile, profiles = {} } = value
+  if (profile !== undefined && typeof profile !== 'string')
+    throw invalid(`"profile" in the configuration file ${path} is not a string.`, path)
+  if (!isObject(profiles) || !Object.values(profiles).every(isObject))
+    throw invalid(`"profiles" in the configuration file ${path} does not hold objects.`, path)
+  for (const settings of [value, ...(Object.values(profiles) as Record<string, unknown>[])])
+    checkSettings(settings, path)
+  return value
+}
+
+function checkSettings(file: Readonly<Record<string, unknown>>, path: string): void {
+  const wrong = settingKeys.find((key) => file[key] !== undefined && typeof file[key] !== 'string')
   if (wrong) throw invalid(`"${wrong}" in the configuration file ${path} is not a string.`, path)
   if (file['default_output'] !== undefined && !modes.includes(file['default_output'] as Mode)) {
     throw invalid(
@@ -63,7 +81,18 @@ function check(value: unknown, path: string): ProfileFile {
       path,
     )
   }
-  return file
+}
+
+/** The file with other settings, of that profile or of none; `undefined` takes one away. */
+export function changeSettings(
+  file: ProfileFile,
+  profile: string | undefined,
+  changes: Readonly<Record<string, string | undefined>>,
+): ProfileFile {
+  const apply = (settings: object): Settings =>
+    Object.fromEntries(Object.entries({ ...settings, ...changes }).filter(([, value]) => value !== undefined))
+  if (profile === undefined) return apply(file)
+  return { ...file, profiles: { ...file.profiles, [profile]: apply(file.profiles?.[profile] ?? {}) } }
 }
 
 const invalid = (message: string, path: string, cause?: unknown): GpulabError =>

@@ -1,12 +1,12 @@
 import { GpulabError } from '@gpulab/contract'
 import type { Mode } from './output/output.ts'
 import { parseDuration } from './output/duration.ts'
-import { type ProfileFile, readProfileFile } from './profile-file.ts'
+import { type ProfileFile, readProfileFile, type Settings } from './profile-file.ts'
 
 const defaultApiUrl = 'https://gpulab.ai/api'
 
 /** Where a setting came from; the first one wins. */
-type Source = 'flag' | 'environment' | 'file' | 'default'
+export type Source = 'flag' | 'environment' | 'file' | 'default'
 
 export interface ProfileFlags {
   readonly 'api-key'?: string | undefined
@@ -16,15 +16,21 @@ export interface ProfileFlags {
   readonly debug?: boolean | undefined
   readonly json?: boolean | undefined
   readonly quiet?: boolean | undefined
+  readonly profile?: string | undefined
 }
 
 export interface Profile {
   readonly path: string
+  /** Of the file's profiles; undefined: the settings outside of them. */
+  readonly name: string | undefined
+  /** Whether there is one of that name. */
+  readonly isKnown: boolean
   /** As it is on disk; what `auth login` and `logout` change. */
   readonly file: ProfileFile
   readonly apiKey: string | undefined
   readonly apiKeySource: Source | undefined
   readonly apiUrl: string
+  readonly apiUrlSource: Source
   /** Of one HTTP request; undefined: each call's own. */
   readonly timeoutMs: number | undefined
   readonly isInsecure: boolean
@@ -39,20 +45,34 @@ export async function loadProfile(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Profile> {
   const { path, file } = await readProfileFile(env)
-  const apiKey = pick(flags['api-key'], env['GPULAB_API_KEY'], file.api_key)
+  const name = flags.profile || env['GPULAB_PROFILE'] || file.profile
+  const stored = name === undefined ? file : settingsOf(file, name)
+  // Who names a profile means its key and its API, whatever the environment has.
+  const variables = flags.profile ? { ...env, GPULAB_API_KEY: '', GPULAB_API_URL: '' } : env
+  const apiKey = pick(flags['api-key'], variables['GPULAB_API_KEY'], stored.api_key)
+  const apiUrl = pick(flags['api-url'], variables['GPULAB_API_URL'], stored.api_url)
   const timeout = flags.timeout ?? env['GPULAB_TIMEOUT']
   return {
     path,
+    name,
+    isKnown: name === undefined || file.profiles?.[name] !== undefined,
     file,
     apiKey: apiKey && requireHeaderValue(apiKey.value),
     apiKeySource: apiKey?.source,
-    apiUrl: pick(flags['api-url'], env['GPULAB_API_URL'], file.api_url)?.value ?? defaultApiUrl,
+    apiUrl: apiUrl?.value ?? defaultApiUrl,
+    apiUrlSource: apiUrl?.source ?? 'default',
     timeoutMs: timeout ? parseDuration(timeout) : undefined,
     isInsecure: flags.insecure ?? isOn(env['GPULAB_INSECURE']),
     isDebug: flags.debug ?? isOn(env['GPULAB_DEBUG']),
-    mode: chooseMode(flags, env['GPULAB_DEFAULT_OUTPUT'] || file.default_output),
-    defaultGpuType: pick(undefined, env['GPULAB_DEFAULT_GPU_TYPE'], file.default_gpu_type)?.value,
+    mode: chooseMode(flags, env['GPULAB_DEFAULT_OUTPUT'] || stored.default_output),
+    defaultGpuType: pick(undefined, env['GPULAB_DEFAULT_GPU_TYPE'], stored.default_gpu_type)?.value,
   }
+}
+
+/** Output and the like hold for all profiles; keys and addresses are each one's own. */
+function settingsOf(file: ProfileFile, name: string): Settings {
+  const { api_key: _key, api_url: _url, ...shared } = file
+  return { ...shared, ...file.profiles?.[name] }
 }
 
 /** The mode in which failures are told that come before the flags are parsed, or because they cannot be. */

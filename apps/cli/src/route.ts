@@ -1,5 +1,5 @@
 /** Global flags that take a value; they may stand before the command too. */
-const globalOptions = new Set(['--api-key', '--api-url', '--timeout'])
+const globalOptions = new Set(['--api-key', '--api-url', '--profile', '--timeout'])
 const helpFlags = new Set(['--help', '-h'])
 
 /** Of `exec`: flags that take a value. Everything from the first word after the container is the command's. */
@@ -111,4 +111,11 @@ function takesNext(flag: string): boolean {
   const letters = flag.slice(1)
   const position = Array.from(letters).findIndex((letter) => execOptions.has(`-${letter}`))
   return position !== -1 && position === letters.length - 1
+}
+
+/** What is ours, and what is the command's. */
+export function splitAtSeparator(argv: readonly string[]): { own: string[]; command: string[] } {
+  const at = argv.indexOf('--')
+  const own = argv.slice(0, at === -1 ? undefined : at)
+  return { own, command: at === -1 ? [] : argv.slice(at + 1) }
 }

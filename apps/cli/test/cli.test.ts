@@ -112,6 +112,7 @@ describe('wrong usage', () => {
     [['containers', 'inspct', 'x'], 'Did you mean gpulab containers inspect?'],
     [['ls', '--foo'], 'There is no flag --foo.'],
     [['ls', 'extra'], 'Unexpected argument: extra.'],
+    [['stop', 'x', '--wait-timeout', '5m'], '--wait'],
     [['inspect'], 'CONTAINER is missing.'],
     [['ls', '--status', 'odd'], 'queued, deploying'],
     [['ls', '--timeout', 'soon'], '"soon" is not a duration.'],

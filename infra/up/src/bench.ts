@@ -10,7 +10,8 @@ const vitest = join(checkout, 'node_modules/.bin/vitest')
 await runProgram(async (signal) => {
   await using sandbox = await openSandbox()
   const env = { ...process.env, TMPDIR: sandbox.folder }
-  const args = ['run', '--project', 'bench', '--disable-console-intercept', ...process.argv.slice(2)]
+  // Filters first: what follows the last flag would be taken for its value.
+  const args = ['run', ...process.argv.slice(2), '--project', 'bench', '--disable-console-intercept']
   // Awaited here: the sandbox is cleared when this function returns.
   return await runStep(vitest, args, { cwd: checkout, env, signal })
 })

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
+import { checkOutput } from './check-output.ts'
 
 const program = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url))
 /** `npm run test:full` puts a release's executable in the place of the sources. */
@@ -174,7 +175,7 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
       const finished = await gpulab([...args.slice(0, 1), '--json', ...args.slice(1)])
       if (finished.code !== 0)
         throw new Error(`gpulab ${args.join(' ')} ended with ${finished.code}: ${finished.stderr}`)
-      return JSON.parse(finished.stdout)
+      return checkOutput(args, JSON.parse(finished.stdout))
     },
     startApi: async () => {
       api = serve()

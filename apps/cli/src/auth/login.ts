@@ -3,7 +3,7 @@ import { createApiClient } from '../api-client.ts'
 import type { Context } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { requireHeaderValue } from '../profile.ts'
-import { writeProfileFile } from '../profile-file.ts'
+import { changeSettings, writeProfileFile } from '../profile-file.ts'
 import { askSecret, readStdin } from './read-secret.ts'
 import { identityOf } from './whoami.ts'
 
@@ -12,7 +12,8 @@ export async function login(context: Context, options: { fromStdin: boolean }): 
   const { output, profile, signal } = context
   const apiKey = requireHeaderValue(await findKey(context, options))
   const account = await createApiClient({ ...profile, apiKey }).account.get({}, { signal })
-  await writeProfileFile(profile.path, { ...profile.file, api_key: apiKey, api_url: profile.apiUrl })
+  const changes = { api_key: apiKey, api_url: profile.apiUrl }
+  await writeProfileFile(profile.path, changeSettings(profile.file, profile.name, changes))
   output.render({
     table: () => {
       output.line(`${output.style('green', '✓')} Logged in as ${identityOf(account)}`)

@@ -1,10 +1,12 @@
 import type { Context } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
-import { writeProfileFile } from '../profile-file.ts'
+import { changeSettings, writeProfileFile } from '../profile-file.ts'
 
 export async function logout({ output, profile }: Context): Promise<void> {
-  const { api_key: stored, ...rest } = profile.file
-  if (stored !== undefined) await writeProfileFile(profile.path, rest)
+  const { file, name } = profile
+  const stored = (name === undefined ? file : file.profiles?.[name])?.api_key
+  if (stored !== undefined)
+    await writeProfileFile(profile.path, changeSettings(file, name, { api_key: undefined }))
   output.render({
     table: () =>
       output.line(

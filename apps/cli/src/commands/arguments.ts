@@ -26,9 +26,9 @@ export const forceFlag = boolean({
 export const waitFlags = {
   wait: boolean({ summary: 'Wait until it is done.' }),
   'wait-timeout': stringFlag({
-    summary: 'With --wait: give up after this time.',
+    summary: 'With --wait: give up after this time (10m).',
     helpValue: 'TIME',
-    default: '10m',
+    dependsOn: ['wait'],
   }),
 }
 
@@ -77,3 +77,7 @@ export const toKeyInput = (
   name: string,
   { scopes, expires }: { scopes?: string | undefined; expires?: string | undefined },
 ) => ({ name, scopes, expiresMs: expires === undefined ? undefined : parseDuration(expires) })
+
+/** Not a default of the flag: one that is set needs `--wait`. */
+export const waitTimeoutOf = (flags: { readonly 'wait-timeout'?: string | undefined }): number =>
+  parseDuration(flags['wait-timeout'] ?? '10m')

@@ -3,9 +3,8 @@ import { GpulabError } from '@gpulab/contract'
 import { BaseCommand } from '../base-command.ts'
 import { deploy, type DeployBody } from '../containers/deploy.ts'
 import { parseEnvironment, parsePorts, parseRestart, parseVolumes } from '../containers/parse-input.ts'
-import { parseDuration } from '../output/duration.ts'
 import { gibibyte, parseSize } from '../output/size.ts'
-import { waitFlags } from './arguments.ts'
+import { waitFlags, waitTimeoutOf } from './arguments.ts'
 
 const repeatable = { multiple: true, multipleNonGreedy: true } as const
 
@@ -92,7 +91,7 @@ export default class Deploy extends BaseCommand {
       gpuTypes: flags['gpu-type'] ?? [],
       idempotencyKey: flags['idempotency-key'],
       wait: flags.wait,
-      waitTimeoutMs: parseDuration(flags['wait-timeout']),
+      waitTimeoutMs: waitTimeoutOf(flags),
     })
   }
 }

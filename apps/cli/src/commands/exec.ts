@@ -1,7 +1,8 @@
 import { boolean, string } from '@oclif/core/flags'
 import { BaseCommand } from '../base-command.ts'
 import { runExec } from '../exec/run-exec.ts'
-import { splitAtSeparator, toExecInput } from '../exec/to-exec-input.ts'
+import { toExecInput } from '../exec/to-exec-input.ts'
+import { splitAtSeparator } from '../route.ts'
 import { Interruption } from '../sessions/interruption.ts'
 import { containerArgument } from './arguments.ts'
 

@@ -1,7 +1,6 @@
 import { BaseCommand } from '../base-command.ts'
 import { redeploy } from '../containers/redeploy.ts'
-import { parseDuration } from '../output/duration.ts'
-import { containerArgument, forceFlag, waitFlags } from './arguments.ts'
+import { containerArgument, forceFlag, waitFlags, waitTimeoutOf } from './arguments.ts'
 
 export default class Redeploy extends BaseCommand {
   static override description =
@@ -15,7 +14,7 @@ export default class Redeploy extends BaseCommand {
     await redeploy(await this.apiContext(flags), args.container, {
       force: flags.force,
       wait: flags.wait,
-      waitTimeoutMs: parseDuration(flags['wait-timeout']),
+      waitTimeoutMs: waitTimeoutOf(flags),
     })
   }
 }

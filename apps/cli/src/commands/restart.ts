@@ -1,7 +1,6 @@
 import { BaseCommand } from '../base-command.ts'
 import { changeState } from '../containers/change-state.ts'
-import { parseDuration } from '../output/duration.ts'
-import { containerArgument, waitFlags } from './arguments.ts'
+import { containerArgument, waitFlags, waitTimeoutOf } from './arguments.ts'
 
 export default class Restart extends BaseCommand {
   static override examples = ['gpulab restart my-training-job', 'gpulab restart 3f2a9c --wait']
@@ -10,7 +9,7 @@ export default class Restart extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Restart)
-    const waitTimeoutMs = parseDuration(flags['wait-timeout'])
+    const waitTimeoutMs = waitTimeoutOf(flags)
     await changeState(await this.apiContext(flags), 'restart', args.container, {
       wait: flags.wait,
       waitTimeoutMs,

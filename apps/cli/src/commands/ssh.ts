@@ -5,7 +5,7 @@ import type { ExecInput } from '../exec/exec-input.ts'
 import { runExec } from '../exec/run-exec.ts'
 import { Interruption } from '../sessions/interruption.ts'
 import { containerArgument } from './arguments.ts'
-import { splitAtSeparator } from '../exec/to-exec-input.ts'
+import { splitAtSeparator } from '../route.ts'
 
 export default class Ssh extends BaseCommand {
   static override description =

@@ -1,7 +1,6 @@
 import { BaseCommand } from '../base-command.ts'
 import { changeState } from '../containers/change-state.ts'
-import { parseDuration } from '../output/duration.ts'
-import { containerArgument, waitFlags } from './arguments.ts'
+import { containerArgument, waitFlags, waitTimeoutOf } from './arguments.ts'
 
 export default class Stop extends BaseCommand {
   static override examples = ['gpulab stop my-training-job', 'gpulab stop 3f2a9c --wait']
@@ -10,7 +9,7 @@ export default class Stop extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Stop)
-    const waitTimeoutMs = parseDuration(flags['wait-timeout'])
+    const waitTimeoutMs = waitTimeoutOf(flags)
     await changeState(await this.apiContext(flags), 'stop', args.container, {
       wait: flags.wait,
       waitTimeoutMs,

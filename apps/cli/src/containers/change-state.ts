@@ -1,8 +1,9 @@
-import type { Container, Status } from '@gpulab/contract'
+import { type Container, GpulabError, type Status } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { startProgress } from '../output/spinner.ts'
 import { queueLabel, shortId, statusLabel } from './describe.ts'
+import { tellDeployLog } from './deploy-log-tail.ts'
 import { followStatus } from './follow-status.ts'
 import { resolveContainerUuid } from './kind.ts'
 
@@ -48,6 +49,11 @@ async function waitForGoal(
       timeoutMs: waitTimeoutMs,
       onEvent: ({ message }) => progress.update(escapeText(`${accepted.name}: ${message}`)),
     })
+  } catch (error) {
+    progress.stop()
+    if (error instanceof GpulabError && error.code === 'container_failed')
+      await tellDeployLog(context, accepted.uuid)
+    throw error
   } finally {
     progress.stop()
   }

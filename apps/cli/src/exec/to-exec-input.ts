@@ -37,10 +37,3 @@ export function toExecInput(container: string, flags: ExecFlags, command: readon
     detached: detach,
   }
 }
-
-/** What is ours, and what is the command's. */
-export function splitAtSeparator(argv: readonly string[]): { own: string[]; command: string[] } {
-  const at = argv.indexOf('--')
-  const own = argv.slice(0, at === -1 ? undefined : at)
-  return { own, command: at === -1 ? [] : argv.slice(at + 1) }
-}

@@ -46,7 +46,8 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'admin:gpu-types:set-price',
     'admin:audit',
   ],
-  OTHER: ['version'],
+  SETTINGS: ['config:list', 'config:get', 'config:set'],
+  OTHER: ['api', 'schema', 'completion', 'version'],
 }
 
 const examples = `EXAMPLES
@@ -61,6 +62,7 @@ const globalFlags = `GLOBAL FLAGS
       --no-color       Print without colors
       --api-key KEY    Use this API key (better: GPULAB_API_KEY)
       --api-url URL    Use the API at this URL (GPULAB_API_URL)
+      --profile NAME   Use the key and the API of this profile (GPULAB_PROFILE)
       --timeout TIME   Give up on a request after this time
       --debug          Show requests and answers on standard error
       --insecure       Allow plain http to other machines`

@@ -6,10 +6,16 @@ import { rootHelp } from './root-help.ts'
 
 /** Help of a command, of a topic, or with an empty id of everything. */
 export async function showHelp(id: string, config: Config): Promise<void> {
-  const own = commandIds.get(id)
-  const entry = own === undefined ? undefined : commands[own]
   if (id === '') return print(rootHelp())
-  if (!own || !entry) return print(topicHelp(id))
+  const own = commandIds.get(id)
+  if (own === undefined) return print(topicHelp(id))
+  print(await helpOf(own, config))
+}
+
+/** Help of a command, as text. */
+export async function helpOf(own: string, config: Config): Promise<string> {
+  const entry = commands[own]
+  if (!entry) return topicHelp(own)
   const { default: CommandClass } = await entry.load()
   const help = new CommandHelp(
     // Help reads a fraction of what the framework keeps of a command.
@@ -17,9 +23,9 @@ export async function showHelp(id: string, config: Config): Promise<void> {
     config,
     { maxWidth: 100, flagSortOrder: 'none' } as never,
   )
-  print(`${entry.summary}\n\n${alignFirstFlags(help.generate())}`)
   const below = topicLines(own)
-  if (below.length > 0) print(`\nCOMMANDS\n${below.join('\n')}`)
+  const more = below.length > 0 ? `\n\nCOMMANDS\n${below.join('\n')}` : ''
+  return `${entry.summary}\n\n${alignFirstFlags(help.generate())}${more}`
 }
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)

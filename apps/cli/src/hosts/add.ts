@@ -12,7 +12,7 @@ export interface AddInput {
 /** Makes a join token. It is the only data: everything else is for people at a terminal. */
 export async function addHost(context: ApiContext, { name, ttlMs, uses }: AddInput): Promise<void> {
   const { api, output, signal } = context
-  if (name !== undefined) await warnIfTaken(context, name)
+  const isTaken = name !== undefined && (await hasHost(context, name))
   const made = await api.hosts
     .invite(
       {
@@ -27,6 +27,11 @@ export async function addHost(context: ApiContext, { name, ttlMs, uses }: AddInp
     .catch((error: unknown) => {
       throw isLost(error) ? lost(error) : error
     })
+  if (isTaken) {
+    output.warn(
+      `There is a host ${name} already. The machine that joins with this token takes its place, once it is silent: its agent is refused from then on.`,
+    )
+  }
   output.render({
     table: () => {
       output.line(escapeText(made.token))
@@ -38,12 +43,9 @@ export async function addHost(context: ApiContext, { name, ttlMs, uses }: AddInp
 }
 
 /** For a machine that was set up anew that is the purpose; for another it is the end of the one that has the name. */
-async function warnIfTaken({ api, output, signal }: ApiContext, name: string): Promise<void> {
+async function hasHost({ api, signal }: ApiContext, name: string): Promise<boolean> {
   const { items } = await api.hosts.list({ query: { name } }, { signal })
-  if (items.length === 0) return
-  output.warn(
-    `There is a host ${name} already. The machine that joins with this token takes its place, once it is silent: its agent is refused from then on.`,
-  )
+  return items.length > 0
 }
 
 /** A token in the arguments of a command would be seen by everybody on the machine. */

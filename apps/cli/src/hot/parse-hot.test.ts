@@ -2,8 +2,7 @@ import { Config } from '@oclif/core/config'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { commandIds, commands } from '../commands.ts'
-import { splitAtSeparator } from '../exec/to-exec-input.ts'
-import { execIds, findRoute } from '../route.ts'
+import { execIds, findRoute, splitAtSeparator } from '../route.ts'
 import { parseHot } from './parse-hot.ts'
 
 const config = await Config.load({

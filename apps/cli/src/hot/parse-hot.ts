@@ -1,8 +1,8 @@
 import type { Status } from '@gpulab/contract'
 import { statuses } from '@gpulab/contract/statuses'
 import type { ContextFlags } from '../context.ts'
-import { type ExecFlags, splitAtSeparator } from '../exec/to-exec-input.ts'
-import { findRoute } from '../route.ts'
+import type { ExecFlags } from '../exec/to-exec-input.ts'
+import { findRoute, splitAtSeparator } from '../route.ts'
 
 /** A command line that can be carried out without the framework. */
 export type Hot =
@@ -31,7 +31,12 @@ const booleans = {
   '--debug': 'debug',
   '--insecure': 'insecure',
 }
-const values = { '--api-key': 'api-key', '--api-url': 'api-url', '--timeout': 'timeout' }
+const values = {
+  '--api-key': 'api-key',
+  '--api-url': 'api-url',
+  '--profile': 'profile',
+  '--timeout': 'timeout',
+}
 
 /** The flags that scripts and agents use; with others the framework parses the line. */
 const known: Readonly<Record<Hot['id'], Known>> = {

@@ -1,7 +1,6 @@
 import { BaseCommand } from '../../base-command.ts'
 import { drainHost } from '../../hosts/change-state.ts'
-import { parseDuration } from '../../output/duration.ts'
-import { forceFlag, hostArgument, waitFlags } from '../arguments.ts'
+import { forceFlag, hostArgument, waitFlags, waitTimeoutOf } from '../arguments.ts'
 
 export default class Drain extends BaseCommand {
   static override description =
@@ -18,7 +17,7 @@ export default class Drain extends BaseCommand {
     await drainHost(await this.apiContext(flags), args.host, {
       force: flags.force,
       wait: flags.wait,
-      waitTimeoutMs: parseDuration(flags['wait-timeout']),
+      waitTimeoutMs: waitTimeoutOf(flags),
     })
   }
 }
