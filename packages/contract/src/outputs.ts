@@ -104,6 +104,10 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   'admin:credits': all(api.admin.credits.list.result.schema),
   'admin:credits:add': document(api.admin.credits.add.result.schema),
   'admin:gpu-types:set-price': document(api.admin.gpuTypes.setPrice.result.schema),
+  'admin:audit': all(api.admin.audit.list.result.schema),
+  'ssh-keys': all(api.sshKeys.list.result.schema),
+  'ssh-keys:add': document(api.sshKeys.add.result.schema),
+  'ssh-keys:rm': document(z.object({ ...identity, deleted: z.literal(true) })),
   'config:list': document(
     z.object({
       path: z.string(),

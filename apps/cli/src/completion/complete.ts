@@ -43,7 +43,7 @@ async function shapeOf(id: string): Promise<CommandShape> {
   const { default: CommandClass } = await entry.load()
   const { args, flags, baseFlags } = CommandClass
   return {
-    flags: { ...baseFlags, ...flags, help: { type: 'boolean' } } as CommandShape['flags'],
+    flags: { ...baseFlags, ...flags, help: { type: 'boolean' } },
     args: Object.keys(args),
     isMultiple: Object.values(args as object).some((arg: { multiple?: boolean }) => arg.multiple === true),
   }
