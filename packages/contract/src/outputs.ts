@@ -19,6 +19,7 @@ const host = api.hosts.get.result.schema
 const team = api.admin.teams.get.result.schema
 const user = api.admin.users.get.result.schema
 const account = api.account.get.result.schema
+const ports = z.array(z.object({ port: z.int(), mode: z.string(), url: z.string().nullable() }))
 const newKey = api.apiKeys.create.result.schema
 const identity = { uuid: z.string(), name: z.string() }
 
@@ -60,6 +61,9 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
       log_line: api.logs.read.result.schema.optional().describe('Of a wait for a line.'),
     }),
   ),
+  ports: document(ports),
+  'ports:set': document(ports),
+  'ports:url': document(api.ports.link.result.schema),
   events: lines(api.events.ofTeam.result.schema),
   templates: all(api.templates.list.result.schema),
   'templates:info': document(api.templates.get.result.schema),
