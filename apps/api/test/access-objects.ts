@@ -42,7 +42,13 @@ export function objectKinds(api: TestApi): Readonly<Record<string, ObjectKind>> 
     },
     '/v1/api-keys/': { make: key, missing: unique },
     '/v1/templates/': {
-      make: async (client) => (await client.templates.list({})).items[0]?.uuid ?? '',
+      make: async (client) =>
+        (await client.templates.create({ body: { name: unique(), type: 'cpu', image: 'x' } })).uuid,
+      missing,
+    },
+    '/v1/admin/templates/': {
+      make: async (client) =>
+        (await client.admin.templates.create({ body: { name: unique(), type: 'cpu', image: 'x' } })).uuid,
       missing,
       isShared: true,
     },

@@ -125,7 +125,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   templates: {
     summary: 'List templates',
-    aliases: ['templates:ls', 'templates:list'],
+    aliases: ['templates:ls', 'templates:list', 'admin:templates'],
     load: () => import('./commands/templates/index.ts'),
   },
   'templates:info': {
@@ -267,6 +267,21 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   'admin:audit': {
     summary: 'Show or export who asked for what',
     load: () => import('./commands/admin/audit.ts'),
+  },
+  'templates:create': {
+    summary: 'Make a template',
+    aliases: ['admin:templates:create'],
+    load: () => import('./commands/templates/create.ts'),
+  },
+  'templates:update': {
+    summary: 'Change a template',
+    aliases: ['admin:templates:update'],
+    load: () => import('./commands/templates/update.ts'),
+  },
+  'templates:rm': {
+    summary: 'Delete a template',
+    aliases: ['admin:templates:rm'],
+    load: () => import('./commands/templates/rm.ts'),
   },
   'admin:gpu-types:set-price': {
     summary: 'Set the price of a GPU type',

@@ -71,6 +71,33 @@ describe('ssh-keys', () => {
   })
 })
 
+describe('templates', () => {
+  it('are made, changed and deleted by their exact names', async () => {
+    const flags = ['--image', 'x:1', '--memory', '64', '--min-gpu-memory', '40GiB', '--ports', '80,81']
+    const made = await run('templates', 'create', 'trainer', ...flags, '-e', 'A=1', '--command', 'go')
+    expect(made).toMatchObject({ code: 0, stdout: '✓ Made the template trainer\n' })
+    const update = ['templates', 'update', 'pytorch-2.1', '--global', '--image', 'x:2']
+    expect((await run(...update)).stdout).toBe('✓ Changed the template pytorch-2.1\n')
+    expect(fake.state.accounts.asked).toMatchObject([
+      {
+        name: 'trainer',
+        type: 'gpu',
+        image: 'x:1',
+        memory_bytes: 64 * 2 ** 30,
+        min_gpu_memory_bytes: 40 * 2 ** 30,
+        ports: [80, 81],
+        env: { A: '1' },
+        command: 'go',
+      },
+      { image: 'x:2' },
+    ])
+    // Of all teams, so it is not the team's own; and no part of a name will do.
+    expect((await run('templates', 'rm', 'pytorch-2.1', '--force')).code).toBe(3)
+    expect((await run('templates', 'rm', 'pytorch', '--global', '--force')).code).toBe(3)
+    expect((await run('templates', 'rm', 'pytorch-2.1', '--global', '--force')).stdout).toContain('Deleted')
+  })
+})
+
 describe('account', () => {
   it('shows who one is, what is left, and the limits', async () => {
     const { stdout, code } = await run('account')

@@ -8,7 +8,7 @@ import {
   type User,
 } from '@gpulab/contract'
 import type { ServeFake } from './fake-api.ts'
-import { uuidOf } from './samples.ts'
+import { sampleTemplates, uuidOf } from './samples.ts'
 
 export const noQuotas = { gpus: null, containers: null, volumes: null, volume_bytes: null, sessions: null }
 const time = '2026-03-01T10:00:00.000Z'
@@ -143,6 +143,19 @@ export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
       yield { ...entry, id: 8, outcome: null }
     })(),
   )
+  const [sample] = sampleTemplates
+  if (!sample) throw new Error('There is no sample')
+  for (const templates of [api.templates, api.admin.templates]) {
+    serve(templates.create, async ({ body }) => {
+      state.asked.push(body)
+      return { ...sample, name: body.name }
+    })
+    serve(templates.update, async ({ body }) => {
+      state.asked.push(body)
+      return sample
+    })
+    serve(templates.remove, async () => {})
+  }
   serve(api.sshKeys.list, async () => page(state.sshKeys))
   serve(api.sshKeys.add, async ({ body }) => {
     const key = {

@@ -46,6 +46,7 @@ export const errorTable = {
   ssh_key_exists: row(409, 5, 'This SSH key, or its name, is there already.'),
   ssh_key_invalid: row(400, 2, 'This is not an SSH key that can be used.'),
   user_exists: row(409, 5, 'There is a user of that address already.'),
+  template_name_taken: row(409, 5, 'A template of that name exists already.'),
   team_name_taken: row(409, 5, 'A team of that name exists already.'),
   container_name_taken: row(409, 5, 'A container of that name exists already.'),
   container_not_running: row(409, 5, 'The container is not running.'),

@@ -50,7 +50,7 @@ export {
 } from './api/sessions.ts'
 export type { SshKey } from './api/ssh-keys.ts'
 export type { ContainerStats, GpuStats } from './api/stats.ts'
-export type { Template } from './api/templates.ts'
+export type { CreateTemplate, Template, UpdateTemplate } from './api/templates.ts'
 export {
   type CallOptions,
   type Client,

@@ -35,10 +35,11 @@ export async function createContainer(
   remember: Remember,
 ): Promise<Container> {
   const row = await toNewContainer(deps, principal, input)
+  const env = openEnvironment(deps.config, row.uuid, row.env)
   const existing =
     input.if_exists === 'fail' ? undefined : await findByName(deps.db, principal.teamUuid, row.name)
   if (existing && input.if_exists === 'adopt') {
-    await requireSame(deps, existing.row, row, input.env)
+    await requireSame(deps, existing.row, row, env)
     await remember(deps.db, existing.row.uuid)
     return presentOne(deps, existing)
   }
@@ -46,7 +47,7 @@ export async function createContainer(
   try {
     const stored = await storeContainer(deps, row, { queue: input.queue, replaced: existing, remember })
     if (stored === 'queued') return await presentOne(deps, await getRecord(deps, principal, row.uuid))
-    if ('row' in stored) return presentNew(deps, stored, input.env)
+    if ('row' in stored) return presentNew(deps, stored, env)
     const isTaken = !existing && (await findByName(deps.db, principal.teamUuid, row.name)) !== undefined
     throw isTaken ? nameTaken(row.name) : noCapacity(stored)
   } catch (error) {

@@ -5,10 +5,11 @@ import type { Deps } from '../deps.ts'
 import { requireGpuType } from '../gpus/service.ts'
 import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
-import { findRegistry, isAllowedRegistry, isImageReference } from './image-reference.ts'
+import { checkImage } from './check-image.ts'
 import { toPortColumns } from './port-modes.ts'
 import type { Placed } from './place-container.ts'
 import type { ContainerRow, NewContainer } from './store.ts'
+import { toArgv } from './to-argv.ts'
 
 type Needs = Pick<ContainerRow, 'gpuTypes' | 'gpuCount' | 'memoryBytes' | 'cpus' | 'diskBytes' | 'image'>
 /** All of a container's row but its place. */
@@ -29,9 +30,10 @@ export async function toNewContainer(
     })
   }
   checkImage(input.image, config.registries)
-  const template = input.template === undefined ? undefined : await getTemplate({ db }, input.template)
+  const template =
+    input.template === undefined ? undefined : await getTemplate({ db }, principal.teamUuid, input.template)
   const gpuTypes = [...new Set(input.gpu_types ?? (input.gpu_type === undefined ? [] : [input.gpu_type]))]
-  await Promise.all(gpuTypes.map((name) => requireGpuType({ db }, name)))
+  await Promise.all(gpuTypes.map((name) => requireGpuType({ db }, name, template?.minGpuMemoryBytes ?? 0)))
   const uuid = randomUUID()
   return {
     uuid,
@@ -42,11 +44,11 @@ export async function toNewContainer(
     image: template?.image ?? input.image ?? '',
     standInFor: template?.standInFor ?? null,
     command: toArgv(input.command) ?? template?.command ?? null,
-    env: encrypt(config.encryptionKey, JSON.stringify(input.env), uuid),
+    env: encrypt(config.encryptionKey, JSON.stringify({ ...template?.env, ...input.env }), uuid),
     ...toPortColumns(input.ports ?? template?.ports ?? [], input.port_modes),
     memoryBytes: input.memory_bytes ?? template?.memoryBytes ?? defaultMemoryBytes,
     cpus: input.cpus ?? null,
-    diskBytes: input.disk_bytes,
+    diskBytes: input.disk_bytes ?? template?.diskBytes ?? 0,
     gpuTypes,
     gpuCount: gpuTypes.length === 0 ? 0 : (input.gpu_count ?? 1),
     restart: input.restart,
@@ -56,22 +58,3 @@ export async function toNewContainer(
     announcedAt: clock.now(),
   }
 }
-
-function checkImage(image: string | undefined, allowed: readonly string[]): void {
-  if (image !== undefined && !isImageReference(image)) {
-    throw new GpulabError('invalid_request', {
-      message: `"${image}" is not the name of an image.`,
-      hint: 'Write it in lower case, like ubuntu:22.04 or ghcr.io/team/image:1.',
-    })
-  }
-  const registry = findRegistry(image ?? '')
-  if (registry === undefined || isAllowedRegistry(registry, allowed)) return
-  throw new GpulabError('invalid_request', {
-    message: `Images may not come from ${registry}: it is an address or a local name.`,
-    hint: 'Use a registry with a public name, or ask your administrator to allow it (GPULAB_REGISTRIES).',
-  })
-}
-
-/** A string is one argument of a shell's, so nothing in it is quoted or split by us. */
-const toArgv = (command: CreateContainer['command']): string[] | undefined =>
-  typeof command === 'string' ? ['/bin/sh', '-c', command] : command

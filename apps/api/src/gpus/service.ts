@@ -3,7 +3,7 @@ import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import { aliveSince } from '../leases/service.ts'
 import { countGpus } from '../leases/store.ts'
-import { type GpuTypeRow, isKnownType, listGpuTypes, storePrice } from './store.ts'
+import { findTypeMemory, type GpuTypeRow, listGpuTypes, storePrice } from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock'>
 type Count = Awaited<ReturnType<typeof countGpus>>[number]
@@ -61,9 +61,19 @@ export async function setPrice(deps: Parts, name: string, pricePerHour: string):
   return getGpuType(deps, name)
 }
 
-/** Throws for a type that has neither a price nor a card anywhere. */
-export async function requireGpuType({ db }: Pick<Deps, 'db'>, name: string): Promise<void> {
-  if (!(await isKnownType(db, name))) throw unknownType(name)
+/** Throws for a type that has neither a price nor a card anywhere, or too little memory for what shall run on it. */
+export async function requireGpuType(
+  { db }: Pick<Deps, 'db'>,
+  name: string,
+  minMemoryBytes: number,
+): Promise<void> {
+  const memoryBytes = await findTypeMemory(db, name)
+  if (memoryBytes === undefined) throw unknownType(name)
+  if (memoryBytes >= minMemoryBytes) return
+  throw new GpulabError('invalid_request', {
+    message: `A ${name} has ${Math.floor(memoryBytes / 2 ** 30)} GiB; the template needs ${Math.ceil(minMemoryBytes / 2 ** 30)} GiB.`,
+    hint: 'gpulab gpus --min-memory shows which have so much.',
+  })
 }
 
 const unknownType = (name: string): GpulabError =>

@@ -6,12 +6,13 @@ export type GpuTypeRow = typeof gpuTypes.$inferSelect
 
 export const listGpuTypes = (db: Queries): Promise<GpuTypeRow[]> => db.select().from(gpuTypes)
 
-/** Whether a type has a price, or some host has or had a card of it. */
-export async function isKnownType(db: Queries, name: string): Promise<boolean> {
-  const [row] = await db.execute<{ known: boolean }>(sql`select
-    exists (select from ${gpuTypes} where ${gpuTypes.name} = ${name})
-    or exists (select from ${gpus} where ${gpus.name} = ${name}) as known`)
-  return row?.known ?? false
+/** Of each card of a type that has a price, or of which some host has or had one; undefined for no such type. */
+export async function findTypeMemory(db: Queries, name: string): Promise<number | undefined> {
+  const [row] = await db.execute<{ bytes: number | null }>(sql`select coalesce(
+    (select max(memory_bytes) from ${gpus} where ${gpus.name} = ${name}),
+    (select memory_bytes from ${gpuTypes} where ${gpuTypes.name} = ${name})
+  )::float8 as bytes`)
+  return row?.bytes ?? undefined
 }
 
 /** Adds types that are missing; prices that an administrator has set stay. */

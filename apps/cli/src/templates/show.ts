@@ -19,6 +19,13 @@ export async function showTemplate({ api, output, signal }: ApiContext, text: st
       if (meant !== null) output.line(`           (stands in for ${escapeText(meant)})`)
       output.line(`Ports:     ${template.ports.join(', ') || '-'}`)
       output.line(`Memory:    ${formatSize(template.memory_bytes)}`)
+      const own = Object.entries(template.env)
+      if (own.length > 0) output.line(`Env:       ${escapeText(own.map((pair) => pair.join('=')).join(' '))}`)
+      if (template.disk_bytes > 0) output.line(`Disk:      ${formatSize(template.disk_bytes)}`)
+      if (template.min_gpu_memory_bytes !== null) {
+        output.line(`Each GPU:  ${formatSize(template.min_gpu_memory_bytes)} or more`)
+      }
+      output.line(`Shared:    ${template.shared ? 'by all teams' : "your team's own"}`)
       output.line(`Command:   ${template.command ? escapeText(template.command.join(' ')) : "the image's"}`)
     },
     json: template,

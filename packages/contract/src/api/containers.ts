@@ -131,7 +131,9 @@ export const CreateContainer = z
       .optional()
       .describe("The template's when left out."),
     cpus: z.number().positive().max(1024).optional(),
-    disk_bytes: Bytes.default(0).describe('Room to set aside on the host; not enforced.'),
+    disk_bytes: Bytes.optional().describe(
+      "Room to set aside on the host; not enforced. The template's when left out.",
+    ),
     volumes: z
       .array(z.object({ name: text(255), mount_path: text(4096), read_only: z.boolean().default(false) }))
       .default([]),

@@ -72,7 +72,7 @@ function toRow(model: Model, input: CreateContainer): ContainerRow {
     privatePorts: [],
     memoryBytes: input.memory_bytes ?? 4 * 2 ** 30,
     cpus: input.cpus ?? null,
-    diskBytes: input.disk_bytes,
+    diskBytes: input.disk_bytes ?? 0,
     gpuTypes: [...new Set(gpuTypes)],
     gpuCount: gpuTypes.length === 0 ? 0 : (input.gpu_count ?? 1),
     restart: input.restart,
