@@ -3,7 +3,7 @@ import { createFailPoints } from '@gpulab/fail-points'
 import { pino } from 'pino'
 import { createLimiter } from '../src/bounded.ts'
 import { createExitFailures } from '../src/containers/exit-failures.ts'
-import { noGhosts } from '../src/containers/ghosts.ts'
+import { type Ghosts, noGhosts } from '../src/containers/ghosts.ts'
 import { createImagePuller } from '../src/containers/image-puller.ts'
 import { EngineError } from '../src/docker/errors.ts'
 import { followEvents } from '../src/docker/events.ts'
@@ -46,6 +46,7 @@ interface Options extends CallHooks {
   readonly clock: VirtualClock
   readonly deployTimeoutMs?: number
   readonly hostUuid?: string
+  readonly ghosts?: Ghosts
   /** Nothing is swept without it. */
   readonly sweep?: Omit<SweepOptions, 'bridgePrefix' | 'hostUuid'>
 }
@@ -56,6 +57,7 @@ export function startMemoryAgent({
   clock,
   deployTimeoutMs = 900_000,
   hostUuid = 'host',
+  ghosts = noGhosts,
   sweep,
   before,
   after,
@@ -98,7 +100,7 @@ export function startMemoryAgent({
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',
     guestFolders: noGuestFolders,
-    ghosts: noGhosts,
+    ghosts,
     deployTimeoutMs,
     startInTurn: createLimiter(4),
     failPoint: createFailPoints({}),
@@ -111,7 +113,7 @@ export function startMemoryAgent({
     forget: () => {},
     run: () => Promise.resolve(),
   }
-  const deps = { engine, health, reconciler, reporter, changed, clock, log }
+  const deps = { engine, health, reconciler, reporter, ghosts, changed, clock, log }
   const listen = async (): Promise<void> => {
     for (;;) {
       const events = followEvents(engine, stopping.signal)

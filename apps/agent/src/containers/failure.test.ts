@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EngineError } from '../docker/errors.ts'
 import { toExitFailure } from './exit-failures.ts'
-import { isLimitTrouble, toStartFailure } from './failure.ts'
+import { isLimitTrouble, isPermanent, toStartFailure } from './failure.ts'
 import { toPullFailure, toPullReference } from './image-puller.ts'
 
 const chain =
@@ -41,6 +41,16 @@ describe('a failed start', () => {
   it('for want of limits is known', () => {
     const message = `${chain}error during container init: error setting rlimits for ready process: error setting rlimit type 8: operation not permitted: unknown`
     expect(isLimitTrouble(new EngineError(message, 500, undefined))).toBe(true)
+  })
+
+  it.each([
+    'task 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: already exists: unknown',
+    'failed to start shim: mkdir /run/x/moby/0123: file exists: unknown',
+    'OCI runtime create failed: runc create failed: container with given ID already exists: unknown',
+    'OCI runtime create failed: container with id exists: 0123: unknown',
+  ])('that is about what an earlier engine has left is tried again: %s', (message) => {
+    expect(isPermanent(new EngineError(message, 500, undefined))).toBe(false)
+    expect(isPermanent(new EngineError('something else', 500, undefined))).toBe(true)
   })
 
   it.each([

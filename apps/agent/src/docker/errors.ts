@@ -30,10 +30,13 @@ export const isEngineTrouble = (status: number | undefined, message: string): bo
 export const isEngineDown = (error: unknown): boolean =>
   error instanceof EngineError && error.status === undefined
 
+// Of containerd, of its shims and of runc.
+const leftover =
+  /task [0-9a-f]{64}: already exists|failed to start shim: mkdir \S+: file exists|container with (?:given )?id (?:already )?exists/i
+
 /** Whether containerd still has something of a start that an earlier dockerd did not live to see the end of. */
 export const isLeftover = (error: unknown): boolean =>
-  error instanceof EngineError &&
-  /task [0-9a-f]{64}: already exists|failed to start shim: mkdir \S+: file exists/.test(error.message)
+  error instanceof EngineError && leftover.test(error.message)
 
 interface ModemError {
   readonly message?: string

@@ -5,7 +5,10 @@ import { EngineError } from '../docker/errors.ts'
 import { toPlainText } from '../plain-text.ts'
 import type { Snapshot } from './report.ts'
 
-type LookDeps = Pick<Deps, 'engine' | 'health' | 'reconciler' | 'reporter' | 'changed' | 'clock' | 'log'>
+type LookDeps = Pick<
+  Deps,
+  'engine' | 'health' | 'reconciler' | 'reporter' | 'ghosts' | 'changed' | 'clock' | 'log'
+>
 
 /** Looks that follow changes closer than this are one. */
 const debounceMs = 10
@@ -30,9 +33,13 @@ export async function look(
   last: Snapshot['containers'],
   signal: AbortSignal,
 ): Promise<Snapshot> {
-  const { health, reconciler, engine, log } = deps
+  const { health, reconciler, ghosts, engine, log } = deps
   try {
-    if (!health.state().available) health.up(await readEngineVersion(engine))
+    if (!health.state().available) {
+      health.up(await readEngineVersion(engine))
+      // However long it was away: it may be another run of it.
+      ghosts.suspect()
+    }
     const { targetVersion, containers } = await reconciler.look()
     return { target_version: targetVersion, engine: health.state(), containers }
   } catch (error) {

@@ -23,7 +23,7 @@ import { runStep, type StepDeps } from './steps.ts'
  * 2. A task plans from the newest target at the moment, never from a remembered one.
  * 3. `look` notes v before it asks the engine. Whoever had a task at any moment between that and the facts is busy,
  *    and so is whoever has steps to do: its task is begun before the facts are made.
- *    So is one that the engine lists and gives no answer about.
+ *    So is one that the engine lists and gives no answer about, or that may run although it says that it does not.
  * 4. So for one that is not busy no step of v or older is under way or still to come; any later one comes of a newer
  *    target.
  * A task that waits for the engine to come back, for another try, or to start a run again that has ended, is still a
@@ -177,8 +177,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       }
       try {
         const sight = await observe(deps, { uuid, images: mayHaveImages(wanted.get(uuid)) })
-        await deps.ghosts.lay(sight.containers)
-        if (!sight.containers.some(({ isStuck }) => isStuck)) return sight
+        const haunted = await deps.ghosts.lay(sight.containers)
+        if (haunted.size === 0 && !sight.containers.some(({ isStuck }) => isStuck)) return sight
       } catch (error) {
         log.debug({ err: error, container: uuid }, 'a container could not be looked at')
         renew(task)
@@ -266,13 +266,15 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       const start = moment
       const sight = await observe(deps, { images: [...wanted.values()].some(mayHaveImages) })
       // Whoever has a task may be starting; it looks after its own.
-      await deps.ghosts.lay(sight.containers.filter(({ uuid }) => !tasks.has(uuid)))
+      const haunted = await deps.ghosts.lay(sight.containers.filter(({ uuid }) => !tasks.has(uuid)))
+      if (haunted.size > 0) deps.onChange()
       deps.exits.keep(sight.containers)
       // What is still to do would not be begun, and so not be seen as busy.
       stopping.signal.throwIfAborted()
       const wasBusy = (uuid: string): boolean => tasks.has(uuid) || (marks.get(uuid)?.at ?? 0) > start
       // Nothing is begun by what is only half known, and nothing is proven by it.
-      const half = new Set(sight.containers.flatMap(({ uuid, isStuck }) => (isStuck ? [uuid] : [])))
+      const stuckUuids = sight.containers.flatMap(({ uuid, isStuck }) => (isStuck ? [uuid] : []))
+      const half = new Set([...haunted, ...stuckUuids])
       // Their tasks ended while the engine was asked: only another look can tell.
       if ([...marks.keys()].some((uuid) => wasBusy(uuid) && !tasks.has(uuid))) deps.onChange()
       for (const [uuid, wish] of wanted) {

@@ -161,7 +161,7 @@ export function startAgent(options: AgentOptions): Agent {
       removes: options.removesOrphans ?? true,
     },
   )
-  const deps = { engine, health, reconciler, reporter, changed, clock, log }
+  const deps = { engine, health, reconciler, reporter, ghosts: noGhosts, changed, clock, log }
   const stopping = new AbortController()
   const { signal } = stopping
   const setTarget = (target: Target): void => reconciler.setTarget(options.tamperTarget?.(target) ?? target)
