@@ -66,6 +66,7 @@ export function decideStart(
     attempt: row.attempt + 1,
     holds: true,
   } as const
+  requireOpen(host, row)
   if (row.holds) return { change, cards: undefined }
   requireShare(host, row)
   if (row.gpuCount === 0) return { change, cards: undefined }
@@ -93,19 +94,24 @@ export function hasRoom(
   return hasSize && hasDisk && host.containersCount < containersMax
 }
 
+const elsewhere = ({ name }: ContainerRow): string =>
+  `gpulab redeploy ${name} places it on another host, without its files.`
+
+/** Also for one whose share is its own still: what an operator empties is not to fill again. */
+function requireOpen(host: HostShares, row: ContainerRow): void {
+  if (host.state !== 'draining' && host.state !== 'fenced') return
+  const why = host.state === 'fenced' ? 'declared it dead' : 'drained it'
+  throw new GpulabError('no_capacity', {
+    message: `Its host ${host.name} takes no work: an operator has ${why}.`,
+    hint: elsewhere(row),
+  })
+}
+
 function requireShare(host: HostShares, row: ContainerRow): void {
-  const elsewhere = `gpulab redeploy ${row.name} places it on another host, without its files.`
-  if (host.state === 'draining' || host.state === 'fenced') {
-    const why = host.state === 'fenced' ? 'declared it dead' : 'drained it'
-    throw new GpulabError('no_capacity', {
-      message: `Its host ${host.name} takes no work: an operator has ${why}.`,
-      hint: elsewhere,
-    })
-  }
   if (hasRoom(host, { ...row, residesOn: host.uuid })) return
   throw new GpulabError('no_capacity', {
     message: `Its host ${host.name} has not enough memory or CPUs free for it now.`,
-    hint: `Try again later; or ${elsewhere}`,
+    hint: `Try again later; or ${elsewhere(row)}`,
   })
 }
 
