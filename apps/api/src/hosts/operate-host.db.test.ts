@@ -219,6 +219,18 @@ describe('a dead host', () => {
     expect((await show(container)).status).toBe('running')
   })
 
+  it('keeps also the files of what may have run there although its time was over', async () => {
+    const container = await deploy()
+    // It has not heard of it yet. Then it does, and is cut off.
+    await host.report()
+    api.clock.advance(20 * 60_000)
+    await api.sweep()
+    expect((await show(container)).status_reason?.code).toBe('deploy_timeout')
+    await act('fence')
+    expect(await show(container)).toMatchObject({ status: 'failed', status_reason: { code: 'host_fenced' } })
+    expect((await host.pull())[0]).toMatchObject({ uuid: container.uuid, desired: 'stopped' })
+  })
+
   it('gives up a container at once that is deleted while it counts as dead', async () => {
     const container = await deploy()
     await host.converge()

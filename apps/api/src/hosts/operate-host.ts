@@ -86,7 +86,7 @@ export const fenceHost = (deps: Parts, uuid: string, remember: Remember): Promis
     const message = `An operator has declared host ${host.name} dead.`
     for (const record of records) {
       const isDeleted = record.row.desired === 'deleted'
-      if (!isDeleted && !isAlive(record)) continue
+      if (!isDeleted && !isAlive(record) && !isGivenUp(record)) continue
       await writeIntent(
         tx,
         record,
@@ -101,6 +101,9 @@ export const fenceHost = (deps: Parts, uuid: string, remember: Remember): Promis
 /** Whether it counts as running, or about to run or to stop. */
 const isAlive = ({ intent, facts }: ContainerRecord): boolean =>
   !['stopped', 'failed', 'deleting'].includes(statusOf(intent, facts).status)
+
+/** Out of time, and may run all the same: its share was held for that. */
+const isGivenUp = ({ row }: ContainerRecord): boolean => row.holds && row.verdictAttempt === row.attempt
 
 const verdict = (
   { row }: ContainerRecord,

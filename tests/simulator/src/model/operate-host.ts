@@ -52,7 +52,7 @@ const acts: Record<HostVerb, (model: Model, host: Host, now: Date) => void> = {
     releaseLeases(model, uuids, { releasedAt: now, releasedBy: 'fence' })
     for (const record of records) {
       const isDeleted = record.row.desired === 'deleted'
-      if (!isDeleted && !isAlive(model, record)) continue
+      if (!isDeleted && !isAlive(model, record) && !isGivenUp(record)) continue
       const change = isDeleted ? { deletedAt: now } : verdict(record, 'host_fenced')
       writeIntent(model, record, change, now)
     }
@@ -77,6 +77,8 @@ export function isCleared(host: Host, records: readonly ContainerRecord[], now: 
 
 const isAlive = ({ decide }: Model, { intent, facts }: ContainerRecord): boolean =>
   !['stopped', 'failed', 'deleting'].includes(decide.statusOf(intent, facts).status)
+
+const isGivenUp = ({ row }: ContainerRecord): boolean => row.holds && row.verdictAttempt === row.attempt
 
 const verdict = ({ row }: ContainerRecord, verdictCode: string): Partial<ContainerRow> => ({
   verdictAttempt: row.attempt,
