@@ -18,9 +18,9 @@ export async function choosePort(
   signal: AbortSignal,
 ): Promise<number> {
   if (wanted) {
-    const deadline = Date.now() + patienceMs
+    const deadline = performance.now() + patienceMs
     while ((await tryListen(wanted)) === undefined) {
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         throw databaseError(
           `Port ${wanted} on 127.0.0.1 is taken, and the database was to listen there.`,
           'Choose another port, or leave it out to get a free one.',
