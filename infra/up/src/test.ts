@@ -2,6 +2,7 @@ import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkout } from './checkout.ts'
+import { runInLanes } from './lanes.ts'
 import { formatSeconds } from './progress.ts'
 import { runProgram } from './program.ts'
 import { runStep } from './run-step.ts'
@@ -53,8 +54,14 @@ async function main(signal: AbortSignal): Promise<number> {
 
   const outcomes = await runSteps(steps, positionals, signal)
   signal.throwIfAborted()
-  return summarize(outcomes)
+  const passed = summarize(outcomes)
+  if (positionals.length === 0 || hasTests(outcomes)) return passed
+  process.stdout.write(`No test file has ${positionals.join(' or ')} in its path.\n`)
+  return 1
 }
+
+const hasTests = (outcomes: readonly Outcome[]): boolean =>
+  outcomes.some(({ counts: { passed, failed } }) => passed + failed > 0)
 
 async function runSteps(
   steps: readonly string[],
@@ -71,6 +78,7 @@ async function runSteps(
     PATH: `${bin}:${process.env['PATH']}`,
   }
   const run = async (step: string): Promise<Outcome> => {
+    signal.throwIfAborted()
     const since = performance.now()
     const report = join(sandbox.folder, `${step}.json`)
     const [command = '', ...args] = toCommand(step, report, filters)
@@ -80,17 +88,7 @@ async function runSteps(
     const counts = projects.includes(step) ? await countTests(report) : noTests
     return { step, passed: code === 0, ms: performance.now() - since, counts }
   }
-  const outcomes: Outcome[] = []
-  const waiting = [...steps.entries()]
-  const runNext = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      signal.throwIfAborted()
-      const [index, step] = next
-      outcomes[index] = await run(step)
-    }
-  }
-  await Promise.all(Array.from({ length: atOnce }, runNext))
-  return outcomes
+  return await runInLanes(steps, atOnce, run)
 }
 
 /** Shows what a step prints when it has ended: it would be mixed with what others print. */
@@ -115,7 +113,8 @@ function toCommand(step: string, report: string, filters: readonly string[]): re
     'run',
     '--project',
     step,
-    '--passWithNoTests',
+    // A project may have none of what is asked for; without a filter it has lost its tests.
+    ...(filters.length > 0 ? ['--passWithNoTests'] : []),
     ...reporters,
     ...filters,
   ]
