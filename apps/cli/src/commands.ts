@@ -325,6 +325,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Make one request of the API with your key',
     load: () => import('./commands/api.ts'),
   },
+  mcp: {
+    summary: 'Serve tools to an agent (Model Context Protocol)',
+    load: () => import('./commands/mcp.ts'),
+  },
   schema: {
     summary: "Print the JSON Schema of a command's --json output",
     load: () => import('./commands/schema.ts'),

@@ -47,7 +47,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'admin:audit',
   ],
   SETTINGS: ['config:list', 'config:get', 'config:set'],
-  OTHER: ['api', 'schema', 'completion', 'version'],
+  OTHER: ['mcp', 'api', 'schema', 'completion', 'version'],
 }
 
 const examples = `EXAMPLES
