@@ -139,10 +139,9 @@ describe('gpulab mcp', () => {
   it('changes nothing with --read-only', async () => {
     const mcp = startMcp('--read-only')
     await mcp.open()
-    expect(await mcp.list()).toEqual([
-      ...['list_containers', 'list_templates', 'list_gpu_types', 'inspect_container'],
-      ...['read_file', 'logs', 'stats', 'wait'],
-    ])
+    expect(await mcp.list()).toEqual(
+      'list_containers list_templates list_gpu_types inspect_container read_file logs stats wait'.split(' '),
+    )
     await mcp.close()
   })
 })
