@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decideStart, type HostShares } from './decide-change.ts'
+import { decideStart, decideWaitAgain, type HostShares } from './decide-change.ts'
 import type { ContainerRecord } from './store.ts'
 
 const gibibyte = 2 ** 30
@@ -55,5 +55,30 @@ describe('a start', () => {
 
   it.each(['draining', 'fenced'] as const)('is refused where its host is %s, share or not', (state) => {
     for (const holds of [true, false]) expect(() => start(state, holds)).toThrow(/takes no work/)
+  })
+})
+
+describe('a redeployment of one that left the line', () => {
+  const now = new Date(0)
+  const waitAgain = (fields: Partial<ContainerRecord['row']>) => {
+    const { row } = recordOf(false)
+    const changed = { ...row, ...fields }
+    return decideWaitAgain(
+      { row: changed, intent: changed, facts: undefined } as unknown as ContainerRecord,
+      now,
+    )
+  }
+  const overdue = { verdictAttempt: 1, verdictCode: 'queue_timeout', verdictMessage: 'It waited for a day.' }
+
+  it('gets it in line again, at its end', () => {
+    expect(waitAgain({ hostUuid: null, ...overdue })).toMatchObject({ queuedAt: now, attempt: 2 })
+  })
+
+  it('leaves one that is still in line where it is', () => {
+    expect(waitAgain({ hostUuid: null })).toBeUndefined()
+  })
+
+  it('puts none in line that got a host meanwhile', () => {
+    expect(() => waitAgain({ hostUuid: 'host', ...overdue })).toThrow(/cannot get in line/)
   })
 })

@@ -80,6 +80,15 @@ export function decideStart(
   }
 }
 
+/** Gets one in line again that left it without a place. */
+export function decideWaitAgain(record: ContainerRecord, now: Date): Change {
+  const { row, intent, facts } = record
+  // It was placed while its request was under way: in line as well, it would be placed a second time.
+  if (row.hostUuid !== null) throw wrongState(record, 'get in line')
+  if (statusOf(intent, facts).status !== 'failed') return undefined
+  return { queuedAt: now, queueAhead: null, queueReason: null, attempt: row.attempt + 1 }
+}
+
 /** Whether a locked host has room, cards aside. */
 export function hasRoom(
   host: HostShares,

@@ -27,7 +27,7 @@ export interface Share {
 }
 
 /** Of one that is not in line, or has only just got in. */
-export const unlooked = { queueAhead: null, queueReason: null } as const
+const unlooked = { queueAhead: null, queueReason: null } as const
 
 export interface Holder {
   readonly uuid: string

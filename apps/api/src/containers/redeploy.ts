@@ -5,10 +5,10 @@ import type { Deps } from '../deps.ts'
 import type { Remember } from '../idempotency/service.ts'
 import { requireBalance } from '../usage/service.ts'
 import { requireQuota } from '../quotas/service.ts'
-import { wrongState } from './decide-change.ts'
+import { decideWaitAgain, wrongState } from './decide-change.ts'
 import { noCapacity } from './explain-shortage.ts'
 import { changeIntent } from './lifecycle.ts'
-import { placeContainer, toRequest, unlooked } from './place-container.ts'
+import { placeContainer, toRequest } from './place-container.ts'
 import { presentOne } from './present.ts'
 import { findRivals } from './serve-line.ts'
 import { getRecord } from './service.ts'
@@ -79,7 +79,7 @@ function requireAtRest(record: ContainerRecord): void {
 /** One that left the line without a place gets in line again, at its end. */
 const waitAgain = (deps: Parts, principal: Principal, uuid: string, remember: Remember): Promise<Container> =>
   changeIntent(deps, principal, uuid, remember, async (record, tx) => {
-    if (statusOf(record.intent, record.facts).status !== 'failed') return undefined
-    await requireQuota(tx, record.row.teamUuid, { gpus: record.row.gpuCount })
-    return { queuedAt: deps.clock.now(), ...unlooked, attempt: record.row.attempt + 1 }
+    const change = decideWaitAgain(record, deps.clock.now())
+    if (change) await requireQuota(tx, record.row.teamUuid, { gpus: record.row.gpuCount })
+    return change
   })
