@@ -1,10 +1,14 @@
 import { GpulabError } from '@gpulab/contract'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeApi, startFakeApi } from './fake-api.ts'
 import { cat, exitOf } from './fake-session.ts'
 import { createFakeSessions, printing } from './fake-sessions.ts'
-import { runCli, runOnTerminal } from './run-cli.ts'
+import { createHome, program, runCli, runOnTerminal } from './run-cli.ts'
 import { sampleExecResult, uuidOf } from './samples.ts'
 
 let fake: FakeApi
@@ -132,6 +136,23 @@ describe('the output', () => {
     expect(result.code).toBe(42)
     expect(result.bytes.equals(bytes)).toBe(true)
     expect(result.stderr).toBe('warnung: größer\n')
+  })
+
+  it('comes into a file in the order in which it was written', async () => {
+    const lines = Array.from({ length: 2000 }, (_, index) => `${index} ${'x'.repeat(500)}\n`)
+    fake.state.sessions.program = () => ({
+      start: (session) => {
+        for (const line of lines) session.write('stdout', Buffer.from(line))
+        session.finish(exitOf(0))
+      },
+    })
+    const file = join(createHome(), 'output')
+    const line = [...program, 'exec', 'my-training-job', '--', 'true'].map((word) => `'${word}'`).join(' ')
+    const child = spawn('sh', ['-c', `${line} > '${file}'`], {
+      env: { ...fake.env, PATH: process.env['PATH'], HOME: createHome() },
+    })
+    await once(child, 'close')
+    expect(readFileSync(file, 'utf8')).toBe(lines.join(''))
   })
 
   it('is one JSON document with --json, and still ends with the command’s code', async () => {

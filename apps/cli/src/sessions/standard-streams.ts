@@ -32,11 +32,11 @@ export function openStderr(): Sink {
 
 function toWriter(open: () => NodeJS.WriteStream, fd: number): Sink {
   // Bun takes 10 ms to make a stream of its own, and a thread of ours does not hold it up either.
-  if (process.versions['bun']) return (bytes) => writeAll(fd, bytes)
+  if (process.versions['bun']) return inOrder((bytes) => writeAll(fd, bytes))
   const stream = open()
   const handle = (stream as Blockable)._handle
   // Node's own stream takes half a write, as on a disk that is nearly full, for a whole one.
-  if (!handle?.setBlocking) return (bytes) => writeAll(fd, bytes)
+  if (!handle?.setBlocking) return inOrder((bytes) => writeAll(fd, bytes))
   handle.setBlocking(false)
   // Others may write to it after us.
   process.once('exit', () => handle.setBlocking?.(true))
@@ -45,6 +45,15 @@ function toWriter(open: () => NodeJS.WriteStream, fd: number): Sink {
     new Promise((resolve, reject) => {
       stream.write(bytes, (error) => (error ? reject(error) : resolve()))
     })
+}
+
+/** The runtime does such writes in threads, where a later one may overtake. */
+export function inOrder(write: Sink): Sink {
+  let last: Promise<void> = Promise.resolve()
+  return (bytes) => {
+    last = last.then(() => write(bytes))
+    return last
+  }
 }
 
 const fullMs = 5
