@@ -10,6 +10,9 @@ import { toUpstreamFailure } from './ports/upstream-failure.ts'
 import { type CheckedRequest, checkRequest } from './requests/check-request.ts'
 import { toClient } from './requests/client-addresses.ts'
 import type { Forwarding } from './requests/forward-headers.ts'
+import { getHost } from './routes/read-route.ts'
+import { serveTerminal } from './terminal/serve-terminal.ts'
+import { serveToken } from './terminal/serve-token.ts'
 import { isUplinkRequest, takeUplink } from './uplinks/take-uplink.ts'
 
 const headerMaxBytes = 32 << 10
@@ -67,6 +70,16 @@ async function serve(deps: Deps, request: IncomingMessage, response: ServerRespo
         response,
       )
     case 'terminal':
+      if (path.split('?')[0] === '/token') {
+        return serveToken(
+          deps,
+          { request, uuid: destination.uuid, forwarding: toForwarding(deps, request, host) },
+          response,
+        )
+      }
+      // A page for what is not there says so at once.
+      if (path === '/') getHost(await deps.routes.find(destination.uuid))
+      return deps.page(path, request, response)
     case 'nothing':
       throw nothingThere()
   }
@@ -76,9 +89,13 @@ async function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, hea
   const { destination, host, path } = check(deps, request)
   if (destination.kind === 'gateway' && isUplinkRequest(request))
     return takeUplink(deps, request, socket, head)
-  if (destination.kind !== 'port') throw nothingThere()
+  if (destination.kind === 'gateway' || destination.kind === 'nothing') throw nothingThere()
   if (request.method !== 'GET' || hasBody(request)) {
     throw new GpulabError('invalid_request', { message: 'A WebSocket begins with a GET without a body.' })
+  }
+  if (destination.kind === 'terminal') {
+    if (path.split('?')[0] !== '/ws') throw nothingThere()
+    return serveTerminal(deps, { request, socket, head, uuid: destination.uuid, host })
   }
   const forwarding = toForwarding(deps, request, host)
   return upgradePort(deps, { ...destination, request, path, forwarding }, socket, head)

@@ -8,6 +8,7 @@ import { createAdmissions } from './ports/admissions.ts'
 import { createConnectPort } from './ports/connect-port.ts'
 import { createUpstreamPool } from './ports/upstream-pool.ts'
 import { createRouteCache } from './routes/route-cache.ts'
+import { createPage } from './terminal/serve-page.ts'
 
 export function createDeps(config: Config): Deps {
   const transport = createHttpTransport({ url: config.apiUrl, insecure: config.insecure })
@@ -24,6 +25,7 @@ export function createDeps(config: Config): Deps {
     admissions: createAdmissions(control),
     connectPort,
     pool: createUpstreamPool(connectPort),
+    page: createPage(),
     log: pino({ level: config.logLevel }),
   }
 }

@@ -6,6 +6,7 @@ import type { Admissions } from './ports/admissions.ts'
 import type { ConnectPort } from './ports/connect-port.ts'
 import type { UpstreamPool } from './ports/upstream-pool.ts'
 import type { RouteCache } from './routes/route-cache.ts'
+import type { ServePage } from './terminal/serve-page.ts'
 
 /** Made once in main.ts; functions ask for the part that they use. */
 export interface Deps {
@@ -16,5 +17,6 @@ export interface Deps {
   readonly admissions: Admissions
   readonly connectPort: ConnectPort
   readonly pool: UpstreamPool
+  readonly page: ServePage
   readonly log: Logger
 }

@@ -32,7 +32,17 @@ const codeOf = (call: Promise<unknown>): Promise<string> =>
 describe('the calls of gateways', () => {
   it('need the key that they share with the API', async () => {
     for (const key of ['', 'a key', api.apiKey])
-      expect(await codeOf(callsWith(key).route({ params: { uuid } }))).toBe('gateway_key_invalid')
+      for (const call of [
+        callsWith(key).route({ params: { uuid } }),
+        callsWith(key).hello({ body: { uplink_url: 'https://gw.example.com' } }),
+        callsWith(key).verifyHost({ body: { ticket: 'x' } }),
+        callsWith(key).admit({ body: { uuid, port: 8888, credential: 'x' } }),
+        callsWith(key).openTerminal({ body: { uuid, ticket: 'x' } }),
+        callsWith(key).renewTerminal({ body: { uuid, pass: 'x' } }),
+      ])
+        expect(await codeOf(call)).toBe('gateway_key_invalid')
+    expect(await codeOf(calls.openTerminal({ body: { uuid, ticket: 'x' } }))).toBe('terminal_ticket_invalid')
+    expect(await codeOf(calls.renewTerminal({ body: { uuid, pass: 'x' } }))).toBe('terminal_ticket_invalid')
   })
 
   it('tell agents where gateways are, as long as they are heard of', async () => {

@@ -43,8 +43,10 @@ export async function claimSession(
 const insertWithin = ({ db, clock }: Parts, teamUuid: string, claim: SessionClaim): Promise<void> =>
   db.transaction(async (tx) => {
     const quota = await lockQuota(tx, teamUuid)
-    const used = (await listClaims(tx, teamUuid)).length
-    if (quota) requireWithin(quota, 'sessions', { used, wanted: 1 })
+    const claims = await listClaims(tx, teamUuid)
+    // A terminal that is opened again is the session that it was.
+    if (claims.some(({ id }) => id === claim.id)) return
+    if (quota) requireWithin(quota, 'sessions', { used: claims.length, wanted: 1 })
     await insertClaim(tx, { ...claim, teamUuid, claimedAt: clock.now() })
   })
 

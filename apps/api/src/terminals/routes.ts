@@ -23,6 +23,6 @@ export function terminalRoutes(serve: Serve<Principal>, serveGateways: Serve<und
       replay: () => Promise.reject(new GpulabError('idempotency_replayed')),
     }),
   )
-  serve(gateway.openTerminal, ({ body }) => openTerminal(deps, body.uuid, body.ticket))
-  serve(gateway.renewTerminal, ({ body }) => renewTerminal(deps, body.uuid, body.pass))
+  serveGateways(gateway.openTerminal, ({ body }) => openTerminal(deps, body.uuid, body.ticket))
+  serveGateways(gateway.renewTerminal, ({ body }) => renewTerminal(deps, body.uuid, body.pass))
 }

@@ -5,6 +5,7 @@ import { authorize } from '../auth/authorize.ts'
 import { getRecord, getRunning } from '../containers/service.ts'
 import { urlOfTerminal } from '../containers/view.ts'
 import type { Deps } from '../deps.ts'
+import { claimSession } from '../quotas/claim-session.ts'
 import { type Grant, sealGrant, unsealGrant } from '../secrets/grant.ts'
 import { spendTicket } from './store.ts'
 
@@ -39,11 +40,12 @@ function makeTicket({ config, clock }: Pick<Parts, 'config' | 'clock'>, terminal
 }
 
 /** Uses a ticket up. */
-export async function openTerminal(deps: Parts, uuid: string, text: string) {
+export async function openTerminal(deps: Parts & Pick<Deps, 'uplinks'>, uuid: string, text: string) {
   const { config, clock, db } = deps
   const grant = unsealGrant(config.pepper, 'terminal-ticket', text, clock.now())
-  const { sessionId } = await requireHolder(deps, grant, uuid)
+  const { sessionId, principal } = await requireHolder(deps, grant, uuid)
   if (grant?.nonce === undefined || !(await spendTicket(db, grant.nonce, grant.expiresAt))) throw invalid()
+  await claimSession(deps, principal, { id: sessionId, containerUuid: uuid })
   const expiresAt = new Date(clock.now().getTime() + passSeconds * 1000)
   const { containerUuid, keyId } = grant
   const pass = sealGrant(config.pepper, 'terminal-pass', { containerUuid, keyId, sessionId, expiresAt })
@@ -53,13 +55,17 @@ export async function openTerminal(deps: Parts, uuid: string, text: string) {
 /** Another ticket for the terminal of a page that has been let in. */
 export async function renewTerminal(deps: Parts, uuid: string, pass: string) {
   const grant = unsealGrant(deps.config.pepper, 'terminal-pass', pass, deps.clock.now())
-  const terminal = await requireHolder(deps, grant, uuid)
-  const { ticket, expiresAt } = makeTicket(deps, terminal)
-  return { session_id: terminal.sessionId, ticket, expires_at: expiresAt.toISOString() }
+  const { containerUuid, keyId, sessionId } = await requireHolder(deps, grant, uuid)
+  const { ticket, expiresAt } = makeTicket(deps, { containerUuid, keyId, sessionId })
+  return { session_id: sessionId, ticket, expires_at: expiresAt.toISOString() }
 }
 
 /** The terminal of a grant for this container, whose key still counts and still has this container. */
-async function requireHolder(deps: Parts, grant: Grant | undefined, uuid: string): Promise<Terminal> {
+async function requireHolder(
+  deps: Parts,
+  grant: Grant | undefined,
+  uuid: string,
+): Promise<Terminal & { readonly principal: Principal }> {
   if (grant?.containerUuid !== uuid || grant.sessionId === undefined) throw invalid()
   const { containerUuid, keyId, sessionId } = grant
   const principal = await principalOfKey(deps, keyId).catch((cause: unknown) => {
@@ -67,7 +73,7 @@ async function requireHolder(deps: Parts, grant: Grant | undefined, uuid: string
   })
   authorize(api.terminals.create, principal)
   await getRecord(deps, principal, uuid)
-  return { containerUuid, keyId, sessionId }
+  return { containerUuid, keyId, sessionId, principal }
 }
 
 const invalid = (cause?: unknown): GpulabError =>

@@ -20,4 +20,8 @@ export function originOf(
   return isOfContainer && destination.uuid === uuid ? 'own' : 'foreign'
 }
 
+/** Only the very address, for what opens everything in a container. */
+export const isSameOrigin = (origins: readonly string[], host: string): boolean =>
+  origins.length === 1 && (origins[0] === `https://${host}` || origins[0] === `http://${host}`)
+
 const portOf = (authority: string): string => /:(\d+)$/.exec(authority)?.[1] ?? ''
