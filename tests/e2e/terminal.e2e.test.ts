@@ -44,11 +44,12 @@ async function openShell(
 
 /** The process of the CLI on that terminal. */
 async function findCli(pty: Pty): Promise<number> {
+  const started = process.env['GPULAB_TEST_CLI'] ?? 'dist/main.js'
   for (const entry of await readdir('/proc')) {
     const line = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')
     const status = await readFile(`/proc/${entry}/status`, 'utf8').catch(() => '')
     const parent = Number(/PPid:\s+(\d+)/.exec(status)?.[1])
-    if (line.includes('dist/main.js') && parent === pty.process.pid) return Number(entry)
+    if (line.includes(started) && parent === pty.process.pid) return Number(entry)
   }
   throw new Error('The CLI does not run')
 }
