@@ -4,8 +4,12 @@ import { EngineError } from './docker/errors.ts'
 import { createLog } from './log.ts'
 import { createFirewall } from './network/firewall.ts'
 import { createTeamNetworks } from './network/team-networks.ts'
+import { createImageDriver } from './volumes/local/image-driver.ts'
 
-/** Takes back what the agent made on the host: firewall rules, and networks that no container is connected to. */
+/**
+ * Takes back what the agent made on the host: firewall rules, networks that no container is connected to, and the mounts
+ * of volumes, whose content stays.
+ */
 export async function cleanUp(args: readonly string[]): Promise<number> {
   const config = readConfig(args, process.env)
   const log = createLog(config)
@@ -21,6 +25,8 @@ export async function cleanUp(args: readonly string[]): Promise<number> {
     if (!(error instanceof EngineError)) throw error
     log.warn({ err: error }, 'networks stay: the engine does not answer')
   }
+  const volumes = createImageDriver(config.volumesDir, { log, failPoint: () => Promise.resolve() })
+  await volumes.unmountAll().catch((err: unknown) => log.warn({ err }, 'volumes stay mounted'))
   // Last: as long as a tenant's bridge is there, it is fenced in.
   await firewall.remove()
   return 0

@@ -43,6 +43,14 @@ const settings = {
     help: 'the program that serves sessions in containers (default: the one that comes with the agent)',
     schema: z.string().startsWith('/').optional(),
   },
+  GPULAB_VOLUMES_DIR: {
+    help: 'folder in which volumes are kept and mounted, at the same path for agent and engine (default: volumes, in the state folder)',
+    schema: z.string().startsWith('/').optional(),
+  },
+  GPULAB_LOCAL_VOLUMES: {
+    help: 'image, folder (whose size nothing enforces), or auto: images where this machine can mount them (default auto)',
+    schema: z.enum(['auto', 'image', 'folder']).default('auto'),
+  },
   GPULAB_INSECURE: {
     help: 'let sessions go over plain http to other machines (true or false)',
     schema: z.stringbool().default(false),
@@ -138,6 +146,8 @@ export interface Config {
   readonly joinTokenFile: string | undefined
   readonly guestDir: string
   readonly guestProgram: string
+  readonly volumesDir: string
+  readonly localVolumes: 'auto' | 'image' | 'folder'
   readonly insecure: boolean
   readonly engineSocket: string
   readonly agentSocket: string
@@ -191,6 +201,8 @@ const toConfig = (values: Values): Config => ({
   joinTokenFile: values.GPULAB_JOIN_TOKEN_FILE,
   guestDir: values.GPULAB_GUEST_DIR ?? join(values.GPULAB_STATE_DIR, 'guest'),
   guestProgram: values.GPULAB_GUEST_PROGRAM ?? findGuestProgram(),
+  volumesDir: values.GPULAB_VOLUMES_DIR ?? join(values.GPULAB_STATE_DIR, 'volumes'),
+  localVolumes: values.GPULAB_LOCAL_VOLUMES,
   insecure: values.GPULAB_INSECURE,
   engineSocket: values.DOCKER_HOST,
   agentSocket: values.GPULAB_AGENT_SOCKET,

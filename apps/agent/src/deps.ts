@@ -31,6 +31,8 @@ import { createSignalBox, type SignalBox } from './signal-box.ts'
 import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
 import { createReconciler, type Reconciler } from './target/reconciler.ts'
 import { createReporter, type Reporter } from './target/report.ts'
+import { openVolumes } from './volumes/open-volumes.ts'
+import type { Volumes } from './volumes/volumes.ts'
 
 /** Of all commands that are under way together. */
 const captureMaxBytes = 64 << 20
@@ -67,6 +69,7 @@ export interface Deps extends Timing {
   readonly turns: ExecTurns
   readonly captureBudget: ByteBudget
   readonly stats: StatsReader
+  readonly volumes: Volumes
 }
 
 export async function createDeps(config: Config, identity: Identity, log: FastifyBaseLogger): Promise<Deps> {
@@ -116,6 +119,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
   const deployLog = createDeployLog({ ...systemTiming, control: client, bootId, log, onHelloMissing })
   const ghosts = createGhosts({ engine, clock, log })
   const { hostUuid } = identity
+  const volumes = await openVolumes({ config, clock, log, failPoint })
   const reconciler = createReconciler({
     ...systemTiming,
     engine,
@@ -128,6 +132,7 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     ulimits: await createUlimits(),
     injection: config.gpuInjection,
     guestFolders,
+    volumes,
     deployTimeoutMs: config.deployTimeoutMs,
     startInTurn: createLimiter(Math.max(availableParallelism() * 2, 4)),
     log,
@@ -171,5 +176,6 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     turns,
     captureBudget: createByteBudget(captureMaxBytes),
     stats: createStatsReader({ ...systemTiming, engine, reconciler, log, nvidiaSmi: config.nvidiaSmi }),
+    volumes,
   }
 }

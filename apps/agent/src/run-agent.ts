@@ -1,3 +1,4 @@
+import type { Target } from '@gpulab/contract'
 import { createUplinkServer, type Server } from '@gpulab/http'
 import { serveAgent } from './app.ts'
 import { createBackoff } from './backoff.ts'
@@ -12,6 +13,7 @@ import { pullTargets } from './target/pull.ts'
 import { isReplaced } from './target/refusal.ts'
 import { keepGateways } from './uplink/keep-gateways.ts'
 import { keepUplink } from './uplink/keep-uplink.ts'
+import { reportVolumes } from './volumes/report-volumes.ts'
 
 export interface RunningAgent {
   /** Rejects when the agent can not go on; resolves after `stop`. */
@@ -33,18 +35,21 @@ export async function startAgent(config: Config, identity: Identity, app: Server
   const { signal } = stopping
   await deps.sessions.recover()
   await deps.guests.adopt().catch((err: unknown) => deps.log.warn({ err }, 'guests are not looked for yet'))
+  await deps.volumes.recover()
   const first = await look(deps, [], signal)
   const loops = [
     keepLooking(deps, first, signal),
     keepListening(deps, signal),
     deps.sessions.run(signal),
     keepTidy(deps, signal),
+    deps.volumes.run(signal),
     announce(deps, signal).then((inventory) =>
       Promise.all([
         deps.reporter.run(signal),
         deps.deployLog.run(signal),
         keepKnown(deps, signal),
-        pullTargets(deps, deps.reconciler.targetVersion, deps.reconciler.setTarget, signal),
+        reportVolumes(deps, signal),
+        pullTargets(deps, deps.reconciler.targetVersion, (target) => takeTarget(deps, target), signal),
         keepMaintaining(deps, inventory, signal),
         deps.orphans.run(signal),
         keepUplink(
@@ -71,6 +76,12 @@ export async function startAgent(config: Config, identity: Identity, app: Server
     await app.close()
   }
   return { ended, stop }
+}
+
+/** Volumes first: containers that have some look for them. */
+function takeTarget({ volumes, reconciler }: Deps, target: Target): void {
+  volumes.setTarget(target.volumes)
+  reconciler.setTarget(target)
 }
 
 /** Lets go of the guests of containers that are gone, and of their folders. */

@@ -10,8 +10,10 @@ import {
   type Hello,
   type Report,
   type TargetContainer,
+  type TargetVolume,
   uplinkPath,
   uplinkProtocol,
+  type VolumeFacts,
 } from '@gpulab/contract'
 import { acceptUplink, createServe, createServer, type Server, takeUpgrade } from '@gpulab/http'
 import { eventually } from '@gpulab/testing'
@@ -29,6 +31,10 @@ export interface FakeControl extends AsyncDisposable {
   readonly lines: DeployLog['lines']
   /** Adds or replaces wishes and raises the version; gives it. */
   want(...containers: TargetContainer[]): number
+  /** Adds or replaces wishes for volumes, and raises the version. */
+  wantVolumes(...volumes: TargetVolume[]): void
+  /** The newest facts of a volume. */
+  volume(uuid: string): VolumeFacts | undefined
   /** The target without these containers. */
   forget(...uuids: string[]): void
   /** Whether it says nothing of what it wants. */
@@ -57,6 +63,8 @@ export async function startFakeControl(): Promise<FakeControl> {
   const heartbeats: Heartbeat[] = []
   const lines: DeployLog['lines'] = []
   const wishes = new Map<string, TargetContainer>()
+  const volumes = new Map<string, TargetVolume>()
+  const volumeFacts = new Map<string, VolumeFacts>()
   let version = 0
   let isHeld = false
   let hostUuid = randomUUID()
@@ -85,6 +93,10 @@ export async function startFakeControl(): Promise<FakeControl> {
     if (last?.boot_id !== body.boot_id || last.seq !== body.report_seq) throw new GpulabError('report_needed')
     heartbeats.push(body)
   })
+  serve(control.report.volumes, async ({ body }) => {
+    requireBoot(body.boot_id)
+    for (const facts of body.volumes) volumeFacts.set(facts.uuid, facts)
+  })
   serve(control.report.deployLog, async ({ body }) => {
     requireBoot(body.boot_id)
     lines.push(...body.lines)
@@ -93,7 +105,7 @@ export async function startFakeControl(): Promise<FakeControl> {
     const gone = once(signal, 'abort')
     const isReady = (): boolean => !isHeld && version > query.after
     while (!isReady() && !signal.aborted) await Promise.race([changed.promise, gone])
-    return { version, containers: [...wishes.values()] }
+    return { version, containers: [...wishes.values()], volumes: [...volumes.values()] }
   })
   acceptUplinks(app, door, (next) => {
     session = next
@@ -115,6 +127,11 @@ export async function startFakeControl(): Promise<FakeControl> {
       for (const container of containers) wishes.set(container.uuid, container)
       return bump()
     },
+    wantVolumes: (...wanted) => {
+      for (const volume of wanted) volumes.set(volume.uuid, volume)
+      bump()
+    },
+    volume: (uuid) => volumeFacts.get(uuid),
     forget: (...uuids) => {
       for (const uuid of uuids) wishes.delete(uuid)
       bump()

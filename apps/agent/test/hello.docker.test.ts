@@ -21,6 +21,7 @@ describe('the hello', () => {
       memory_bytes: 16 * 2 ** 30,
       images: [host.engine.image],
       deploy_timeout: 77,
+      volumes: [{ driver: 'local', size_bytes: expect.any(Number) as number }],
       checks: expect.arrayContaining([
         expect.objectContaining({ name: 'engine', level: expect.any(String) }),
       ]),

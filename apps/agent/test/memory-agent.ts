@@ -14,6 +14,7 @@ import { noFirewall } from '../src/network/firewall.ts'
 import { createTeamNetworks } from '../src/network/team-networks.ts'
 import { createOrphanSweep, type OrphanSweep, type SweepOptions } from '../src/orphans/sweep.ts'
 import { createSignalBox } from '../src/signal-box.ts'
+import { noVolumes } from '../src/volumes/volumes.ts'
 import { keepLooking, look } from '../src/target/keep-looking.ts'
 import { createReconciler, type Reconciler } from '../src/target/reconciler.ts'
 import type { Snapshot } from '../src/target/report.ts'
@@ -101,6 +102,7 @@ export function startMemoryAgent({
     injection: 'nvidia',
     guestFolders: noGuestFolders,
     ghosts,
+    volumes: noVolumes,
     deployTimeoutMs,
     startInTurn: createLimiter(4),
     failPoint: createFailPoints({}),

@@ -117,6 +117,7 @@ export function toWish(image: string, fields: Partial<TargetContainer> = {}): Ta
     gpu_uuids: [],
     memory_bytes: 256 << 20,
     cpus: null,
+    volumes: [],
     ...fields,
   }
 }

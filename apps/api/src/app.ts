@@ -29,6 +29,7 @@ import { statsRoutes } from './stats/routes.ts'
 import { teamRoutes } from './teams/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
 import { terminalRoutes } from './terminals/routes.ts'
+import { volumeRoutes } from './volumes/routes.ts'
 import { uplinkRoutes } from './uplinks/routes.ts'
 import { usageRoutes } from './usage/routes.ts'
 import { userRoutes } from './users/routes.ts'
@@ -81,6 +82,7 @@ export function createApp(deps: Deps): Server {
   terminalRoutes(serve, serveGateways, deps)
   usageRoutes(serve, deps)
   userRoutes(serve, deps)
+  volumeRoutes(serve, deps)
   hostRoutes(serveHosts, deps)
   inviteRoutes(serve, deps)
   joinRoutes(app, deps)

@@ -35,6 +35,11 @@ export function objectKinds(api: TestApi): Readonly<Record<string, ObjectKind>> 
       make: async (client) => (await client.containers.create({ body: { image: 'x' } })).uuid,
       missing,
     },
+    '/v1/volumes/': {
+      make: async (client) =>
+        (await client.volumes.create({ body: { name: unique(), size_bytes: 2 ** 30 } })).uuid,
+      missing,
+    },
     '/v1/ssh-keys/': {
       make: async (client) =>
         (await client.sshKeys.add({ body: { name: unique(), public_key: sampleSshKey() } })).uuid,

@@ -8,9 +8,12 @@ import {
   type ExecOptions,
   type ExecResult,
   type HostGpu,
+  type HostVolumes,
   type LogLine,
   type Report,
   type TargetContainer,
+  type TargetVolume,
+  type VolumeFacts,
 } from '@gpulab/contract'
 import { createServe, createServer, createUplinkServer, dialUplink } from '@gpulab/http'
 import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transport'
@@ -47,6 +50,9 @@ export class FakeHost {
   readonly control: Client<typeof control>
   /** What it lists at its next hello. */
   gpus: HostGpu[]
+  volumeKinds: HostVolumes[] = [{ driver: 'local', enforced: true, size_bytes: 1000 * 2 ** 30 }]
+  /** What it says of volumes, in place of that all is done. */
+  readonly volumeFacts = new Map<string, Partial<VolumeFacts>>()
   readonly facts = new Map<string, Facts>()
   onExec: (command: ExecOptions & { container_uuid: string }) => Promise<Partial<ExecResult>> =
     async () => ({})
@@ -54,7 +60,11 @@ export class FakeHost {
   readonly sessions = new FakeSessions()
   onStats: (uuid: string, follow: boolean, signal: AbortSignal) => AsyncIterable<ContainerStats> = (uuid) =>
     toAsync([sampleStats(uuid)])
-  target: { version: number; containers: TargetContainer[] } = { version: -1, containers: [] }
+  target: { version: number; containers: TargetContainer[]; volumes: TargetVolume[] } = {
+    version: -1,
+    containers: [],
+    volumes: [],
+  }
   bootId: string = randomUUID()
   /** Of the newest dial. */
   uplinkEnded: Promise<void> = Promise.resolve()
@@ -101,6 +111,7 @@ export class FakeHost {
         disk_bytes: 1000 * 2 ** 30,
         images: [],
         deploy_timeout: 900,
+        volumes: this.volumeKinds,
         checks: [],
         engine: { available: true, version: 'test', message: null },
         gpus: this.gpus,
@@ -149,9 +160,27 @@ export class FakeHost {
   }
 
   async pull(): Promise<TargetContainer[]> {
-    const { version, containers } = await this.control.target.get({ query: { after: -1 } })
-    this.target = { version, containers: containers ?? [] }
+    const { version, containers, volumes } = await this.control.target.get({ query: { after: -1 } })
+    this.target = { version, containers: containers ?? [], volumes }
     return this.target.containers
+  }
+
+  /** Pulls the target, does at once what it asks for about volumes, and reports that. */
+  async settleVolumes(): Promise<void> {
+    await this.pull()
+    const volumes = this.target.volumes.map(({ uuid, desired, generation, size_bytes }) => ({
+      uuid,
+      state: desired === 'present' ? ('ready' as const) : ('absent' as const),
+      generation,
+      size_bytes,
+      used_bytes: 0,
+      enforced: true,
+      problem: null,
+      failure: null,
+      ...this.volumeFacts.get(uuid),
+    }))
+    const body = { boot_id: this.bootId, target_version: this.target.version, volumes }
+    await this.control.report.volumes({ body })
   }
 
   /** Says that all is as the last report told. */

@@ -137,6 +137,27 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     aliases: ['gpus:available', 'gpus:types', 'admin:gpu-types'],
     load: () => import('./commands/gpus/index.ts'),
   },
+  volumes: {
+    summary: 'List volumes',
+    aliases: ['volumes:list'],
+    load: () => import('./commands/volumes/index.ts'),
+  },
+  'volumes:create': {
+    summary: 'Create a volume',
+    load: () => import('./commands/volumes/create.ts'),
+  },
+  'volumes:info': {
+    summary: 'Show a volume and the containers that have it',
+    load: () => import('./commands/volumes/info.ts'),
+  },
+  'volumes:resize': {
+    summary: 'Resize a volume',
+    load: () => import('./commands/volumes/resize.ts'),
+  },
+  'volumes:rm': {
+    summary: 'Delete a volume',
+    load: () => import('./commands/volumes/rm.ts'),
+  },
   hosts: {
     summary: 'List GPU hosts',
     aliases: ['hosts:ls', 'hosts:list', 'admin:hosts', 'admin:hosts:ls'],

@@ -59,17 +59,7 @@ async function loadConfig(): Promise<Config> {
   return Config.load({ root: import.meta.dirname, pjson, ignoreManifest: true })
 }
 
-/** Commands that belong to GPULab and come with a later version: a similar name would be bad advice. */
-const later = new Set(['ssh-keys', 'volumes'])
-
 function unknownCommand(words: readonly string[]): GpulabError {
-  const [first = ''] = words
-  if (later.has(first)) {
-    return new GpulabError('not_available', {
-      message: `This version has no gpulab ${first} yet.`,
-      hint: 'Run gpulab help to see all commands.',
-    })
-  }
   const names = [...commandIds.keys()].map((id) => id.replaceAll(':', ' '))
   const near = suggest(words.slice(0, 2).join(' '), names) ?? suggest(words[0] ?? '', names)
   return new GpulabError('invalid_request', {

@@ -97,15 +97,6 @@ describe('the configuration file', () => {
   })
 })
 
-describe('a command of a later version', () => {
-  it('is named as such, without advice to run another', async () => {
-    const { code, stdout, stderr } = await runCli(['volumes', 'ls'], { env: fake.env })
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toContain('This version has no gpulab volumes yet.')
-    expect(stderr).not.toContain('Did you mean')
-  })
-})
-
 describe('wrong usage', () => {
   it.each([
     [['lss'], 'Did you mean gpulab ls?'],

@@ -9,9 +9,10 @@ import {
   type Host,
   type HostEvent,
   type LogLine,
+  type Volume,
 } from '@gpulab/contract'
 import { createServe, createServer } from '@gpulab/http'
-import type { CreateContainer } from '@gpulab/contract'
+import type { CreateContainer, CreateVolume } from '@gpulab/contract'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
@@ -19,12 +20,14 @@ import { createFakeAccounts, type FakeAccounts, noQuotas, serveAccounts } from '
 import { serveHosts } from './fake-hosts.ts'
 import { createFakeSessions, type FakeSessions, serveSessions } from './fake-sessions.ts'
 import { serveStats } from './fake-stats.ts'
+import { serveVolumes } from './fake-volumes.ts'
 import {
   sampleContainer,
   sampleExecResult,
   sampleGpuTypes,
   sampleHost,
   sampleTemplates,
+  sampleVolume,
   uuidOf,
 } from './samples.ts'
 
@@ -53,6 +56,10 @@ export interface FakeState {
   hostEvents: HostEvent[]
   /** What a watched host goes through: new fields, its removal, or an end of the stream. */
   hostChanges: (Partial<Host> | 'cut' | 'removed')[]
+  volumes: Volume[]
+  volumesCreated: CreateVolume[]
+  /** New fields of the volume that is looked at next. */
+  volumeChanges: Partial<Volume>[]
   /** Their agents do not speak. */
   silent: boolean
   /** "fence gpu-1" */
@@ -99,6 +106,9 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
     hosts: [sampleHost()],
     hostEvents: [],
     hostChanges: [],
+    volumes: [sampleVolume()],
+    volumesCreated: [],
+    volumeChanges: [],
     silent: false,
     hostActions: [],
     invites: [],
@@ -132,6 +142,7 @@ export async function startFakeApi(overrides: Partial<FakeState> = {}): Promise<
   serveStreams(serve, state, cut)
   serveHosts(serve, state)
   serveAccounts(serve, state.accounts)
+  serveVolumes(serve, state)
   serveSessions(serve, state, (uuid) => findContainer(state, uuid))
   serveStats(serve, state, { findContainer, cut })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

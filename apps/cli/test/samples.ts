@@ -6,6 +6,7 @@ import type {
   Host,
   HostSummary,
   Template,
+  Volume,
 } from '@gpulab/contract'
 
 export const uuidOf = (start: string): string =>
@@ -34,6 +35,7 @@ export const sampleContainer = (overrides: Partial<Container> = {}): Container =
   env: { BATCH_SIZE: '***' },
   ports: { 8080: 'https://3f2a9c1e-8080.proxy.example', 8888: 'https://3f2a9c1e-8888.proxy.example' },
   port_modes: {},
+  volumes: [],
   memory_bytes: 32 * 2 ** 30,
   cpus: 12,
   disk_bytes: 0,
@@ -49,6 +51,24 @@ export const sampleContainer = (overrides: Partial<Container> = {}): Container =
   exit_signal: null,
   oom_killed: false,
   last_exit: null,
+  ...overrides,
+})
+
+export const sampleVolume = (overrides: Partial<Volume> = {}): Volume => ({
+  uuid: uuidOf('5555aaaa'),
+  name: 'my-workspace',
+  status: 'available',
+  status_reason: null,
+  driver: 'local',
+  size_bytes: 100 * 2 ** 30,
+  used_bytes: Math.round(45.2 * 2 ** 30),
+  enforced: true,
+  shared: false,
+  host: 'gpu-1',
+  containers: [
+    { uuid: uuidOf('3f2a9c1e'), name: 'my-training-job', mount_path: '/workspace', read_only: false },
+  ],
+  created_at: '2026-03-01T10:00:00.000Z',
   ...overrides,
 })
 

@@ -101,3 +101,8 @@ export const Amount = z
 export const Email = text(254)
   .regex(/^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$/u, 'an e-mail address')
   .transform((address) => address.toLowerCase())
+
+/** How volumes are kept: as an image file of one host, on MooseFS, or on an NFS server of the operator's. */
+export const volumeDrivers = ['local', 'moosefs', 'nfs'] as const
+export const VolumeDriver = z.enum(volumeDrivers)
+export type VolumeDriver = z.infer<typeof VolumeDriver>

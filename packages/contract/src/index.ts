@@ -15,10 +15,13 @@ export type {
   Hello,
   HostCheck,
   HostGpu,
+  HostVolumes,
   Report,
+  VolumeFacts,
+  VolumeReport,
 } from './agent/report.ts'
 export { heartbeatSeconds } from './agent/report.ts'
-export type { Target, TargetAnswer, TargetContainer } from './agent/target.ts'
+export type { Target, TargetAnswer, TargetContainer, TargetVolume } from './agent/target.ts'
 export { targetWaitSeconds } from './agent/target.ts'
 export { api } from './api/index.ts'
 export { gateway, gatewaySilenceSeconds, GatewayUrl, type Route } from './gateway/index.ts'
@@ -51,6 +54,7 @@ export {
 export type { SshKey } from './api/ssh-keys.ts'
 export type { ContainerStats, GpuStats } from './api/stats.ts'
 export type { CreateTemplate, Template, UpdateTemplate } from './api/templates.ts'
+export { type CreateVolume, type Volume, volumeStatuses } from './api/volumes.ts'
 export {
   type CallOptions,
   type Client,
@@ -103,7 +107,7 @@ export {
   toChannelFailure,
   toControlFrame,
 } from './frames.ts'
-export type { PortMode, RestartPolicy } from './fields.ts'
+export { type PortMode, type RestartPolicy, type VolumeDriver, volumeDrivers } from './fields.ts'
 export { readLines } from './lines.ts'
 export { toExitSignal } from './exit-signal.ts'
 export { type EndedRun, isGoodRun, willRestart } from './restart-policy.ts'

@@ -27,7 +27,11 @@ export const moments = ['read', 'written', 'committed'] as const
 
 export type Moment = (typeof moments)[number]
 
+/** Of a volume's image: its blocks are `reserved`, its file system is about to be `growing`. */
+const volumeMoments = ['reserved', 'growing'] as const
+
 export type FailPointName =
+  | `agent.volume.${(typeof volumeMoments)[number]}`
   | `agent.${AgentStep | 'report'}.${(typeof sides)[number]}`
   | 'agent.target.received'
   | `api.${Operation}.${Moment}`
@@ -39,6 +43,7 @@ export const failPointNames: readonly FailPointName[] = [
   ...[...agentSteps, 'report' as const].flatMap((what) =>
     sides.map((side) => `agent.${what}.${side}` as const),
   ),
+  ...volumeMoments.map((moment) => `agent.volume.${moment}` as const),
   ...operations.flatMap((operation) => moments.map((moment) => `api.${operation}.${moment}` as const)),
   'api.report.written',
   'api.report.committed',

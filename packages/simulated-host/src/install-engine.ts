@@ -6,6 +6,8 @@ const needed = [
   ['iptables', 'iptables'],
   ['ip', 'iproute2'],
   ['mmdebstrap', 'mmdebstrap'],
+  // Volumes whose sizes hold are images with a file system of their own.
+  ['mkfs.xfs', 'xfsprogs'],
 ] as const
 
 /**

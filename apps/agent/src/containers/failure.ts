@@ -11,6 +11,7 @@ export type FailureCode =
   | 'container_start_failed'
   | 'commit_failed'
   | 'container_lost'
+  | 'volume_unavailable'
   | 'deploy_timeout'
 
 /** Why a generation can not be made to run: a fact for the control plane, not an error of a request. */

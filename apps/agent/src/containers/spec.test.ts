@@ -22,6 +22,7 @@ const container: TargetContainer = {
   gpu_uuids: ['GPU-1', 'GPU-2'],
   memory_bytes: 1 << 30,
   cpus: 1.5,
+  volumes: [],
 }
 const options: SpecOptions = {
   image: { env: [], command: ['bash'], entrypoint: [] },

@@ -2,6 +2,7 @@ import type { TargetContainer } from '@gpulab/contract'
 import type { ContainerSpec, HostConfig, VolumeMount } from '../docker/containers.ts'
 import type { EngineImage } from '../docker/images.ts'
 import { type GuestMounts, runTarget, toolboxTarget } from '../guest/folders.ts'
+import type { VolumeBind } from '../volumes/volume-bind.ts'
 import { chooseCommand } from './default-command.ts'
 import { type GpuInjection, toEnvironment } from './environment.ts'
 import { containerName, toLabels } from './labels.ts'
@@ -29,6 +30,7 @@ export interface SpecOptions {
   readonly ulimits: readonly Ulimit[]
   /** Undefined where sessions go through the engine. */
   readonly guest?: GuestMounts | undefined
+  readonly volumes?: readonly VolumeBind[]
 }
 
 /** What sshd, su, package managers and web servers need as root; no NET_RAW, MKNOD, SETFCAP or SYS_*. */
@@ -70,10 +72,16 @@ export function toContainerSpec(container: TargetContainer, options: SpecOptions
 
 function toHostConfig(
   container: TargetContainer,
-  { network, injection, ulimits, saved, guest }: SpecOptions,
+  { network, injection, ulimits, saved, guest, volumes = [] }: SpecOptions,
 ): HostConfig {
   const { memory_bytes: memory, cpus, gpu_uuids: gpus } = container
-  const mounts = [...(saved?.volumes ?? []).map(toMount), ...(guest ? toGuestMounts(guest) : [])]
+  const mounts = [
+    ...(saved?.volumes ?? [])
+      .filter(({ path }) => !volumes.some(({ target }) => target === path))
+      .map(toMount),
+    ...volumes.map(toVolumeMount),
+    ...(guest ? toGuestMounts(guest) : []),
+  ]
   return {
     Privileged: false,
     SecurityOpt: ['no-new-privileges:true'],
@@ -105,6 +113,15 @@ const toMount = ({ name, path }: VolumeMount) => ({
   Source: name,
   Target: path,
   VolumeOptions: { NoCopy: true } as VolumeOptions,
+})
+
+/** As a mount and not as one of `Binds`, the engine refuses a source that is not there instead of making a folder. */
+const toVolumeMount = ({ source, target, readOnly, propagation }: VolumeBind) => ({
+  Type: 'bind' as const,
+  Source: source,
+  Target: target,
+  ReadOnly: readOnly,
+  BindOptions: { Propagation: propagation },
 })
 
 /** Of the host only these two folders, both of them ours. */

@@ -18,11 +18,12 @@ const referenceMax = 512
 /** What this host has to offer now. What an engine that does not answer would have said is left out. */
 export async function createHello(deps: Deps): Promise<Hello> {
   const { bootId, config, health, log } = deps
-  const [gpus, images, diskBytes, checks] = await Promise.all([
+  const [gpus, images, diskBytes, checks, volumes] = await Promise.all([
     readInventory(config.nvidiaSmi, log),
     readImages(deps),
     readDiskBytes(deps),
     readChecks(deps),
+    deps.volumes.offer(),
   ])
   const machine = { cpus: cpus().length, memoryBytes: totalmem() }
   const allocatable = toAllocatable(machine, {
@@ -39,13 +40,14 @@ export async function createHello(deps: Deps): Promise<Hello> {
     images,
     deploy_timeout: config.deployTimeoutMs / 1000,
     checks,
+    volumes,
     engine: health.state(),
   }
 }
 
 /** What has to change for a host to say hello again. How a check words what it found is not among it. */
-export const toInventoryText = ({ gpus, images, disk_bytes, checks }: Hello): string =>
-  JSON.stringify([gpus, images, disk_bytes, checks.map(({ name, level }) => [name, level])])
+export const toInventoryText = ({ gpus, images, disk_bytes, checks, volumes }: Hello): string =>
+  JSON.stringify([gpus, images, disk_bytes, checks.map(({ name, level }) => [name, level]), volumes])
 
 async function readImages({ engine, log }: Deps): Promise<string[]> {
   const images = await listImages(engine).catch((error: unknown) => {

@@ -28,6 +28,7 @@ const wish = (fields: Partial<TargetContainer> = {}): TargetContainer => ({
   gpu_uuids: [],
   memory_bytes: 0,
   cpus: null,
+  volumes: [],
   ...fields,
 })
 const run = (state: Run['state'], startedAt: string | null, generation = 2, files = 'new'): Run => ({

@@ -30,14 +30,14 @@ export async function pullTargets(
     const after = held()
     const askedAt = clock.monotonic()
     try {
-      const { version, containers } = await control.target.get(
+      const { version, containers, volumes } = await control.target.get(
         { query: { after } },
         { signal, timeoutMs: pullMs },
       )
       backoff.reset()
       if (version !== after && containers !== null) {
         await deps.failPoint('agent.target.received')
-        onTarget({ version, containers })
+        onTarget({ version, containers, volumes })
       } else if (clock.monotonic() - askedAt < intervalMinMs) await clock.wait(intervalMinMs, signal)
     } catch (error) {
       signal.throwIfAborted()

@@ -47,8 +47,11 @@ export interface Look {
   readonly containers: ContainerFacts[]
 }
 
+/** What of a target it carries out. */
+export type Wishes = Pick<Target, 'version' | 'containers'>
+
 export interface Reconciler {
-  setTarget(target: Target): void
+  setTarget(target: Wishes): void
   targetVersion(): number
   /** Whatever comes next is the first target: the control plane knows nothing of earlier ones. */
   forgetTarget(): void
@@ -79,7 +82,7 @@ interface Mark {
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const { clock, log } = deps
-  let target: Target | undefined
+  let target: Wishes | undefined
   let wanted = new Map<string, TargetContainer>()
   const tasks = new Map<string, Task>()
   const failures = createFailures()

@@ -28,6 +28,7 @@ import { EngineError, hasStatus, isLeftover } from '../docker/errors.ts'
 import type { GpuClaims } from '../gpus/claims.ts'
 import type { GuestFolders, GuestMounts } from '../guest/folders.ts'
 import type { TeamNetworks } from '../network/team-networks.ts'
+import type { Volumes } from '../volumes/volumes.ts'
 import type { Step } from './plan.ts'
 import { forgetFiles, getSaved, saveFiles, toLoss } from './saved-files.ts'
 
@@ -43,6 +44,7 @@ export interface StepDeps extends Timing {
   readonly ulimits: Ulimits
   readonly injection: GpuInjection
   readonly guestFolders: GuestFolders
+  readonly volumes: Pick<Volumes, 'require'>
   /** Starting is the engine's dearest work: too many at once slow every one of them. */
   readonly startInTurn: <T>(run: () => Promise<T>) => Promise<T>
 }
@@ -87,16 +89,17 @@ const executors: Executors = {
   forget: (deps, step, context) => forgetFiles(deps, step, context),
   lose: () => Promise.reject(toLoss()),
   create: async (deps, { container, from }, { tell, signal }) => {
-    const [{ image, saved }, network] = await Promise.all([
+    const [{ image, saved }, network, volumes] = await Promise.all([
       from === null
         ? deps.images.ensure(container.image, tell, signal).then((image) => ({ image, saved: undefined }))
         : getSaved(deps.engine, container, from),
       deps.networks.ensure(container.team_uuid),
+      deps.volumes.require(container.volumes),
     ])
     signal.throwIfAborted()
     const { injection, hostUuid } = deps
     const ulimits = deps.ulimits.current()
-    const options = { image, saved, network, hostUuid, injection, ulimits }
+    const options = { image, saved, network, hostUuid, injection, ulimits, volumes }
     const { note } = chooseCommand(container.command, image)
     if (note !== undefined) tell(note)
     try {
@@ -151,6 +154,7 @@ async function start(
   try {
     // They may have gone with a reboot, and what is mounted has to be there.
     await deps.guestFolders.prepare(container)
+    await deps.volumes.require(container.volumes)
     await deps.claims.hold(container.uuid, await readLeased(deps.engine, container), run)
   } catch (error) {
     if (isLeftover(error)) deps.ghosts.suspect()

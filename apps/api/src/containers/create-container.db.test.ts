@@ -116,7 +116,7 @@ describe('rejects', () => {
     ['a type that nobody has', { image: 'x', gpu_type: 'NVIDIA A100' }, 'no_capacity'],
     ['more cards than a host has', { image: 'x', gpu_type: rtx, gpu_count: 9 }, 'no_capacity'],
     ['a number of GPUs of no type', { image: 'x', gpu_count: 2 }, 'invalid_request'],
-    ['volumes', { image: 'x', volumes: [{ name: 'v', mount_path: '/v' }] }, 'not_available'],
+    ['volumes', { image: 'x', volumes: [{ name: 'v', mount_path: '/v' }] }, 'volume_not_found'],
   ] as const)('%s, and leaves nothing half made', async (_what, body, code) => {
     const before = await rows()
     await expect(api.client.containers.create({ body: body as never })).rejects.toMatchObject({ code })

@@ -17,6 +17,7 @@ import { placeContainer, type Placed, type Share, toRequest } from './place-cont
 import { openEnvironment, presentNew, presentOne } from './present.ts'
 import { giveWay, wouldFit } from './replace-container.ts'
 import { findImpossible, findRivals } from './serve-line.ts'
+import { attachMounts, type ContainerMount } from '../volumes/mounts.ts'
 import { getRecord } from './service.ts'
 import {
   type ContainerRecord,
@@ -34,19 +35,27 @@ export async function createContainer(
   input: CreateContainer,
   remember: Remember,
 ): Promise<Container> {
-  const row = await toNewContainer(deps, principal, input)
+  const { row, mounts } = await toNewContainer(deps, principal, input)
   const env = openEnvironment(deps.config, row.uuid, row.env)
   const existing =
     input.if_exists === 'fail' ? undefined : await findByName(deps.db, principal.teamUuid, row.name)
   if (existing && input.if_exists === 'adopt') {
-    await requireSame(deps, existing.row, row, env)
+    await requireSame(deps, existing, { row, mounts }, env)
     await remember(deps.db, existing.row.uuid)
     return presentOne(deps, existing)
   }
   await requireBalance(deps, principal.teamUuid, row.gpuCount)
   try {
-    const stored = await storeContainer(deps, row, { queue: input.queue, replaced: existing, remember })
-    if (stored === 'queued') return await presentOne(deps, await getRecord(deps, principal, row.uuid))
+    const stored = await storeContainer(deps, row, {
+      mounts,
+      queue: input.queue,
+      replaced: existing,
+      remember,
+    })
+    // What its volumes are called, the database knows.
+    if (stored === 'queued' || ('row' in stored && mounts.length > 0)) {
+      return await presentOne(deps, await getRecord(deps, principal, row.uuid))
+    }
     if ('row' in stored) return presentNew(deps, stored, env)
     const isTaken = !existing && (await findByName(deps.db, principal.teamUuid, row.name)) !== undefined
     throw isTaken ? nameTaken(row.name) : noCapacity(stored)
@@ -64,8 +73,8 @@ const nameTaken = (name: string): GpulabError =>
 /** Throws unless the container that exists is what was asked for, as far as that can be told. */
 async function requireSame(
   { db, config }: Parts,
-  existing: ContainerRow,
-  wanted: Unplaced,
+  { row: existing, volumes }: ContainerRecord,
+  { row: wanted, mounts }: { readonly row: Unplaced; readonly mounts: readonly ContainerMount[] },
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
   const sealed = (await readEnvironments(db, [existing.uuid])).get(existing.uuid)
@@ -73,6 +82,7 @@ async function requireSame(
   const different = [
     ...compared.filter((key) => !isDeepStrictEqual(existing[key], wanted[key] ?? null)),
     ...(hasEnv ? [] : (['env'] as const)),
+    ...(isDeepStrictEqual(volumes.map(toMount), mounts) ? [] : (['volumes'] as const)),
   ]
   if (different.length === 0) return
   throw new GpulabError('container_name_taken', {
@@ -81,6 +91,12 @@ async function requireSame(
     details: { uuid: existing.uuid, different: different.map(toWord) },
   })
 }
+
+const toMount = ({ uuid, mountPath, readOnly }: ContainerRecord['volumes'][number]): ContainerMount => ({
+  volumeUuid: uuid,
+  mountPath,
+  readOnly,
+})
 
 const compared = [
   'image',
@@ -114,11 +130,13 @@ const words = {
   diskBytes: 'disk space',
   restart: 'restart policy',
   env: 'environment',
+  volumes: 'list of volumes',
 } as const
 
 const toWord = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 interface StoreOptions {
+  readonly mounts: readonly ContainerMount[]
   readonly queue: boolean
   readonly replaced: ContainerRecord | undefined
   readonly remember: Remember
@@ -131,7 +149,7 @@ interface StoreOptions {
 async function storeContainer(
   deps: Parts,
   row: Unplaced,
-  { queue: mayWait, replaced, remember }: StoreOptions,
+  { mounts, queue: mayWait, replaced, remember }: StoreOptions,
 ): Promise<ContainerRecord | 'queued' | Shortage> {
   const now = deps.clock.now()
   const request = toRequest(row)
@@ -147,6 +165,7 @@ async function storeContainer(
     const { uuid, teamUuid } = row
     const event = { containerUuid: uuid, teamUuid, at: now, type: 'status' as const, status, message: status }
     const inserted = await insertContainer(tx, { ...row, ...placed, announcedStatus: status, deadlineAt })
+    await attachMounts(tx, uuid, mounts)
     await Promise.all([insertEvents(tx, [event]), remember(tx, uuid)])
     return inserted
   }
@@ -190,6 +209,7 @@ const toRecord = (row: ContainerRow, { host, cards }: Share): ContainerRecord =>
   facts: undefined,
   host,
   gpus: cards,
+  volumes: [],
   simulated: cards.some(({ simulated }) => simulated),
   position: undefined,
 })

@@ -92,7 +92,12 @@ export function decideWaitAgain(record: ContainerRecord, now: Date): Change {
 /** Whether a locked host has room, cards aside. */
 export function hasRoom(
   host: HostShares,
-  { memoryBytes, cpus, diskBytes, residesOn }: Omit<PlacementRequest, 'gpuTypes' | 'gpuCount' | 'image'>,
+  {
+    memoryBytes,
+    cpus,
+    diskBytes,
+    residesOn,
+  }: Omit<PlacementRequest, 'gpuTypes' | 'gpuCount' | 'image' | 'pinnedTo' | 'volumeDrivers'>,
 ): boolean {
   const hasSize =
     host.memoryBytes - host.requestedMemoryBytes >= memoryBytes &&

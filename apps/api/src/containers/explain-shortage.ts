@@ -1,5 +1,11 @@
 import { GpulabError } from '@gpulab/contract'
-import { type Candidate, listMissing, type PlacementRequest, type Resource } from './placement.ts'
+import {
+  type Candidate,
+  listEligible,
+  listMissing,
+  type PlacementRequest,
+  type Resource,
+} from './placement.ts'
 
 export interface Shortage {
   readonly message: string
@@ -13,17 +19,22 @@ const gib = (bytes: number): string => `${Math.floor((bytes / 2 ** 30) * 10) / 1
 /** Why no host has room: what is missing where it is closest. */
 export function explainShortage(candidates: readonly Candidate[], request: PlacementRequest): Shortage {
   const wanted = describeRequest(request)
-  if (candidates.length === 0) {
-    return { message: 'No GPU host is connected, well and open for new containers.', details: { hosts: 0 } }
-  }
-  const { candidate, missing } = findClosest(candidates, request)
+  const eligible = listEligible(candidates, request)
+  if (eligible.length === 0) return { message: nobody(request), details: { hosts: 0 } }
+  const { candidate, missing } = findClosest(eligible, request)
   if (missing.length === 0) {
     return { message: 'Hosts fill up faster than it could be placed.', details: { hosts: candidates.length } }
   }
   const free = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
+  if (request.pinnedTo !== null) {
+    return {
+      message: `Host ${candidate.hostName}, which has its volumes, has no room for ${wanted}: it has ${free} free.`,
+      details: toDetails(eligible, request, missing),
+    }
+  }
   return {
     message: `No host has room for ${wanted}; the closest one, ${candidate.hostName}, has ${free} free.`,
-    details: toDetails(candidates, request, missing),
+    details: toDetails(eligible, request, missing),
   }
 }
 
@@ -32,13 +43,22 @@ export function explainImpossible(capacities: readonly Candidate[], request: Pla
   if (capacities.length === 0) {
     return { message: 'No GPU host has joined yet.', details: { hosts: 0 }, isLasting: true }
   }
-  const { candidate, missing } = findClosest(capacities, request)
+  const eligible = listEligible(capacities, request)
+  if (eligible.length === 0) return { message: nobody(request), details: { hosts: 0 }, isLasting: true }
+  const { candidate, missing } = findClosest(eligible, request)
   const all = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
   return {
     message: `No host is large enough for ${describeRequest(request)}; the closest one, ${candidate.hostName}, has ${all} in all.`,
-    details: toDetails(capacities, request, missing),
+    details: toDetails(eligible, request, missing),
     isLasting: true,
   }
+}
+
+function nobody({ pinnedTo, volumeDrivers }: PlacementRequest): string {
+  const open = 'connected, well and open for new containers'
+  if (pinnedTo !== null) return `The host that has its volumes is not ${open}.`
+  if (volumeDrivers.length > 0) return `No GPU host with ${volumeDrivers.join(' and ')} volumes is ${open}.`
+  return `No GPU host is ${open}.`
 }
 
 /** There has to be one at least. */

@@ -1,4 +1,4 @@
-import { type CreateContainer, GpulabError } from '@gpulab/contract'
+import type { CreateContainer } from '@gpulab/contract'
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
@@ -6,36 +6,35 @@ import { requireGpuType } from '../gpus/service.ts'
 import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
 import { checkImage } from './check-image.ts'
+import { type ContainerMount, resolveMounts } from '../volumes/mounts.ts'
 import { toPortColumns } from './port-modes.ts'
 import type { Placed } from './place-container.ts'
 import type { ContainerRow, NewContainer } from './store.ts'
 import { toArgv } from './to-argv.ts'
 
-type Needs = Pick<ContainerRow, 'gpuTypes' | 'gpuCount' | 'memoryBytes' | 'cpus' | 'diskBytes' | 'image'>
+type Needs = Pick<
+  ContainerRow,
+  'gpuTypes' | 'gpuCount' | 'memoryBytes' | 'cpus' | 'diskBytes' | 'image' | 'pinnedTo' | 'volumeDrivers'
+>
 /** All of a container's row but its place. */
 export type Unplaced = Omit<NewContainer, keyof Placed | keyof Needs> & Needs
 
 const defaultMemoryBytes = 4 * 2 ** 30
 
-/** The row of what was asked for, with the template's fields where none are given. */
+/** What was asked for: its row, with the template's fields where none are given, and its volumes. */
 export async function toNewContainer(
   { db, config, clock }: Pick<Deps, 'db' | 'config' | 'clock'>,
   principal: Principal,
   input: CreateContainer,
-): Promise<Unplaced> {
-  if (input.volumes.length > 0) {
-    throw new GpulabError('not_available', {
-      message: 'This installation has no volumes yet.',
-      hint: 'Deploy without --volume.',
-    })
-  }
+): Promise<{ row: Unplaced; mounts: readonly ContainerMount[] }> {
   checkImage(input.image, config.registries)
   const template =
     input.template === undefined ? undefined : await getTemplate({ db }, principal.teamUuid, input.template)
   const gpuTypes = [...new Set(input.gpu_types ?? (input.gpu_type === undefined ? [] : [input.gpu_type]))]
   await Promise.all(gpuTypes.map((name) => requireGpuType({ db }, name, template?.minGpuMemoryBytes ?? 0)))
+  const { mounts, pinnedTo, volumeDrivers } = await resolveMounts({ db, clock }, principal, input.volumes)
   const uuid = randomUUID()
-  return {
+  const row = {
     uuid,
     teamUuid: principal.teamUuid,
     createdBy: principal.userUuid,
@@ -52,9 +51,12 @@ export async function toNewContainer(
     gpuTypes,
     gpuCount: gpuTypes.length === 0 ? 0 : (input.gpu_count ?? 1),
     restart: input.restart,
-    desired: 'running',
+    pinnedTo,
+    volumeDrivers,
+    desired: 'running' as const,
     createdAt: clock.now(),
     announcedStatus: 'deploying',
     announcedAt: clock.now(),
   }
+  return { row, mounts }
 }

@@ -35,7 +35,10 @@ export interface Holder {
 }
 
 export const toRequest = (
-  row: Pick<ContainerRow, 'gpuTypes' | 'gpuCount' | 'memoryBytes' | 'cpus' | 'diskBytes' | 'image'>,
+  row: Pick<
+    ContainerRow,
+    'gpuTypes' | 'gpuCount' | 'memoryBytes' | 'cpus' | 'diskBytes' | 'image' | 'pinnedTo' | 'volumeDrivers'
+  >,
 ): PlacementRequest => ({
   gpuTypes: row.gpuTypes,
   gpuCount: row.gpuCount,
@@ -43,6 +46,8 @@ export const toRequest = (
   cpus: row.cpus,
   diskBytes: row.diskBytes,
   image: withTag(row.image),
+  pinnedTo: row.pinnedTo,
+  volumeDrivers: row.volumeDrivers,
   residesOn: null,
 })
 

@@ -14,6 +14,7 @@ const host = (hostUuid: string, changes: Partial<Candidate> = {}): Candidate => 
   freeDiskBytes: 500 * gib,
   freeSlots: 100,
   hasImage: false,
+  volumeDrivers: ['local'],
   ...changes,
 })
 const request = (changes: Partial<PlacementRequest> = {}): PlacementRequest => ({
@@ -23,6 +24,8 @@ const request = (changes: Partial<PlacementRequest> = {}): PlacementRequest => (
   cpus: null,
   diskBytes: 0,
   image: 'x',
+  pinnedTo: null,
+  volumeDrivers: [],
   residesOn: null,
   ...changes,
 })

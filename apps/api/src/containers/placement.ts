@@ -8,6 +8,10 @@ export interface PlacementRequest {
   readonly cpus: number | null
   readonly diskBytes: number
   readonly image: string
+  /** The only host that has its volumes; null where others will do. */
+  readonly pinnedTo: string | null
+  /** Kinds of volumes that the host has to have. */
+  readonly volumeDrivers: readonly string[]
   /** The host where its files are already, and count. */
   readonly residesOn: string | null
 }
@@ -24,6 +28,8 @@ export interface Candidate {
   /** How many more containers it may have. */
   readonly freeSlots: number
   readonly hasImage: boolean
+  /** Kinds of volumes that it has. */
+  readonly volumeDrivers: readonly string[]
 }
 
 export interface Placement {
@@ -41,6 +47,17 @@ export function chooseGpuType(
 ): string | undefined {
   return request.gpuTypes.find((type) => (freeGpus[type] ?? 0) >= request.gpuCount)
 }
+
+/** Those that can have its volumes at all. */
+export const listEligible = <C extends Pick<Candidate, 'hostUuid' | 'volumeDrivers'>>(
+  candidates: readonly C[],
+  { pinnedTo, volumeDrivers }: Pick<PlacementRequest, 'pinnedTo' | 'volumeDrivers'>,
+): C[] =>
+  candidates.filter(
+    (candidate) =>
+      (pinnedTo === null || candidate.hostUuid === pinnedTo) &&
+      volumeDrivers.every((driver) => candidate.volumeDrivers.includes(driver)),
+  )
 
 /** What the host has too little of. */
 export function listMissing(candidate: Candidate, request: PlacementRequest): Resource[] {
@@ -60,7 +77,7 @@ export function listMissing(candidate: Candidate, request: PlacementRequest): Re
  * fullest.
  */
 export function rankHosts(candidates: readonly Candidate[], request: PlacementRequest): Placement[] {
-  return candidates
+  return listEligible(candidates, request)
     .filter((candidate) => listMissing(candidate, request).length === 0)
     .map((candidate) => ({ candidate, gpuType: chooseGpuType(candidate, request) ?? null }))
     .toSorted((left, right) => {

@@ -18,6 +18,13 @@ export interface LeasedGpu {
   readonly simulated: boolean
 }
 
+export interface MountedVolume {
+  readonly uuid: string
+  readonly name: string
+  readonly mountPath: string
+  readonly readOnly: boolean
+}
+
 /** A container with all that its status and its picture depend on. */
 export interface ContainerRecord {
   readonly row: ContainerRow
@@ -27,6 +34,7 @@ export interface ContainerRecord {
   readonly host: HostOfContainer | undefined
   /** Held now. */
   readonly gpus: readonly LeasedGpu[]
+  readonly volumes: readonly MountedVolume[]
   /** Whether the cards of its types are simulated. */
   readonly simulated: boolean
   /** Place in line, from 1; undefined unless it is queued. */
@@ -50,6 +58,17 @@ const leasedGpus = sql<LeasedGpu[] | null>`case when containers.holds and contai
   )
   from gpu_leases join gpus on gpus.uuid = gpu_leases.gpu_uuid
   where gpu_leases.container_uuid = containers.uuid and gpu_leases.released_at is null
+) end`
+
+const mountedVolumes = sql<MountedVolume[] | null>`case when cardinality(containers.volume_drivers) > 0 then (
+  select json_agg(
+    json_build_object(
+      'uuid', volumes.uuid, 'name', volumes.name, 'mountPath', container_volumes.mount_path,
+      'readOnly', container_volumes.read_only
+    ) order by container_volumes.position
+  )
+  from container_volumes join volumes on volumes.uuid = container_volumes.volume_uuid
+  where container_volumes.container_uuid = containers.uuid
 ) end`
 
 // In branches: with one "or" of both, all cards of the fleet would be read for each container.
@@ -89,6 +108,7 @@ async function selectRecords(
         reportedVersion: hosts.reportedVersion,
       },
       gpus: leasedGpus,
+      volumes: mountedVolumes,
       simulated,
       position,
     })
@@ -104,6 +124,7 @@ async function selectRecords(
     facts: found.facts ?? undefined,
     host: found.host ?? undefined,
     gpus: found.gpus ?? [],
+    volumes: found.volumes ?? [],
     simulated: found.simulated,
     position: found.position ?? undefined,
   }))
@@ -189,6 +210,8 @@ export type WaitingRow = Pick<
   | 'cpus'
   | 'diskBytes'
   | 'image'
+  | 'pinnedTo'
+  | 'volumeDrivers'
   | 'queueAhead'
   | 'queueReason'
 >
@@ -206,6 +229,8 @@ export const listWaiting = (db: Queries): Promise<WaitingRow[]> =>
       cpus: containers.cpus,
       diskBytes: containers.diskBytes,
       image: containers.image,
+      pinnedTo: containers.pinnedTo,
+      volumeDrivers: containers.volumeDrivers,
       queueAhead: containers.queueAhead,
       queueReason: containers.queueReason,
     })

@@ -38,7 +38,7 @@ export function shownStatus({ intent, facts, host }: ContainerRecord, now: Date)
 
 export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: ViewOptions): Container {
   const { status, reason } = shownStatus(record, now)
-  const { row, facts, gpus, host, simulated, position } = record
+  const { row, facts, gpus, volumes, host, simulated, position } = record
   const startedAt = toTimestamp(facts?.startedAt)
   const uptime = status === 'running' && startedAt !== null ? secondsBetween(startedAt, now) : null
   const exitCode = facts?.state === 'exited' ? facts.exitCode : null
@@ -70,6 +70,12 @@ export function toContainer(record: ContainerRecord, { now, proxyUrl, env }: Vie
     env,
     ports: Object.fromEntries(row.ports.map((port) => [port, urlOfPort(proxyUrl, row.uuid, port)])),
     port_modes: toPortModes(row),
+    volumes: volumes.map(({ uuid, name, mountPath, readOnly }) => ({
+      uuid,
+      name,
+      mount_path: mountPath,
+      read_only: readOnly,
+    })),
     memory_bytes: row.memoryBytes,
     cpus: row.cpus,
     disk_bytes: row.diskBytes,

@@ -189,7 +189,7 @@ describe('the target', () => {
       await api.database.sql`select pg_notify('gpulab_target', ${hostUuid})`
       expect(isOver).toBe(true)
     })
-    expect(await waiting).toEqual({ version, containers: null })
+    expect(await waiting).toEqual({ version, containers: null, volumes: [] })
   })
 })
 

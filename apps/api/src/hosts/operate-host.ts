@@ -9,6 +9,7 @@ import type { Remember } from '../idempotency/service.ts'
 import { recount, releaseLeases } from '../leases/store.ts'
 import { insertHostEvent } from './events/store.ts'
 import { closeIntervals } from '../usage/store.ts'
+import { listVolumesOfHost } from '../volumes/store.ts'
 import { announceIdentity } from './identity/store.ts'
 import { getHost, showHost } from './show-hosts.ts'
 import {
@@ -126,6 +127,14 @@ export async function removeHost({ db, clock }: Parts, uuid: string): Promise<vo
         message: `Host ${host.name} still has ${names.length} containers: ${names.slice(0, 10).join(', ')}.`,
         hint: 'Drain it and have their owners remove or redeploy them; a host that is dead is fenced first.',
         details: { containers: names },
+      })
+    }
+    const kept = (await listVolumesOfHost(tx, uuid)).map(({ name }) => name)
+    if (kept.length > 0) {
+      throw new GpulabError('host_in_use', {
+        message: `Host ${host.name} still has ${kept.length} volumes: ${kept.slice(0, 10).join(', ')}.`,
+        hint: 'Have their owners remove them; those of a dead host go at once when it is fenced first.',
+        details: { volumes: kept },
       })
     }
     await updateHost(tx, uuid, { removedAt: clock.now() })

@@ -42,4 +42,5 @@ const toRemoval = (container: LeftBehind, generation: number): TargetContainer =
   gpu_uuids: [],
   memory_bytes: container.memoryBytes,
   cpus: null,
+  volumes: [],
 })

@@ -17,6 +17,7 @@ import { insertEvents } from '../events/store.ts'
 import { decrypt } from '../secrets/encryption.ts'
 import { bootReplaced } from './apply-report.ts'
 import { lockForCards, takeCards } from './cards.ts'
+import { listTargetVolumes } from '../volumes/service.ts'
 import { isReplaced } from './is-replaced.ts'
 import { toRemovals } from './removals.ts'
 import {
@@ -61,7 +62,7 @@ export async function waitForTarget(
   const known = await getTargetHead(db, principal)
   if (known.version <= after) await listener.wait(targetWaitSeconds * 1000, signal)
   const head = known.version <= after ? await getTargetHead(db, principal) : known
-  if (head.version === after) return { version: after, containers: null }
+  if (head.version === after) return { version: after, containers: null, volumes: [] }
   if (head.foreign.length === 0) return readTarget({ db, config }, principal, head)
   // In one snapshot, or one that moves here meanwhile could be both wanted and left behind.
   return db.transaction(
@@ -97,7 +98,7 @@ async function readTarget(
     ...records.map((record) => toTarget(config, record, environments.get(record.row.uuid))),
     ...toRemovals(foreign, leftBehind),
   ]
-  return { version, containers }
+  return { version, containers, volumes: await listTargetVolumes(db, hostUuid) }
 }
 
 /** What never runs again needs no secrets on the host, and without its leases nothing may run. */
@@ -113,7 +114,7 @@ function toTarget(
   record: ContainerRecord,
   env: Buffer | undefined,
 ): Target['containers'][number] {
-  const { row, intent, facts, gpus } = record
+  const { row, intent, facts, gpus, volumes } = record
   const wish = wishOf(intent, facts)
   return {
     uuid: row.uuid,
@@ -133,6 +134,11 @@ function toTarget(
     gpu_uuids: gpus.map(({ uuid }) => uuid),
     memory_bytes: row.memoryBytes,
     cpus: row.cpus,
+    volumes: volumes.map(({ uuid, mountPath, readOnly }) => ({
+      uuid,
+      mount_path: mountPath,
+      read_only: readOnly,
+    })),
   }
 }
 

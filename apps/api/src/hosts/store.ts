@@ -183,6 +183,7 @@ export async function storeHello(
     images: hello.images,
     deployTimeoutS: Math.ceil(hello.deploy_timeout),
     checks: hello.checks,
+    volumes: hello.volumes,
     engineAvailable: hello.engine.available,
     engineVersion: hello.engine.version,
     engineMessage: hello.engine.message,

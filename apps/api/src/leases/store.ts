@@ -26,6 +26,10 @@ const isOpen = (seenAfter: Date) =>
     eq(hosts.engineAvailable, true),
   )
 
+const volumeDriversOf = sql<string[]>`coalesce(
+  (select jsonb_agg(kind -> 'driver') from jsonb_array_elements(hosts.volumes) as kinds (kind)), '[]'
+)`
+
 /** As many as are looked at closely; any of the fullest with room will do. */
 const candidatesMax = 40
 
@@ -38,19 +42,24 @@ export async function listCandidates(
   request: PlacementRequest,
   { seenAfter, all = false }: { seenAfter: Date; all?: boolean },
 ): Promise<Candidate[]> {
-  const { gpuTypes, gpuCount, memoryBytes, cpus, diskBytes, image, residesOn } = request
+  const { gpuTypes, gpuCount, memoryBytes, cpus, diskBytes, image, residesOn, pinnedTo, volumeDrivers } =
+    request
   const isOwn = residesOn === null ? undefined : eq(hosts.uuid, residesOn)
   const hasRoom = and(
     sql`${freeMemory} >= ${memoryBytes}`,
     sql`${freeCpus} >= ${cpus ?? 0}`,
     or(sql`${freeDisk} >= ${diskBytes} and ${hosts.containersCount} < ${containersMax}`, isOwn),
   )
+  const hasVolumes = and(
+    pinnedTo === null ? undefined : eq(hosts.uuid, pinnedTo),
+    ...volumeDrivers.map((driver) => sql`${hosts.volumes} @> ${JSON.stringify([{ driver }])}::text::jsonb`),
+  )
   const types = sql`${sql.param([...gpuTypes])}::text[]`
   const isEnough = sql`${hostGpuTypes.gpuType} = any(${types}) and ${hostGpuTypes.free} >= ${gpuCount}`
   const chosen = db
     .select({ uuid: hosts.uuid })
     .from(hosts)
-    .where(and(isOpen(seenAfter), all ? undefined : hasRoom))
+    .where(and(isOpen(seenAfter), hasVolumes, all ? undefined : hasRoom))
   // Of any type, counted once for all hosts: what needs no cards goes where few are free.
   const cards = db
     .select({
@@ -81,6 +90,7 @@ export async function listCandidates(
       freeDiskBytes: freeDisk.mapWith(Number),
       freeSlots: sql`${containersMax} - ${hosts.containersCount}`.mapWith(Number),
       hasImage: sql<boolean>`${image} = any(hosts.images)`,
+      volumeDrivers: volumeDriversOf,
     })
     .from(hosts)
     .where(inArray(hosts.uuid, all ? likely : likely.limit(candidatesMax)))
@@ -107,6 +117,7 @@ export async function listCapacities(db: Queries): Promise<Candidate[]> {
     freeDiskBytes: host.diskBytes === 0 ? Number.MAX_SAFE_INTEGER : host.diskBytes,
     freeSlots: containersMax,
     hasImage: false,
+    volumeDrivers: host.volumes.map(({ driver }) => driver),
   }))
 }
 

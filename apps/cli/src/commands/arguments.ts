@@ -15,6 +15,12 @@ export const hostArgument = string({
   description: 'uuid, the first 6 or more characters of it, or name',
 })
 
+export const volumeArgument = string({
+  required: true,
+  ignoreStdin: true,
+  description: 'uuid, the first 6 or more characters of it, or name',
+})
+
 /** Says yes beforehand. */
 export const forceFlag = boolean({
   char: 'f',

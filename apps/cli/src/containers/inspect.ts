@@ -42,6 +42,13 @@ function containerPage(output: Output, container: Container): string[] {
     `Container: ${output.style('bold', escapeText(container.name))}`,
     ruler,
     ...formatFacts([...stateFacts(output, container), ...makeFacts(container), ...runFacts(container)]),
+    ...formatSection(
+      'Volumes',
+      container.volumes.map(
+        ({ name, mount_path: path, read_only: readOnly }) =>
+          `${escapeText(name)} → ${escapeText(path)}${readOnly ? ' (read-only)' : ''}`,
+      ),
+    ),
     ...formatSection('Ports', portLines(container)),
     ...formatSection(
       'Environment',

@@ -5,6 +5,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   INSIDE: ['exec', 'ssh', 'cp', 'logs', 'stats', 'port-forward', 'wait', 'events'],
   SESSIONS: ['sessions:ls', 'sessions:attach', 'sessions:wait', 'sessions:output', 'sessions:kill'],
   RESOURCES: ['templates', 'templates:info', 'templates:create', 'templates:update', 'templates:rm', 'gpus'],
+  VOLUMES: ['volumes', 'volumes:create', 'volumes:info', 'volumes:resize', 'volumes:rm'],
   'HOSTS (FOR ADMINISTRATORS)': [
     'hosts',
     'hosts:inspect',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { empty, endpoint, json } from '../endpoint.ts'
-import { Bytes, foreignText, Timestamp, Uuid } from '../fields.ts'
+import { Bytes, foreignText, Timestamp, Uuid, VolumeDriver } from '../fields.ts'
 
 export const HostGpu = z.object({
   uuid: z.string().min(1).max(128),
@@ -30,6 +30,14 @@ export const HostCheck = z
   .meta({ id: 'HostCheck' })
 export type HostCheck = z.infer<typeof HostCheck>
 
+/** A kind of volumes that a host can give to its containers. */
+export const HostVolumes = z.object({
+  driver: VolumeDriver,
+  enforced: z.boolean().describe('Whether a volume can hold no more than its size.'),
+  size_bytes: Bytes.describe('Of what volumes are kept on, as a whole; 0 where that is not known.'),
+})
+export type HostVolumes = z.infer<typeof HostVolumes>
+
 /** Sent at the start of each run of the agent and whenever its inventory changes. */
 export const Hello = z.object({
   boot_id: Uuid.describe('New for each run of the agent; the newest wins.'),
@@ -41,6 +49,7 @@ export const Hello = z.object({
   images: z.array(z.string().max(512)).max(2000).describe('References that the engine has already.'),
   deploy_timeout: z.number().min(1).describe('Seconds after which the agent gives an attempt up.'),
   checks: z.array(HostCheck).max(50),
+  volumes: z.array(HostVolumes).max(8),
   engine: EngineState,
 })
 export type Hello = z.infer<typeof Hello>
@@ -85,6 +94,36 @@ export const Heartbeat = z.object({
   report_seq: z.int().min(1).describe('The report that still holds.'),
 })
 export type Heartbeat = z.infer<typeof Heartbeat>
+
+/** Facts about one volume. */
+export const VolumeFacts = z.object({
+  uuid: Uuid,
+  state: z
+    .enum(['absent', 'pending', 'ready', 'degraded'])
+    .describe('`degraded`: it is there, and does not answer or cannot be mounted now.'),
+  generation: z.int().min(0).describe('Of the newest wish that is carried out; 0 for none.'),
+  size_bytes: Bytes,
+  used_bytes: Bytes.nullable().describe('null where it is not known now.'),
+  enforced: z.boolean(),
+  problem: foreignText(2000).nullable().describe('Why it is not ready.'),
+  failure: z
+    .object({
+      generation: z.int().min(1),
+      code: z.string().regex(/^[a-z_]{1,64}$/),
+      message: foreignText(2000),
+    })
+    .nullable()
+    .describe('Why a wish cannot be carried out.'),
+})
+export type VolumeFacts = z.infer<typeof VolumeFacts>
+
+/** All volumes of the target, and others that the host has. */
+export const VolumeReport = z.object({
+  boot_id: Uuid,
+  target_version: z.int().min(-1).describe('The target that the agent held when it looked.'),
+  volumes: z.array(VolumeFacts).max(4096),
+})
+export type VolumeReport = z.infer<typeof VolumeReport>
 
 /** Lines of the deployment log; `seq` counts per boot, so a repeated line is stored once. */
 export const DeployLog = z.object({
@@ -132,6 +171,15 @@ export const report = {
     body: Heartbeat,
     result: empty(),
     errors: ['boot_replaced', 'report_needed'],
+  }),
+  volumes: endpoint({
+    method: 'POST',
+    path: '/agent/v1/volumes',
+    summary: 'Report the state of the volumes of the host',
+    scope: 'host',
+    body: VolumeReport,
+    result: empty(),
+    errors: ['boot_replaced'],
   }),
   deployLog: endpoint({
     method: 'POST',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
-import { Argv, Bytes, Environment, ImageReference, RestartPolicy, Uuid } from '../fields.ts'
+import { Argv, Bytes, Environment, ImageReference, RestartPolicy, Uuid, VolumeDriver } from '../fields.ts'
 
 /**
  * What the control plane wants of one container. `start_after` is the engine's own `StartedAt` of the run that a
@@ -43,12 +43,28 @@ export const TargetContainer = z.object({
   gpu_uuids: z.array(z.string()).describe('What it holds leases of: all that it may be started with.'),
   memory_bytes: Bytes,
   cpus: z.number().nullable(),
+  volumes: z
+    .array(z.object({ uuid: Uuid, mount_path: z.string(), read_only: z.boolean() }))
+    .describe('What it sees of the volumes that this target has.'),
 })
 export type TargetContainer = z.infer<typeof TargetContainer>
+
+/** What the control plane wants of one volume. */
+export const TargetVolume = z.object({
+  uuid: Uuid,
+  driver: VolumeDriver,
+  size_bytes: Bytes.describe('What its users may put into it.'),
+  generation: z.int().min(1).describe('Grows with each wish for a size; a failure counts for that one.'),
+  desired: z.enum(['present', 'absent']),
+  manages: z.boolean().describe('Whether this host makes, sizes and removes it; any other only mounts it.'),
+  was_made: z.boolean().describe('Whether it is known to have been there: if it is gone, it is lost.'),
+})
+export type TargetVolume = z.infer<typeof TargetVolume>
 
 export const Target = z.object({
   version: z.int().min(0).describe('Grows with each change of what this host shall do.'),
   containers: z.array(TargetContainer),
+  volumes: z.array(TargetVolume),
 })
 export type Target = z.infer<typeof Target>
 
@@ -56,7 +72,7 @@ export type Target = z.infer<typeof Target>
 const TargetAnswer = Target.extend({
   containers: Target.shape.containers
     .nullable()
-    .describe('null: as they were at `after`, which is `version`.'),
+    .describe('null: they and the volumes are as they were at `after`, which is `version`.'),
 })
 export type TargetAnswer = z.infer<typeof TargetAnswer>
 

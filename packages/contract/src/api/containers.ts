@@ -79,6 +79,9 @@ export const Container = z
       .record(z.string(), z.string().nullable())
       .describe('Port to URL; null where this installation has no gateway.'),
     port_modes: z.record(z.string(), z.string()).describe('Port to `public` or `private`.'),
+    volumes: z
+      .array(z.object({ uuid: Uuid, name: z.string(), mount_path: z.string(), read_only: z.boolean() }))
+      .describe('In the order in which they were asked for.'),
     memory_bytes: Bytes,
     cpus: z.number().nullable().describe('null: no limit but the host.'),
     disk_bytes: Bytes.describe('Room that is set aside for it when hosts are chosen; not enforced.'),
@@ -136,7 +139,9 @@ export const CreateContainer = z
     ),
     volumes: z
       .array(z.object({ name: text(255), mount_path: text(4096), read_only: z.boolean().default(false) }))
-      .default([]),
+      .max(16)
+      .default([])
+      .describe('By name or uuid, with where the container sees them.'),
   })
   .refine((body) => (body.template === undefined) !== (body.image === undefined), {
     error: 'give either a template or an image',
@@ -180,7 +185,9 @@ export const containers = {
       'no_capacity',
       'quota_exceeded',
       'balance_exhausted',
-      'not_available',
+      'volume_not_found',
+      'volume_wrong_state',
+      'volumes_apart',
     ],
     idempotency: 'replay',
   }),

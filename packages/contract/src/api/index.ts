@@ -13,6 +13,7 @@ import { sshKeys } from './ssh-keys.ts'
 import { stats } from './stats.ts'
 import { templates } from './templates.ts'
 import { terminals } from './terminals.ts'
+import { volumes } from './volumes.ts'
 
 /** Everything under `/v1`. */
 export const api = {
@@ -31,4 +32,5 @@ export const api = {
   stats,
   templates,
   terminals,
+  volumes,
 }

@@ -21,6 +21,7 @@ const wish = (changes: Partial<TargetContainer>): TargetContainer => ({
   gpu_uuids: ['GPU-1'],
   memory_bytes: 1,
   cpus: null,
+  volumes: [],
   ...changes,
 })
 const made = (changes: Partial<Made> = {}): Made => ({

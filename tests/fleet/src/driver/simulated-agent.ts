@@ -143,6 +143,7 @@ export class SimulatedAgent {
         images: [],
         deploy_timeout: 900,
         checks: [],
+        volumes: [],
         engine,
       },
     })

@@ -67,6 +67,8 @@ function toRow(model: Model, input: CreateContainer): ContainerRow {
     template: null,
     image: input.image ?? '',
     standInFor: null,
+    pinnedTo: null,
+    volumeDrivers: [],
     command: Array.isArray(input.command) ? input.command : null,
     ports: [],
     privatePorts: [],

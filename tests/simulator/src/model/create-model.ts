@@ -56,6 +56,7 @@ const toNewHost = ({ uuid, name }: { uuid: string; name: string }, now: Date) =>
   diskBytes: 0,
   images: [],
   deployTimeoutS: 900,
+  volumes: [],
   foreignContainers: [],
   engineAvailable: false,
   engineVersion: null,

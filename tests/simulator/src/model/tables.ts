@@ -117,6 +117,7 @@ export function toRecord(tables: Tables, row: ContainerRow): ContainerRecord {
         : [],
     simulated: false,
     position: undefined,
+    volumes: [],
   }
 }
 
@@ -231,6 +232,7 @@ export function listCandidates(
       freeDiskBytes: toDisk(host) - host.requestedDiskBytes,
       freeSlots: containersMax - host.containersCount,
       hasImage: host.images.includes(image),
+      volumeDrivers: ['local'],
     }))
 }
 
@@ -247,6 +249,7 @@ export const listCapacities = ({ tables }: Model): Candidate[] =>
       freeDiskBytes: toDisk(host),
       freeSlots: containersMax,
       hasImage: false,
+      volumeDrivers: ['local'],
     }))
 
 export const listCards = ({ gpus }: Tables, hostUuid: string): Card[] =>

@@ -16,6 +16,7 @@ export function readTarget(model: Model, hostUuid: string): Target {
       ...listRecordsOfHost(model, hostUuid).map((record) => toTarget(model, record)),
       ...model.decide.toRemovals(foreign, leftBehind),
     ],
+    volumes: [],
   }
 }
 
@@ -45,5 +46,6 @@ function toTarget({ decide }: Model, record: ContainerRecord): Target['container
     gpu_uuids: gpus.map(({ uuid }) => uuid),
     memory_bytes: row.memoryBytes,
     cpus: row.cpus,
+    volumes: [],
   }
 }

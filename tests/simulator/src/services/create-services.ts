@@ -72,8 +72,8 @@ export async function createServices(
     // Held back by the simulator, so it never waits here.
     target: async (uuid) => {
       const { signal } = new AbortController()
-      const { version, containers } = await waitForTarget(deps, asHost(uuid), -1, signal)
-      return { version, containers: containers ?? [] }
+      const { version, containers, volumes } = await waitForTarget(deps, asHost(uuid), -1, signal)
+      return { version, containers: containers ?? [], volumes }
     },
     hosts: () => readHosts(db),
     sweep: () => sweep(deps),

@@ -24,6 +24,7 @@ import { noFirewall } from '../../../../apps/agent/src/network/firewall.ts'
 import { createTeamNetworks } from '../../../../apps/agent/src/network/team-networks.ts'
 import { createOrphanSweep } from '../../../../apps/agent/src/orphans/sweep.ts'
 import { createSignalBox } from '../../../../apps/agent/src/signal-box.ts'
+import { noVolumes } from '../../../../apps/agent/src/volumes/volumes.ts'
 import { createDeployLog } from '../../../../apps/agent/src/target/deploy-log.ts'
 import { keepLooking, look } from '../../../../apps/agent/src/target/keep-looking.ts'
 import { pullTargets } from '../../../../apps/agent/src/target/pull.ts'
@@ -140,6 +141,7 @@ export function startAgent(options: AgentOptions): Agent {
     networks,
     guestFolders: noGuestFolders,
     ghosts: noGhosts,
+    volumes: noVolumes,
     claims: options.claims?.(claims) ?? claims,
     ulimits: { current: () => [], fallBack: () => false },
     injection: 'nvidia',
@@ -179,6 +181,7 @@ export function startAgent(options: AgentOptions): Agent {
         images: [...inventory.images()],
         deploy_timeout: options.deployTimeoutMs / 1000,
         checks: [],
+        volumes: [],
         engine: health.state(),
       }
       try {

@@ -45,6 +45,10 @@ export const containers = pgTable(
     /** The one that was leased; null before that. */
     gpuType: text('gpu_type'),
     gpuCount: integer('gpu_count').notNull(),
+    /** The host of its local volumes, where alone it can run. */
+    pinnedTo: uuid('pinned_to').references(() => hosts.uuid),
+    /** Of which kinds its volumes are; empty for none. */
+    volumeDrivers: text('volume_drivers').array().notNull().default([]),
     restart: jsonb('restart').$type<RestartPolicy>().notNull(),
     /** Null while it waits in line. */
     hostUuid: uuid('host_uuid').references(() => hosts.uuid),

@@ -1,4 +1,4 @@
-import type { HostCheck } from '@gpulab/contract'
+import type { HostCheck, HostVolumes } from '@gpulab/contract'
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -58,6 +58,7 @@ export const hosts = pgTable(
     images: text('images').array().notNull().default([]),
     deployTimeoutS: integer('deploy_timeout_s').notNull().default(900),
     checks: jsonb('checks').$type<HostCheck[]>().notNull().default([]),
+    volumes: jsonb('volumes').$type<HostVolumes[]>().notNull().default([]),
     foreignContainers: jsonb('foreign_containers').$type<ForeignContainer[]>().notNull().default([]),
     engineAvailable: boolean('engine_available').notNull().default(false),
     engineVersion: text('engine_version'),

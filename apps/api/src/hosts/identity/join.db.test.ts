@@ -341,6 +341,7 @@ const helloBody = () => ({
   gpus: [],
   images: [],
   deploy_timeout: 900,
+  volumes: [],
   checks: [],
   engine: { available: true, version: null, message: null },
 })
