@@ -1,6 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { createServer } from '@gpulab/http'
-import { collectByHeap } from '@gpulab/transport'
+import { collectAsBytesPass } from '@gpulab/transport'
 import { once } from 'node:events'
 import { cleanUp } from './clean-up.ts'
 import { createLog } from './log.ts'
@@ -50,7 +50,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
 }
 
 async function run(args: readonly string[]): Promise<number> {
-  collectByHeap()
+  collectAsBytesPass()
   const config = readConfig(args, process.env)
   const app = createServer({ logger: createLog(config) })
   const stopping = new AbortController()

@@ -1,7 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import { startPostgres } from '@gpulab/embedded-postgres'
 import { createFailPoints } from '@gpulab/fail-points'
-import { collectByHeap } from '@gpulab/transport'
+import { collectAsBytesPass } from '@gpulab/transport'
 import pino from 'pino'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
@@ -49,7 +49,7 @@ async function openDatabase(config: Config, stack: AsyncDisposableStack) {
 }
 
 async function serve(config: Config): Promise<void> {
-  collectByHeap()
+  collectAsBytesPass()
   await using stack = new AsyncDisposableStack()
   const log = pino({
     level: config.logLevel,

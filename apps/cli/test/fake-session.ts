@@ -21,7 +21,7 @@ export interface FakeProgram {
 }
 
 const lagBytes = 64 << 10
-const ackEveryBytes = 32 << 10
+const ackEveryBytes = 128 << 10
 
 export const exitOf = (exitCode: number | null, more: Partial<Exit> = {}): Exit => ({
   exit_code: exitCode,

@@ -1,5 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
-import { collectByHeap } from '@gpulab/transport'
+import { collectAsBytesPass } from '@gpulab/transport'
 import { once } from 'node:events'
 import { createApp } from './app.ts'
 import { type Config, readConfig, settings } from './config.ts'
@@ -17,7 +17,7 @@ Environment variables:
 ${settings.map(({ name, description }) => `  ${name.padEnd(28)}${description}`).join('\n')}`
 
 async function serve(config: Config): Promise<void> {
-  collectByHeap()
+  collectAsBytesPass()
   const deps = createDeps(config)
   const server = createApp(deps)
   await listen(server, config.listen)

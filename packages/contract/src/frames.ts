@@ -16,25 +16,17 @@ const headerBytes = 5
 
 const isFrameType = (type: number): type is FrameType => type <= frameType.control
 
-/** On a byte stream: type (1 byte), length (4 bytes, big endian), payload. */
-export function encodeFrame({ type, payload }: Frame): Uint8Array {
+/** What comes before the payload on a byte stream: type (1 byte), length (4 bytes, big endian). */
+export function encodeFrameHeader({ type, payload }: Frame): Uint8Array {
   if (payload.length > framePayloadMaxBytes)
     throw new RangeError(`A frame of ${payload.length} bytes is too long`)
-  const encoded = new Uint8Array(headerBytes + payload.length)
-  encoded[0] = type
-  new DataView(encoded.buffer).setUint32(1, payload.length)
-  encoded.set(payload, headerBytes)
-  return encoded
+  const header = new Uint8Array(headerBytes)
+  header[0] = type
+  new DataView(header.buffer).setUint32(1, payload.length)
+  return header
 }
 
-/** In a WebSocket message, which has a length of its own: type (1 byte), payload. */
-export function encodeMessage({ type, payload }: Frame): Uint8Array {
-  const encoded = new Uint8Array(1 + payload.length)
-  encoded[0] = type
-  encoded.set(payload, 1)
-  return encoded
-}
-
+/** A WebSocket message, which has a length of its own: type (1 byte), payload. */
 export function decodeMessage(message: Uint8Array): Frame {
   const type = message[0]
   if (type === undefined || !isFrameType(type)) throw new RangeError(`Unknown frame type ${type}`)

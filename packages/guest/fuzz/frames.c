@@ -161,7 +161,7 @@ static void step(int guest, int agent) {
   kept = serve_frames();
   sessions_settle(clock_ms += pick(50) ? 1 : 70000);
   sessions_speak();
-  if (!wire_write(guest)) abort();
+  wire_write(guest);
   hear_guest(agent);
   if (poll(watches, sessions_watch(watches), 0) > 0) sessions_ready(watches);
   if (kept && pick(2000)) return;

@@ -84,7 +84,8 @@ static int waiting_time(int64_t due) {
 }
 
 static struct pollfd watch_agent(void) {
-  bool reads = wire_room() >= REPLY_ROOM;
+  // An end of the connection is read only when all that came before it is served.
+  bool reads = !agent.unserved && wire_room() >= REPLY_ROOM;
   return (struct pollfd){.fd = agent.fd, .events = (reads ? POLLIN : 0) | (wire_wants_write() ? POLLOUT : 0)};
 }
 
@@ -93,8 +94,8 @@ static void speak(void) {
   bool more;
   do {
     more = agent.greeted && sessions_speak();
-    if (!wire_write(agent.fd)) hang_up();
-  } while (more && agent.fd >= 0 && !wire_wants_write());
+    wire_write(agent.fd);
+  } while (more && !wire_wants_write());
 }
 
 static void turn(void) {
@@ -106,7 +107,7 @@ static void turn(void) {
   size_t count = sessions_watch(watches + 1);
   if (poll(watches, 1 + count, waiting_time(due)) < 0) return;
   sessions_ready(watches + 1);
-  if (watches[0].revents & (POLLIN | POLLHUP | POLLERR) && agent.fd >= 0 && !wire_read(agent.fd)) hang_up();
+  if (watches[0].events & POLLIN && watches[0].revents && agent.fd >= 0 && !wire_read(agent.fd)) hang_up();
   if (agent.fd >= 0) serve_agent();
 }
 

@@ -6,10 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 // memory.c: blocks from one region of fixed size, and queues of bytes made of them.
 
-enum { BLOCK_BYTES = 8192, BLOCK_COUNT = 2048, FIFO_MIN_BLOCKS = 2 };
+enum { BLOCK_BYTES = 8192, BLOCK_COUNT = 2048, FIFO_MIN_BLOCKS = 2, FIFO_PIECES = 16 };
 
 // Bytes with offsets that count from the first one ever added; each run of bytes carries a tag.
 struct fifo {
@@ -26,7 +27,8 @@ void fifo_init(struct fifo *fifo, uint32_t limit);
 void fifo_clear(struct fifo *fifo);
 uint8_t *fifo_reserve(struct fifo *fifo, unsigned tag, size_t *room);
 void fifo_commit(struct fifo *fifo, size_t length);
-size_t fifo_peek(const struct fifo *fifo, uint64_t offset, unsigned *tag, const uint8_t **bytes);
+int fifo_pieces(const struct fifo *fifo, uint64_t offset, size_t limit, unsigned *tag, struct iovec *pieces);
+void fifo_pass(struct fifo *fifo, size_t length);
 void fifo_release(struct fifo *fifo, uint64_t offset);
 bool fifo_full(const struct fifo *fifo);
 bool fifo_drop_oldest(struct fifo *fifo);
@@ -76,14 +78,14 @@ enum inbox_state { INBOX_FRAME, INBOX_EMPTY, INBOX_BROKEN };
 void wire_init(void);
 void wire_reset(void);
 bool wire_read(int connection);
-bool wire_write(int connection);
+void wire_write(int connection);
 bool wire_wants_write(void);
 size_t wire_room(void);
 void wire_feed(const uint8_t *bytes, size_t length);
 enum inbox_state wire_next(struct frame *frame);
 void wire_forget_inbox(void);
 void send_frame(uint8_t type, uint32_t stream, const void *payload, size_t length);
-void extend_frame(const void *payload, size_t more, size_t length);
+uint8_t *begin_frame(uint8_t type, uint32_t stream, size_t length);
 void send_error(uint32_t stream, int error);
 
 // launch.c: a program with its pipes or terminal, and the supervisor that starts it.
@@ -139,21 +141,8 @@ void sessions_ready(const struct pollfd *watches);
 int64_t sessions_settle(int64_t now);
 bool sessions_speak(void);
 
-// file.c, merge.c, sha256.c
+// ../files
 
 int run_file_program(int argc, char **argv);
-int open_folder(int folder, const char *name);
-int merge_folder(int folder, const char *name);
-
-struct sha256 {
-  void (*compress)(uint32_t state[8], const uint8_t *block);
-  uint32_t state[8];
-  uint64_t length;
-  uint8_t block[64];
-};
-
-void sha256_init(struct sha256 *hash);
-void sha256_add(struct sha256 *hash, const uint8_t *bytes, size_t length);
-void sha256_finish(struct sha256 *hash, char hex[65]);
 
 int64_t now_ms(void);

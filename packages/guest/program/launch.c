@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 // For kernels and seccomp filters without close_range; the guest never has more open.
-enum { GUEST_FDS_MAX = 2048 };
+enum { GUEST_FDS_MAX = 2048, PIPE_BYTES = 256 << 10 };
 
 // Both ends of everything, the guest's and the program's.
 struct plumbing {
@@ -43,6 +43,8 @@ static bool open_pipe(int *read_end, int *write_end, int guest_end) {
   if (pipe2(pair, O_CLOEXEC) < 0) return false;
   *read_end = pair[0];
   *write_end = pair[1];
+  // A user may have only so many large ones; the others do with 64 KiB.
+  fcntl(pair[1], F_SETPIPE_SZ, PIPE_BYTES);
   return fcntl(pair[guest_end], F_SETFL, O_NONBLOCK) == 0;
 }
 

@@ -141,8 +141,8 @@ void fifo_commit(struct fifo *fifo, size_t length) {
   fifo->end += length;
 }
 
-// The bytes of one tag that follow `offset` in a row; `offset` must be within the fifo.
-size_t fifo_peek(const struct fifo *fifo, uint64_t offset, unsigned *tag, const uint8_t **bytes) {
+// The bytes of one tag that follow `offset` in one piece; `offset` must be within the fifo.
+static size_t peek(const struct fifo *fifo, uint64_t offset, unsigned *tag, const uint8_t **bytes) {
   const struct block *block = fifo->tail->first <= offset ? fifo->tail : fifo->head;
   while (block->next && block->next->first <= offset) block = block->next;
   uint64_t position = block->first;
@@ -157,6 +157,29 @@ size_t fifo_peek(const struct fifo *fifo, uint64_t offset, unsigned *tag, const 
     position += length;
     at += RECORD_BYTES + length;
   }
+}
+
+// The bytes of one tag that follow `offset` in a row, at most `limit` of them, in pieces. Gives how many pieces.
+int fifo_pieces(const struct fifo *fifo, uint64_t offset, size_t limit, unsigned *tag, struct iovec *pieces) {
+  int count = 0;
+  while (count < FIFO_PIECES && limit > 0 && offset < fifo->end) {
+    unsigned next;
+    const uint8_t *bytes;
+    size_t length = peek(fifo, offset, &next, &bytes);
+    if (count == 0) *tag = next;
+    if (next != *tag) break;
+    if (length > limit) length = limit;
+    pieces[count++] = (struct iovec){.iov_base = (void *)bytes, .iov_len = length};
+    offset += length;
+    limit -= length;
+  }
+  return count;
+}
+
+// Counts bytes that went past an empty fifo.
+void fifo_pass(struct fifo *fifo, size_t length) {
+  while (fifo->head) remove_head(fifo);
+  fifo->first = fifo->end += length;
 }
 
 // Frees what lies before `offset`.

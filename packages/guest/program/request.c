@@ -136,8 +136,7 @@ static bool input(const struct frame *frame) {
   if (frame->length > s->granted) return false;
   s->granted -= frame->length;
   if (s->ends.input < 0) return true;
-  queue_input(s, frame->payload, frame->length);
-  write_input(s);
+  take_input(s, frame->payload, frame->length);
   return true;
 }
 
@@ -145,7 +144,7 @@ static void end_input(const struct frame *frame) {
   struct session *s = find_stream(frame->stream);
   if (!s || s->input_ended) return;
   const uint8_t end_of_file = 4;
-  if (s->terminal && s->ends.input >= 0) queue_input(s, &end_of_file, 1);
+  if (s->terminal && s->ends.input >= 0) take_input(s, &end_of_file, 1);
   s->input_ended = true;
   write_input(s);
 }

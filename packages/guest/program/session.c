@@ -126,9 +126,8 @@ static void finish_input(struct session *s) {
 void write_input(struct session *s) {
   while (s->ends.input >= 0 && !s->connecting && s->input.first < s->input.end) {
     unsigned tag;
-    const uint8_t *bytes;
-    size_t length = fifo_peek(&s->input, s->input.first, &tag, &bytes);
-    ssize_t count = write(s->ends.input, bytes, length);
+    struct iovec pieces[FIFO_PIECES];
+    ssize_t count = writev(s->ends.input, pieces, fifo_pieces(&s->input, s->input.first, SIZE_MAX, &tag, pieces));
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count < 0) return lose_input(s);
     fifo_release(&s->input, s->input.first + count);
@@ -137,13 +136,22 @@ void write_input(struct session *s) {
 }
 
 // What was granted always fits.
-void queue_input(struct session *s, const uint8_t *bytes, size_t length) {
+static void queue_input(struct session *s, const uint8_t *bytes, size_t length) {
   size_t room;
   for (uint8_t *at; length > 0 && (at = fifo_reserve(&s->input, 0, &room)); bytes += room, length -= room) {
     if (room > length) room = length;
     memcpy(at, bytes, room);
     fifo_commit(&s->input, room);
   }
+}
+
+// What the program takes at once need not be kept.
+void take_input(struct session *s, const uint8_t *bytes, size_t length) {
+  bool direct = s->ends.input >= 0 && !s->connecting && s->input.first == s->input.end;
+  ssize_t count = direct ? write(s->ends.input, bytes, length) : 0;
+  if (count < 0 && errno != EAGAIN && errno != EINTR) return lose_input(s);
+  if (count > 0) fifo_pass(&s->input, count), bytes += count, length -= count;
+  queue_input(s, bytes, length);
 }
 
 static void fail_dial(struct session *s, int error) {

@@ -36,7 +36,7 @@ struct session *add_session(void);
 void remove_session(struct session *s);
 void attach_session(struct session *s, uint32_t stream, uint64_t offset, uint32_t credit, uint32_t patience_ms);
 void detach_session(struct session *s);
-void queue_input(struct session *s, const uint8_t *bytes, size_t length);
+void take_input(struct session *s, const uint8_t *bytes, size_t length);
 void write_input(struct session *s);
 bool output_complete(const struct session *s);
 uint8_t *put_ending(uint8_t *at, const struct ending *ending);

@@ -51,15 +51,6 @@ static void tell_input(struct session *s) {
   s->granted += more;
 }
 
-static size_t take_output(struct session *s, size_t limit, unsigned *tag, const uint8_t **bytes) {
-  size_t length = fifo_peek(&s->output, s->sent, tag, bytes);
-  if (length > limit) length = limit;
-  if (length > s->credit) length = s->credit;
-  s->sent += length;
-  s->credit -= length;
-  return length;
-}
-
 static bool send_output(struct session *s) {
   if (s->sent == s->output.end || s->credit == 0) return false;
   if (s->sent < s->output.first) {
@@ -70,18 +61,15 @@ static bool send_output(struct session *s) {
     s->sent += lost;
     s->taken += lost;
   }
-  unsigned first, tag;
-  const uint8_t *bytes;
-  size_t length = take_output(s, OUTPUT_MAX_BYTES, &first, &bytes);
-  send_frame(STDOUT + first, s->stream, bytes, length);
-  // What lies in several blocks goes in one frame.
-  while (s->credit > 0 && s->sent < s->output.end && length < OUTPUT_MAX_BYTES) {
-    size_t more = fifo_peek(&s->output, s->sent, &tag, &bytes);
-    if (tag != first) break;
-    more = take_output(s, OUTPUT_MAX_BYTES - length, &tag, &bytes);
-    extend_frame(bytes, more, length);
-    length += more;
-  }
+  unsigned tag;
+  struct iovec pieces[FIFO_PIECES];
+  size_t limit = s->credit < OUTPUT_MAX_BYTES ? s->credit : OUTPUT_MAX_BYTES, length = 0;
+  int count = fifo_pieces(&s->output, s->sent, limit, &tag, pieces);
+  for (int i = 0; i < count; i++) length += pieces[i].iov_len;
+  uint8_t *at = begin_frame(STDOUT + tag, s->stream, length);
+  for (int i = 0; i < count; i++) at = mempcpy(at, pieces[i].iov_base, pieces[i].iov_len);
+  s->sent += length;
+  s->credit -= length;
   return true;
 }
 

@@ -10,7 +10,7 @@
 enum {
   INBOX_BYTES = FRAME_HEADER_BYTES + FRAME_MAX_BYTES,
   OUTBOX_BYTES = 256 << 10,
-  READ_BYTES = 64 << 10,
+  READ_BYTES = 128 << 10,
 };
 
 struct box {
@@ -111,15 +111,15 @@ size_t wire_room(void) { return OUTBOX_BYTES - (outbox.end - outbox.start); }
 
 bool wire_wants_write(void) { return outbox.end > outbox.start; }
 
-bool wire_write(int connection) {
+void wire_write(int connection) {
   while (wire_wants_write()) {
     size_t length = outbox.end - outbox.start;
     ssize_t count = send(connection, outbox.bytes + outbox.start, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count < 0) return errno == EAGAIN || errno == EINTR;
-    outbox.start += count;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    // What the agent sent before it went is still to be read: it counts as arrived.
+    outbox.start = count < 0 ? outbox.end : outbox.start + count;
   }
   outbox.start = outbox.end = 0;
-  return true;
 }
 
 // Callers look at wire_room first.
@@ -131,19 +131,17 @@ static uint8_t *take_room(size_t length) {
   return room;
 }
 
-void send_frame(uint8_t type, uint32_t stream, const void *payload, size_t length) {
+// Gives where its payload is to be put.
+uint8_t *begin_frame(uint8_t type, uint32_t stream, size_t length) {
   uint8_t *at = take_room(FRAME_HEADER_BYTES + length);
   at = put_number(at, type, 1);
   at = put_number(at, stream, 4);
-  at = put_number(at, length, 4);
-  if (length > 0) memcpy(at, payload, length);
+  return put_number(at, length, 4);
 }
 
-// Room for another payload of this frame, the newest, of `length` so far.
-void extend_frame(const void *payload, size_t more, size_t length) {
-  uint8_t *at = take_room(more);
-  memcpy(at, payload, more);
-  put_number(at - length - 4, length + more, 4);
+void send_frame(uint8_t type, uint32_t stream, const void *payload, size_t length) {
+  uint8_t *at = begin_frame(type, stream, length);
+  if (length > 0) memcpy(at, payload, length);
 }
 
 void send_error(uint32_t stream, int error) {

@@ -131,6 +131,29 @@ describe('a restart of the agent', () => {
     expect(stdout.toString()).toBe(numbers(0, 300_000))
   })
 
+  test('takes no input along that was on its way', async () => {
+    const [id, flood] = [randomUUID(), randomUUID()]
+    const sentBytes = 150 << 10
+    const stream = await runShell(connection, 'cat > /dev/null', { id, input: true })
+    // Until the guest grants that much at once.
+    await stream.write(Buffer.alloc(1 << 20))
+    await eventually(async () => expect((await find(id))?.inputOffset).toBe(1 << 20))
+    // A guest that writes finds out first that nobody reads any more.
+    const flooding = await runShell(connection, 'yes', { id: flood, lossless: false })
+    await flooding.output().next()
+    process.kill(guest.pid, 'SIGSTOP')
+    try {
+      for (let part = 0; part < 10; part++) await stream.write(Buffer.alloc(sentBytes / 10))
+      flooding.take(64 << 10)
+      await guest.stopAgent()
+    } finally {
+      process.kill(guest.pid, 'SIGCONT')
+    }
+    connection = await guest.startAgent()
+    expect((await connection.attach(id)).inputOffset).toBe((1 << 20) + sentBytes)
+    await Promise.all([id, flood].map((each) => connection.kill(each)))
+  })
+
   test('is not waited for without end', async () => {
     const id = randomUUID()
     await runShell(connection, count(300_000), { id, patienceMs: 300 })

@@ -11,7 +11,7 @@ export interface StreamLink {
 /** Output with the offset of its first byte, or of the first byte that is missing. */
 export type OffsetOutput = Output & { readonly offset: number }
 
-const inputFrameBytes = 32 << 10
+const inputFrameBytes = 64 << 10
 /** More than any guest grants. */
 const grantMaxBytes = 1 << 20
 

@@ -191,9 +191,9 @@ describe('the end', () => {
 
   test('signals reach the program and its group', async () => {
     const id = randomUUID()
-    const stream = await runShell(connection, 'trap "echo hup" HUP; echo ready; sleep 100; echo slept', {
-      id,
-    })
+    // Whoever says that it is ready is there to be hit.
+    const script = 'trap "echo hup" HUP; (echo ready; exec sleep 100); echo slept'
+    const stream = await runShell(connection, script, { id })
     const all = collect(stream)
     await eventually(async () => {
       const [row] = (await connection.list()).filter((row) => row.id === id)

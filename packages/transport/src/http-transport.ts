@@ -10,7 +10,7 @@ import {
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { Readable } from 'node:stream'
-import { collectByHeap } from './collect-by-heap.ts'
+import { collectAsBytesPass } from './collect-as-bytes-pass.ts'
 import { endSilent } from './end-silent.ts'
 import { outcomeUnknown, unreachable } from './failures.ts'
 import { requireSecureUrl } from './secure-url.ts'
@@ -86,7 +86,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
   const connect = async (call: TransportRequest): Promise<Channel> => {
     call.signal?.throwIfAborted()
     const { WebSocket } = await loadWebSockets()
-    collectByHeap()
+    collectAsBytesPass()
     const socket = new WebSocket(endpoint.socketUrl + call.path, {
       ...socketOptions,
       // Masks keep scripts in browsers from forging what caches see; here they would only cost both ends time.

@@ -1,4 +1,5 @@
-import { type Channel, decodeMessage, encodeMessage, type Frame } from '@gpulab/contract'
+import { type Channel, decodeMessage, type Frame } from '@gpulab/contract'
+import { encodeMessage } from './encode-message.ts'
 
 /** Bun's WebSocket, as far as it is used: it has more than the standard's. */
 export interface NativeSocket {

@@ -1,11 +1,7 @@
-import {
-  type Channel,
-  decodeMessage,
-  encodeMessage,
-  type Frame,
-  framePayloadMaxBytes,
-} from '@gpulab/contract'
+import { type Channel, decodeMessage, type Frame, framePayloadMaxBytes } from '@gpulab/contract'
 import type { WebSocket } from 'ws'
+import { notePassed } from './collect-as-bytes-pass.ts'
+import { encodeMessage } from './encode-message.ts'
 
 /** What a WebSocket that becomes a channel is made with, on either side. */
 export const socketOptions = { maxPayload: framePayloadMaxBytes + 1, perMessageDeflate: false } as const
@@ -28,6 +24,7 @@ export function createSocketChannel(socket: WebSocket): Channel {
     try {
       arrived.push(decodeMessage(data))
       arrivedBytes += data.length
+      notePassed(data.length)
       if (arrivedBytes >= queueMaxBytes) socket.pause()
     } catch (error) {
       failure = error as Error

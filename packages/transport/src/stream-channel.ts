@@ -1,6 +1,7 @@
-import { type Channel, encodeFrame, type Frame, FrameDecoder } from '@gpulab/contract'
+import { type Channel, encodeFrameHeader, type Frame, FrameDecoder } from '@gpulab/contract'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { notePassed } from './collect-as-bytes-pass.ts'
 
 /** A channel over a byte stream, with the stream's own back-pressure both ways. */
 export function createStreamChannel(stream: Duplex): Channel {
@@ -8,14 +9,18 @@ export function createStreamChannel(stream: Duplex): Channel {
   stream.once('close', () => closing.abort(new Error('The channel is closed')))
   async function* read(): AsyncGenerator<Frame> {
     const decoder = new FrameDecoder()
-    for await (const chunk of stream) yield* decoder.push(chunk as Uint8Array)
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      notePassed(chunk.length)
+      yield* decoder.push(chunk)
+    }
     decoder.finish()
   }
   return {
     incoming: read(),
     send: async (frame) => {
       if (stream.writableEnded || stream.destroyed) throw new Error('The channel is closed')
-      if (!stream.write(encodeFrame(frame))) await once(stream, 'drain', { signal: closing.signal })
+      const hasRoom = write(stream, encodeFrameHeader(frame), frame.payload)
+      if (!hasRoom) await once(stream, 'drain', { signal: closing.signal })
     },
     end: async () => {
       if (stream.destroyed) return
@@ -24,4 +29,13 @@ export function createStreamChannel(stream: Duplex): Channel {
     },
     destroy: (error) => void stream.destroy(error),
   }
+}
+
+/** As one, without a copy of the payload. */
+function write(stream: Duplex, header: Uint8Array, payload: Uint8Array): boolean {
+  stream.cork()
+  stream.write(header)
+  const hasRoom = payload.length > 0 ? stream.write(payload) : !stream.writableNeedDrain
+  stream.uncork()
+  return hasRoom
 }

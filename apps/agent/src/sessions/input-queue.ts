@@ -1,9 +1,18 @@
 import { inputWindowBytes } from '@gpulab/contract'
 import type { Attachment } from './program.ts'
 
+/** What each client may always have on its way; more, as far as the window goes, while all together have not too much. */
+const ownBytes = 256 << 10
+const allBytes = 64 << 20
+
 /** Not acknowledged, since it may still be in this process when that is killed. */
 const lagBytes = 64 << 10
-const ackEveryBytes = 32 << 10
+const ackEveryBytes = 128 << 10
+
+/** Input on its way of all clients together. */
+export interface InputTotal {
+  bytes: number
+}
 
 /**
  * A client's input on its way to the program, so that a program that does not read it holds nothing else up. What the
@@ -11,6 +20,7 @@ const ackEveryBytes = 32 << 10
  */
 export class InputQueue {
   readonly #attachment: Attachment
+  readonly #total: InputTotal
   readonly #onAck: (offset: number) => void
   readonly #chunks: Uint8Array[] = []
   #bytes = 0
@@ -21,8 +31,9 @@ export class InputQueue {
   #isClosed = false
   #room = Promise.withResolvers<void>()
 
-  constructor(attachment: Attachment, onAck: (offset: number) => void) {
+  constructor(attachment: Attachment, total: InputTotal, onAck: (offset: number) => void) {
     this.#attachment = attachment
+    this.#total = total
     this.#onAck = onAck
     this.#written = attachment.inputOffset
     this.#acked = attachment.inputOffset
@@ -33,8 +44,9 @@ export class InputQueue {
     if (this.#isEnding || chunk.length === 0) return
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
+    this.#total.bytes += chunk.length
     void this.#write()
-    while (this.#bytes > inputWindowBytes && !this.#isClosed) await this.#room.promise
+    while (this.#isFull() && !this.#isClosed) await this.#room.promise
   }
 
   end(): void {
@@ -48,6 +60,10 @@ export class InputQueue {
     this.#room.resolve()
   }
 
+  #isFull(): boolean {
+    return this.#bytes > (this.#total.bytes > allBytes ? ownBytes : inputWindowBytes)
+  }
+
   /** Never rejects. */
   async #write(): Promise<void> {
     if (this.#isWriting) return
@@ -55,6 +71,7 @@ export class InputQueue {
     for (let chunk = this.#chunks.shift(); chunk; chunk = this.#chunks.shift()) {
       await this.#attachment.write(chunk).catch(() => {})
       this.#bytes -= chunk.length
+      this.#total.bytes -= chunk.length
       this.#written += chunk.length
       this.#room.resolve()
       this.#room = Promise.withResolvers()

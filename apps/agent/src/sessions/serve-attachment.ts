@@ -10,7 +10,7 @@ import {
 import type { OffsetOutput } from '@gpulab/guest'
 import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
-import { InputQueue } from './input-queue.ts'
+import { InputQueue, type InputTotal } from './input-queue.ts'
 import type { Attachment, SessionEnd } from './program.ts'
 import type { Session } from './session.ts'
 
@@ -27,7 +27,7 @@ const lastAckMs = 5000
 
 /** Serves one client of a session until it leaves, is replaced, or the session has ended. */
 export async function serveAttachment(
-  { clock }: { readonly clock: Clock },
+  { clock, inputTotal }: { readonly clock: Clock; readonly inputTotal: InputTotal },
   session: Session,
   { offset, acks }: AttachOptions,
   open: () => Promise<Channel>,
@@ -43,7 +43,9 @@ export async function serveAttachment(
     const send = (control: Control): Promise<void> => channel.send(toControlFrame(control))
     await send({ type: 'resumed', offset: attachment.offset, input_offset: attachment.inputOffset })
     const taken = new TakenOutput(attachment)
-    const input = new InputQueue(attachment, (at) => void send({ type: 'ack', offset: at }).catch(() => {}))
+    const input = new InputQueue(attachment, inputTotal, (at) => {
+      send({ type: 'ack', offset: at }).catch(() => {})
+    })
     void readClient(session, channel, { input, taken, acks })
       .catch(() => {})
       .finally(() => {

@@ -98,6 +98,7 @@ const tidyMs = 10_000
 
 export function createSessions(deps: SessionsDeps): Sessions {
   const { clock, log, sessionStore: store, sessionLimits: limits } = deps
+  const inputTotal = { bytes: 0 }
   const all = new Map<string, Map<string, Session>>()
   const starting = new Map<string, { readonly uuid: string; readonly session: Promise<Session> }>()
 
@@ -217,7 +218,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return session.view()
     },
     output: (uuid, id, range) => readOutput(get(uuid, id), range),
-    attach: (uuid, id, how, open, caller) => serveAttachment(deps, get(uuid, id), how, open, caller),
+    attach: (uuid, id, how, open, caller) =>
+      serveAttachment({ clock, inputTotal }, get(uuid, id), how, open, caller),
     recover: async () => {
       for (const record of await store.load()) {
         const session = add(record, await recoverProgram(deps, store, record))

@@ -1,6 +1,6 @@
 import { inputWindowBytes } from '@gpulab/contract'
 
-const chunkMaxBytes = 64 << 10
+const chunkMaxBytes = 256 << 10
 
 /**
  * Input between its source and a session that acknowledges it. What is not acknowledged is kept, and given again after

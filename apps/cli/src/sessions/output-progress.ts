@@ -1,8 +1,3 @@
-import { ackEveryBytes } from '@gpulab/contract'
-
-/** More often than has to be, so that the session never waits for us. */
-const ackBytes = ackEveryBytes / 2
-
 /**
  * How far the output of a session has come: received by us, and taken by whoever reads it. Offsets count both streams,
  * and what was dropped.
@@ -51,10 +46,9 @@ export class OutputProgress {
     this.#taken += bytes
   }
 
-  /** The offset to acknowledge now, if it is time to. */
-  ack(isLast: boolean): number | undefined {
-    const due = this.#taken - this.#acked
-    if (due === 0 || (!isLast && due < ackBytes)) return undefined
+  /** The offset to acknowledge now, if that is worth so many bytes. */
+  ack(leastBytes: number): number | undefined {
+    if (this.#taken - this.#acked < leastBytes) return undefined
     this.#acked = this.#taken
     return this.#taken
   }

@@ -209,7 +209,7 @@ describe('what is told', () => {
 
   it('is a cut, and that it is over', async () => {
     const session = new FakeSession(cat)
-    const seen = record({ input: feed([bytesOf(300_000, 3)]) })
+    const seen = record({ input: feed([bytesOf(3_000_000, 3)]) })
     await new SessionClient(connect(session, { cuts: [9] }), place, seen.io, { isNew: true }).run()
     expect(seen.news.map(({ kind }) => kind)).toEqual(['attached', 'cut', 'back'])
   })

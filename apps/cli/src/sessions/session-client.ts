@@ -1,4 +1,5 @@
 import {
+  ackEveryBytes,
   type Channel,
   type Control,
   type Frame,
@@ -61,6 +62,10 @@ const attachMs = 20_000
 /** Output that was given to its sink and is not taken yet. */
 const inFlightMaxBytes = 256 << 10
 const goodbyeMs = 2000
+/** Of output, at once; and what is less, though not too little, after a moment: a session may keep no more. */
+const ackMostBytes = 128 << 10
+const ackLeastBytes = ackEveryBytes / 2
+const ackMs = 5
 /** How long a request that got no answer may still turn up at the host and take our own place. */
 const strayMs = 60_000
 
@@ -98,6 +103,8 @@ export class SessionClient {
   #size: Size | undefined
   #sizeDue = false
   #inFlightBytes = 0
+  #ackBytes = ackMostBytes
+  #isAckSoon = false
   #lastSink: Sink | undefined
   #strayUntilMs = 0
   #isCut = false
@@ -284,6 +291,13 @@ export class SessionClient {
     this.#output.take(bytes.length)
     this.#taking.beat()
     this.#sending.beat()
+    if (this.#isAckSoon) return
+    this.#isAckSoon = true
+    setTimeout(() => {
+      this.#isAckSoon = false
+      this.#ackBytes = ackLeastBytes
+      this.#sending.beat()
+    }, ackMs).unref()
   }
 
   /** Until no more than so many bytes wait for their reader. */
@@ -338,8 +352,11 @@ export class SessionClient {
       this.#sizeDue = false
       return toControlFrame({ type: 'resize', ...this.#size })
     }
-    const offset = this.#output.ack(false)
-    if (offset !== undefined) return toControlFrame({ type: 'ack', offset })
+    const offset = this.#output.ack(this.#ackBytes)
+    if (offset !== undefined) {
+      this.#ackBytes = ackMostBytes
+      return toControlFrame({ type: 'ack', offset })
+    }
     const bytes = this.#input.take()
     if (bytes) return { type: frameType.stdin, payload: bytes }
     if (!this.#inputEnded || state.hasEnded) return undefined
@@ -349,7 +366,7 @@ export class SessionClient {
 
   /** Lets the session forget its output at once. It has ended whatever becomes of that. */
   async #sayGoodbye(channel: Channel): Promise<void> {
-    const offset = this.#output.ack(true)
+    const offset = this.#output.ack(1)
     if (offset === undefined) return
     const goodbye = channel.send(toControlFrame({ type: 'ack', offset })).then(() => channel.end())
     await Promise.race([goodbye, delay(goodbyeMs, undefined, { ref: false })]).catch(() => {})

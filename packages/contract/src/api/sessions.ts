@@ -3,7 +3,7 @@ import { duplex, endpoint, events, json } from '../endpoint.ts'
 import { Command, Environment, Flag, pageOf, text, Timestamp, Uuid } from '../fields.ts'
 
 /** So many bytes of input a client may have sent that the session has not acknowledged. */
-export const inputWindowBytes = 256 << 10
+export const inputWindowBytes = 1 << 20
 /** A client that acknowledges output does so at least once for so many bytes. */
 export const ackEveryBytes = 64 << 10
 /** The most that `wait` may ask for in one request. */

@@ -1,6 +1,6 @@
 // Moves what is in a staged folder into the folder that it lies in: each file and each new folder in one step, folders
 // that are there already entry by entry. Nothing is moved where a folder would have to take a file's place, or the reverse.
-#include "guest.h"
+#include "files.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // Work on files, each piece a process of its own that the agent runs as a session: a hung volume stops nothing else,
 // and bytes, back-pressure and kill are those of any session. Says the errno's name on standard error and exits with 1.
-#include "guest.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,7 +159,7 @@ static int do_write(const struct place *place, char **args) {
   if (facts.st_nlink != 1) return errno = EMLINK, -1;
   if (flock(fd, LOCK_EX | LOCK_NB) < 0) return errno = EBUSY, -1;
   if (facts.st_size < offset) return errno = ERANGE, -1;
-  if ( ftruncate(fd, offset) < 0) return -1;
+  if (ftruncate(fd, offset) < 0) return -1;
   struct sha256 hash;
   sha256_init(&hash);
   if (copy_bytes(fd, -1, &hash, offset) < 0 || print_hash_so_far(&hash) < 0) return -1;
