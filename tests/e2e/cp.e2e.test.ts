@@ -1,82 +1,37 @@
-import type { Container } from '@gpulab/contract'
-import { createRandom, eventually, growTree, readTree, run, startTcpProxy } from '@gpulab/testing'
+import { createRandom, growTree, readTree, startTcpProxy } from '@gpulab/testing'
 import { execFileSync } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, readFileSync } from 'node:fs'
-import {
-  appendFile,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { appendFile, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { spawnCli } from './src/spawn-cli.ts'
-import { startSystem, type System } from './src/start-system.ts'
+import { type Box, hashOf, makeFile, openBox, type Result } from './src/open-box.ts'
+import type { System } from './src/start-system.ts'
 
 /** GPULAB_TEST_CP_MIB=10240 makes the long run. */
 const bigBytes = Number(process.env['GPULAB_TEST_CP_MIB'] ?? 256) * 2 ** 20
 const longMs = 180_000 + bigBytes / 5000
 
-interface Result {
-  readonly target: string
-  readonly bytes: number
-  readonly files: number
-  readonly sha256: string | null
-  readonly resumed_bytes: number
-}
-
+let box: Box
 let system: System
+/** Of one test alone, here and in the container. */
 let work: string
-/** In the container, for one test alone. */
 let there: string
-let count = 0
 
 beforeAll(async () => {
-  system = await startSystem()
-  const options = ['--template', 'ubuntu', '--memory', '1', '--wait']
-  await system.json<Container>('deploy', '--name', 'box', ...options)
+  box = await openBox()
+  system = box.system
 })
-afterAll(() => system?.[Symbol.asyncDispose]())
+afterAll(() => box?.[Symbol.asyncDispose]())
 beforeEach(async () => {
-  work = await mkdtemp(join(system.dir, 'cp-'))
-  there = `/tmp/${++count}`
-  await inBox('mkdir', there)
+  ;({ work, there } = await box.makeFolders())
 })
 
-const inBox = async (...command: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await system.gpulab(['exec', 'box', '--', ...command])
-  if (code !== 0) throw new Error(`${command.join(' ')}: ${code} ${stderr}`)
-  return stdout
-}
-const listThere = async (folder = there): Promise<string[]> =>
-  (await inBox('ls', '-A', folder)).split('\n').filter((name) => name !== '')
-const cp = (...args: string[]): Promise<Result> => system.json<Result>('cp', ...args)
-const tryCp = async (...args: string[]) => {
-  const { code, stderr, stdout } = await system.gpulab(['cp', ...args])
-  return { code, stderr, stdout }
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
-}
-
-/** Bytes of no pattern, but cheap ones. */
-async function makeFile(path: string, sizeBytes: number): Promise<void> {
-  const piece = randomBytes(1 << 20)
-  await using file = await open(path, 'w')
-  for (let at = 0; at < sizeBytes; at += piece.length) {
-    piece.writeUIntBE(at, 0, 6)
-    await file.write(piece, 0, Math.min(piece.length, sizeBytes - at))
-  }
-}
+const inBox = (...command: string[]): Promise<string> => box.run(...command)
+const listThere = (folder = there): Promise<string[]> => box.list(folder)
+const cp = (...args: string[]): Promise<Result> => box.cp(...args)
+const tryCp = (...args: string[]) => box.tryCp(...args)
+const startCopy = (args: readonly string[], partBytes: () => Promise<number>) =>
+  box.startCopy(args, partBytes)
 
 /** The most memory that a process has had. */
 const peakBytes = (pid: number): number =>
@@ -195,14 +150,6 @@ describe('a file', () => {
   })
 })
 
-/** A copy that has brought some of it, by what is there under another name. */
-async function startCopy(args: readonly string[], partBytes: () => Promise<number>) {
-  const running = spawnCli(system, ['cp', ...args])
-  await eventually(async () => expect(await partBytes(), running.stderr()).toBeGreaterThan(5 << 20), {
-    timeoutMs: 60_000,
-  })
-  return running
-}
 const partThere = async (): Promise<number> =>
   Number((await inBox('sh', '-c', `cat ${there}/.gpulab-part-* 2>/dev/null | wc -c`)).trim())
 const partHere = async (): Promise<number> => {
@@ -315,15 +262,17 @@ describe('an interruption', () => {
     expect(await hashOf(join(work, 'y'))).toBe(sha256)
   })
 
-  it('of the agent, killed and started again, loses nothing', async () => {
+  it.each(['agent', 'API'])('of the %s, killed and started again, loses nothing', async (victim) => {
+    const interrupt = async (): Promise<void> => {
+      await (victim === 'API' ? system.api : system.agent).stop('SIGKILL')
+      await (victim === 'API' ? system.startApi() : system.startAgent())
+    }
     const { ended, stderr } = await startCopy([file, `box:${there}/x`], partThere)
-    await system.agent.stop('SIGKILL')
-    await system.startAgent()
+    await interrupt()
     expect(await ended, stderr()).toBe(0)
     expect(await inBox('sha256sum', `${there}/x`)).toContain(sha256)
     const back = await startCopy([`box:${there}/x`, join(work, 'y')], partHere)
-    await system.agent.stop('SIGKILL')
-    await system.startAgent()
+    await interrupt()
     expect(await back.ended, back.stderr()).toBe(0)
     expect(await hashOf(join(work, 'y'))).toBe(sha256)
   })
@@ -336,119 +285,3 @@ describe('an interruption', () => {
     expect(await readdir(work)).toEqual(['medium'])
   })
 })
-
-describe('trouble', () => {
-  it('with a container that stops ends the copy', async () => {
-    const small = await system.json<Container>(
-      'deploy',
-      '--name',
-      'stops',
-      '--template',
-      'ubuntu',
-      '--memory',
-      '1',
-      '--wait',
-    )
-    await makeFile(join(work, 'medium'), mediumBytes)
-    const { ended, stderr } = await startCopy([join(work, 'medium'), 'stops:/tmp/x'], async () => {
-      const { stdout } = await system.gpulab([
-        'exec',
-        'stops',
-        '--',
-        'sh',
-        '-c',
-        'cat /tmp/.gpulab-part-* 2>/dev/null | wc -c',
-      ])
-      return Number(stdout.trim())
-    })
-    expect((await system.gpulab(['stop', small.uuid])).code).toBe(0)
-    expect([await ended, stderr()]).toEqual([5, expect.stringContaining('ended')])
-    expect(await tryCp('stops:/etc/hostname', work)).toMatchObject({ code: 5 })
-    await system.gpulab(['rm', 'stops', '--force'])
-  })
-
-  it('with space, on either side, is told and leaves nothing', async () => {
-    const options = ['--name', 'tight', '--template', 'ubuntu', '--memory', '128MiB', '--wait']
-    await system.json<Container>('deploy', ...options)
-    await makeFile(join(work, 'big'), 70 << 20)
-    const full = { code: 6, stderr: expect.stringContaining('no space is left') as string }
-    expect(await tryCp(join(work, 'big'), 'tight:/dev/shm/x')).toMatchObject(full)
-    await mkdir(join(work, 'tree'))
-    await makeFile(join(work, 'tree/big'), 70 << 20)
-    expect(await tryCp(join(work, 'tree'), 'tight:/dev/shm/x')).toMatchObject(full)
-    const left = await system.gpulab(['exec', 'tight', '--', 'ls', '-A', '/dev/shm'])
-    expect(left).toMatchObject({ code: 0, stdout: '' })
-    await system.gpulab(['rm', 'tight', '--force'])
-
-    const disk = join(work, 'disk')
-    await mkdir(disk)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk])
-    try {
-      await cp(join(work, 'tree'), `box:${there}/tree`)
-      expect(await tryCp(`box:${there}/tree/big`, disk)).toMatchObject(full)
-      expect(await tryCp(`box:${there}/tree`, disk)).toMatchObject(full)
-      expect(await readdir(disk)).toEqual([])
-    } finally {
-      execFileSync('umount', [disk])
-    }
-  })
-
-  it('with rights is told', async () => {
-    const image = await makeUserImage()
-    await system.json<Container>(
-      'deploy',
-      '--name',
-      'plain',
-      '--image',
-      image,
-      '--memory',
-      '1',
-      '--wait',
-      '--command',
-      'sleep 6000',
-    )
-    await writeFile(join(work, 'file'), 'content')
-    const refused = { code: 4, stderr: expect.stringMatching(/denied|permitted|read-only/) as string }
-    expect(await tryCp(join(work, 'file'), 'plain:/etc/file')).toMatchObject(refused)
-    expect(await tryCp(work, 'plain:/etc/tree')).toMatchObject(refused)
-    expect(await tryCp('plain:/root/.bashrc', work)).toMatchObject(refused)
-    expect(await tryCp(join(work, 'file'), 'plain:/.gpulab/file')).toMatchObject(refused)
-    await cp(join(work, 'file'), 'plain:/tmp/file')
-    const owner = await system.gpulab(['exec', 'plain', '--', 'stat', '-c', '%u', '/tmp/file'])
-    expect(owner.stdout).toBe('1000\n')
-    await system.gpulab(['rm', 'plain', '--force'])
-  })
-
-  it('with links that lead out is told, and what to do about it', async () => {
-    await inBox('sh', '-c', `mkdir ${there}/d; ln -s /etc ${there}/d/out; echo x >${there}/d/file`)
-    const refused = await tryCp(`box:${there}/d`, join(work, 'd'))
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('--skip-unsafe') as string })
-    expect(await readdir(work)).toEqual([])
-    expect(await cp(`box:${there}/d`, join(work, 'd'), '--skip-unsafe')).toMatchObject({ files: 1 })
-    expect(await readdir(join(work, 'd'))).toEqual(['file'])
-  })
-
-  it('with a reader of the archive that has seen enough ends the copy', async () => {
-    const script = `"$0" cp box:/usr - | head -c 100000 | wc -c`
-    const { stdout } = await run(
-      'bash',
-      ['-c', script, join(import.meta.dirname, '../../apps/cli/bin/gpulab')],
-      {
-        env: { GPULAB_API_URL: system.apiUrl, GPULAB_API_KEY: system.apiKey },
-      },
-    )
-    expect(stdout.trim()).toBe('100000')
-  })
-})
-
-/** The template's image with another user. */
-async function makeUserImage(): Promise<string> {
-  const [own] = await system.listOwn()
-  const container = await system.docker.createContainer({ Image: own?.Image ?? '' })
-  try {
-    await container.commit({ repo: 'gpulab.test/cp-user', tag: '1', changes: 'USER 1000:1000' })
-  } finally {
-    await container.remove()
-  }
-  return 'gpulab.test/cp-user:1'
-}

@@ -1,9 +1,11 @@
 import type { Container, Session } from '@gpulab/contract'
+import { ensureImages } from '@gpulab/images'
 import { eventually, startTcpProxy, type TcpProxy } from '@gpulab/testing'
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { openPty, type Pty } from './src/open-pty.ts'
-import { startSystem, type System } from './src/start-system.ts'
+import { openPty, type Pty, type PtyOptions } from './src/open-pty.ts'
+import { readScreen } from './src/read-screen.ts'
+import { startSystem, type System, testEngine } from './src/start-system.ts'
 
 let system: System
 let proxy: TcpProxy
@@ -31,10 +33,7 @@ const running = async (): Promise<Session[]> => (await list()).filter(({ state }
 
 /** A prompt that nothing else on the screen looks like. */
 const prompt = 'READY> '
-async function openShell(
-  command = 'ssh workshop',
-  options: Parameters<typeof openPty>[2] = {},
-): Promise<Pty> {
+async function openShell(command = 'ssh workshop', options: PtyOptions = {}): Promise<Pty> {
   const pty = openPty(system, `gpulab ${command}; echo "code $?"`, options)
   await pty.shows(/[#$] $/)
   pty.type(`PS1='READY''> '; bind 'set enable-bracketed-paste off' 2>/dev/null\r`)
@@ -107,6 +106,17 @@ describe('a shell', () => {
     pty.type('\u0003')
     await pty.shows(/\^C\r\n[^]*READY> $/)
     pty.type('exit 0\r')
+    await pty.shows('code 0')
+  })
+
+  it('passes bytes that are no text, both ways', async () => {
+    const script = String.raw`stty raw -echo; printf "<\377\303(\200>"; head -c 3 | od -An -tx1`
+    const pty = openPty(system, `gpulab exec -it workshop -- sh -c '${script}'; echo "code $?"`, {
+      encoding: 'latin1',
+    })
+    await pty.shows('<\u00ff\u00c3(\u0080>')
+    pty.type('\u00ff\u00c3(')
+    await pty.shows('ff c3 28')
     await pty.shows('code 0')
   })
 
@@ -205,6 +215,17 @@ describe('escapes', () => {
   })
 })
 
+describe('a copy', () => {
+  it('shows how far it is, and nothing of that is left', async () => {
+    const file = `${system.dir}/big`
+    const copying = `gpulab cp ${file} workshop:/tmp/big`
+    const pty = openPty(system, `head -c 200M /dev/zero >${file}; ${copying}; echo "code $?"`)
+    await pty.shows(/[█░]{20} \d+% [\d.]+ [KM]?B of 200 MB · [\d.]+ [KMG]?B\/s/)
+    await pty.shows('code 0')
+    expect(await readScreen(pty)).toMatch(/^✓ 1 file, 200 MB in [\d.]+ s\ncode 0\n/)
+  })
+})
+
 /** Takes the whole screen, and draws its size whenever that changes. */
 const fullScreen = String.raw`
 printf '\033[?1049h\033[?25l\033[?1000h\033[31m'
@@ -251,5 +272,41 @@ describe('a program that has the whole screen', () => {
     await pty.shows(new RegExp(String.raw`(SAME|OTHER) ${code}`), from)
     expect(pty.screen().slice(from)).toContain(`SAME ${code}`)
     for (const reset of resets) await pty.shows(reset, from)
+  })
+})
+
+describe('the screen', () => {
+  beforeAll(async () => {
+    const { screens } = await ensureImages({ dockerHost: testEngine().dockerHost, keys: ['screens'] })
+    const options = ['--image', screens.reference, '--memory', '1', '--wait']
+    await system.json<Container>('deploy', '--name', 'screens', ...options)
+  }, 600_000)
+
+  it.each([
+    ['vim', 'seq -f "line %g of the file" 100 >file; vim.tiny -c "normal 50Gzt" file', 'line 77 of', ':q!\r'],
+    ['htop', 'htop', 'Load average', 'q'],
+    ['tmux', String.raw`tmux new 'seq -f "line %g of the pane" 60; cat'`, 'line 59 of', '\u0004'],
+  ])('of %s is whole again after a cut, and for who takes it over', async (_name, command, shown, quit) => {
+    const pty = openPty(system, 'gpulab ssh screens', proxied())
+    await pty.shows(/[#$] $/)
+    pty.type(`cd /tmp; clear; ${command}\r`)
+    await eventually(async () => expect(await readScreen(pty)).toContain(shown), { timeoutMs: 20_000 })
+    proxy.cut()
+    await pty.shows('Connected again')
+    await eventually(
+      async () => {
+        const screen = await readScreen(pty)
+        expect(screen).toContain(shown)
+        expect(screen).not.toContain('onnect')
+      },
+      { timeoutMs: 20_000 },
+    )
+    const { stdout } = await system.gpulab(['sessions', 'ls', 'screens', '-q'])
+    const next = openPty(system, `gpulab sessions attach screens ${stdout.trim()}; echo "code $?"`)
+    await eventually(async () => expect(await readScreen(next)).toContain(shown), { timeoutMs: 20_000 })
+    next.type(quit)
+    await next.shows(/[#$] $/)
+    next.type('exit 4\r')
+    await next.shows('code 4')
   })
 })

@@ -352,3 +352,28 @@ describe('many', () => {
 })
 
 const list = async ({ uuid }: TargetContainer) => (await host.list(uuid))[0]
+
+// Last: no container of this file is left running.
+describe('a restart of the engine without live-restore', () => {
+  it('ends all sessions and says so, and containers come back as their policy has it', async () => {
+    const always = await host.deploy({ restart: { policy: 'unless-stopped', max_retries: null } })
+    const never = await host.deploy()
+    const sessions = await Promise.all([
+      create(always, { command: ['cat'], stdin: true }),
+      create(never, { command: ['cat'], stdin: true, detached: true }),
+      create(always, { command: 'sleep 1000', user: '65534' }),
+    ])
+    const attached = await attach(sessions[0])
+    await host.engine.restartPlainly()
+    expect(await attached.exit).toMatchObject({ reason: 'container_ended', exit_code: null })
+    for (const session of sessions)
+      expect(await get(session, 60)).toMatchObject({ state: 'ended', exit_code: null })
+    await eventually(async () => expect((await list(never))?.state).toBe('exited'), { timeoutMs: 60_000 })
+    await eventually(
+      async () => expect((await run(always, { command: 'echo again' })).stdout()).toBe('again\n'),
+      {
+        timeoutMs: 60_000,
+      },
+    )
+  })
+})

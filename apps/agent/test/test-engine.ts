@@ -1,5 +1,6 @@
 import { ensureImages } from '@gpulab/images'
 import { startEngine } from '@gpulab/simulated-host'
+import { eventually } from '@gpulab/testing'
 import { connectEngine, type Engine } from '../src/docker/connect.ts'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,6 +19,8 @@ export interface TestEngine extends AsyncDisposable {
   start(): Promise<void>
   /** Of a killed engine: it comes back with the belief that the container has never been started. */
   forgetRun(id: string): Promise<void>
+  /** As `systemctl restart docker` does on a host without live-restore: every container ends. */
+  restartPlainly(): Promise<void>
 }
 
 const gpus = '2x NVIDIA GeForce RTX 4090:24564, NVIDIA H100 80GB HBM3:81559'
@@ -28,15 +31,30 @@ export async function startTestEngine(): Promise<TestEngine> {
   const options = { stateDir, name: 'agent', gpus }
   let { pid, dockerHost, nvidiaSmi, socketPath, stop } = await startEngine(options)
   const { busybox } = await ensureImages({ dockerHost, keys: ['busybox'] })
+  const engine = connectEngine(socketPath)
+  const start = async (): Promise<void> => {
+    ;({ pid, stop } = await startEngine(options))
+  }
   return {
     dockerHost,
-    engine: connectEngine(socketPath),
+    engine,
     nvidiaSmi,
     gpuFolder: join(stateDir, 'gpus'),
     image: busybox.reference,
     kill: async () => void process.kill(pid, 'SIGKILL'),
-    start: async () => {
-      ;({ pid, stop } = await startEngine(options))
+    start,
+    restartPlainly: async () => {
+      const file = join(stateDir, 'dockerd.json')
+      const config = JSON.parse(await readFile(file, 'utf8'))
+      await writeFile(file, JSON.stringify({ ...config, 'live-restore': false }))
+      process.kill(pid, 'SIGHUP')
+      await eventually(async () => {
+        const info = (await engine.info()) as { LiveRestoreEnabled?: boolean }
+        if (info.LiveRestoreEnabled) throw new Error('The engine still has live-restore.')
+      })
+      process.kill(pid, 'SIGTERM')
+      await eventually(() => expectGone(pid), { timeoutMs: 60_000 })
+      await start()
     },
     forgetRun: async (id) => {
       const file = join(stateDir, 'data/containers', id, 'config.v2.json')
@@ -49,4 +67,13 @@ export async function startTestEngine(): Promise<TestEngine> {
       await rm(stateDir, { recursive: true, force: true })
     },
   }
+}
+
+function expectGone(pid: number): void {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return
+  }
+  throw new Error('The engine still runs.')
 }

@@ -15,6 +15,7 @@ export type ImageKey =
   | 'node'
   | 'postgres'
   | 'gpu-host'
+  | 'screens'
 
 /** How an image is built: from a root file system of packages, or upon another image of the list. */
 export type ImageBuild = { rootfs: 'busybox' | 'debian' } | { from: ImageKey; folder?: string }

@@ -1,6 +1,7 @@
 export { createAuthorizedTransport, type Credential } from './authorized-transport.ts'
 export { ChannelSocket } from './channel-socket.ts'
 export { collectAsBytesPass } from './collect-as-bytes-pass.ts'
+export { encodeMessage } from './encode-message.ts'
 export { createHttpTransport, type HttpTransportOptions } from './http-transport.ts'
 export { isLoopback, requireSecureUrl } from './secure-url.ts'
 export { createSessionTransport } from './session-transport.ts'

@@ -14,17 +14,26 @@ export interface Pty {
   readonly ended: Promise<number>
 }
 
+export interface PtyOptions {
+  readonly apiUrl?: string
+  readonly columns?: number
+  readonly rows?: number
+  /** `latin1` makes a character of every byte. */
+  readonly encoding?: 'utf8' | 'latin1'
+}
+
 /** A shell of this machine, in which `gpulab` is the built CLI, logged in. */
 export function openPty(
   { cli }: Pick<System, 'cli'>,
   script: string,
-  { apiUrl, columns = 90, rows = 30 }: { apiUrl?: string; columns?: number; rows?: number } = {},
+  { apiUrl, columns = 90, rows = 30, encoding = 'utf8' }: PtyOptions = {},
 ): Pty {
   const { NO_COLOR: _noColor, ...env } = { ...process.env, ...cli.env } as Record<string, string>
   const child = spawn('bash', ['-c', `gpulab() { ${cli.program} "$@"; }; ${script}`], {
     cols: columns,
     rows,
     name: 'xterm',
+    encoding,
     env: { ...env, ...(apiUrl !== undefined && { GPULAB_API_URL: apiUrl }) },
   })
   onTestFinished(() => child.kill('SIGKILL'))
@@ -35,7 +44,8 @@ export function openPty(
   return {
     process: child,
     screen: () => screen,
-    type: (text) => child.write(text),
+    // Strings it would send as UTF-8, whatever the encoding; its types know of nothing else.
+    type: (text) => child.write(Buffer.from(text, encoding) as unknown as string),
     shows: (text, from = 0) =>
       eventually(
         () => {

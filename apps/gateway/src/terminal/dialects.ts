@@ -1,12 +1,12 @@
 import {
   type Control,
   decodeMessage,
-  encodeMessage,
   type Frame,
   frameType,
   parseControl,
   toControlFrame,
 } from '@gpulab/contract'
+import { encodeMessage } from '@gpulab/transport'
 
 /** How a client of a terminal speaks. */
 export interface Dialect {
