@@ -121,5 +121,7 @@ async function readShimId(pid: number): Promise<string | undefined> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
   const [program = '', ...args] = commandLine.split('\0')
   const flag = args.indexOf('-id')
-  return basename(program).startsWith('containerd-shim') && flag >= 0 ? args[flag + 1] : undefined
+  // With a bundle it is what containerd runs to clear up after a dead shim: killed, it would leave its folder for good.
+  const isShim = basename(program).startsWith('containerd-shim') && !args.includes('-bundle')
+  return isShim && flag >= 0 ? args[flag + 1] : undefined
 }
