@@ -291,17 +291,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   'templates:create': {
     summary: 'Make a template',
-    aliases: ['admin:templates:create'],
     load: () => import('./commands/templates/create.ts'),
   },
   'templates:update': {
     summary: 'Change a template',
-    aliases: ['admin:templates:update'],
     load: () => import('./commands/templates/update.ts'),
   },
   'templates:rm': {
     summary: 'Delete a template',
-    aliases: ['admin:templates:rm'],
     load: () => import('./commands/templates/rm.ts'),
   },
   'admin:gpu-types:set-price': {
