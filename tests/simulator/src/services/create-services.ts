@@ -49,7 +49,11 @@ export async function createServices(
 ): Promise<ControlPlane> {
   const { db } = database
   const deps = toDeps(database, now)
-  await database.sql`truncate teams, hosts, gpu_types cascade`
+  // Money and audit are append-only, also for a world that begins.
+  await database.sql.begin(async (sql) => {
+    await sql`set local session_replication_role = replica`
+    await sql`truncate teams, hosts, gpu_types cascade`
+  })
   await seedGpuTypes({ db })
   await bootstrap(deps, { email: 'ann@example.com', team: 'red' })
   const principal = await readPrincipal(database)
