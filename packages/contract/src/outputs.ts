@@ -16,6 +16,7 @@ const all = (page: z.ZodObject<{ items: z.ZodType }>): CommandOutput => document
 const container = api.containers.get.result.schema
 const session = api.sessions.get.result.schema
 const host = api.hosts.get.result.schema
+const volume = api.volumes.get.result.schema
 const team = api.admin.teams.get.result.schema
 const user = api.admin.users.get.result.schema
 const account = api.account.get.result.schema
@@ -65,6 +66,11 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   'ports:set': document(ports),
   'ports:url': document(api.ports.link.result.schema),
   events: lines(api.events.ofTeam.result.schema),
+  volumes: all(api.volumes.list.result.schema),
+  'volumes:info': document(volume),
+  'volumes:create': document(volume),
+  'volumes:resize': document(volume),
+  'volumes:rm': document(z.object({ ...identity, deleted: z.literal(true) })),
   templates: all(api.templates.list.result.schema),
   'templates:info': document(api.templates.get.result.schema),
   'templates:create': document(api.templates.create.result.schema),
