@@ -192,7 +192,7 @@ function again() {
   if (hasEnded) return
   const ms = retryMs[Math.min(attempts++, retryMs.length - 1)]
   if (attempts > 1) tell('The connection was lost. Trying again …')
-  setTimeout(() => connect(() => askToken({})), ms)
+  setTimeout(() => void connect(() => askToken({})), ms)
 }
 
 terminal.onData((text) => type(encoder.encode(text)))
