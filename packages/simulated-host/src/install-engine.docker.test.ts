@@ -25,7 +25,7 @@ test('an engine is installed on a machine that has none, without starting a serv
     command: ['sh', '-c', script, process.execPath, program],
     binds: [`${checkout}:${checkout}:ro`],
   })
-  expect(output).toContain('[["docker.io","runc","iptables","iproute2","mmdebstrap"],[]]')
+  expect(output).toContain('[["docker.io","runc","iptables","iproute2","mmdebstrap","xfsprogs"],[]]')
   expect(exitCode).toBe(0)
 })
 
