@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { request as sendRequest, type IncomingMessage } from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { containerServer } from './src/container-server.ts'
@@ -104,6 +105,12 @@ describe('the URL that deploy has printed', () => {
     const parts: Buffer[] = []
     for await (const part of answer) parts.push(part as Buffer)
     expect(Buffer.concat(parts).equals(body)).toBe(true)
+  })
+
+  it('answers on a new connection when the service has closed the one that was kept', async () => {
+    expect((await ask(`${url}/leave`)).text).toBe('bye')
+    await wait(500)
+    expect((await ask(`${url}/echo`, { body: Buffer.from('again') })).text).toBe('again')
   })
 
   it('passes a WebSocket on, small and large messages', async () => {

@@ -30,6 +30,7 @@ const serve = (request, response) => {
   if (pathname === '/redirect') { response.writeHead(302, { location: 'http://169.254.169.254/' }); return response.end() }
   if (pathname === '/huge') { response.writeHead(200, { 'x-huge': 'x'.repeat(300000) }); return response.end() }
   if (pathname === '/stall') return
+  if (pathname === '/leave') { response.end('bye'); return void setTimeout(() => request.socket.end(), 100) }
   if (pathname === '/reset') return request.socket.resetAndDestroy()
   if (pathname === '/half') { response.writeHead(200, { 'content-length': 100 }); response.write('half'); return void setTimeout(() => request.socket.destroy(), 200) }
   if (pathname === '/cookie') { response.writeHead(200, { 'set-cookie': ['own=1; Path=/', 'tossed=1; Domain=proxy.localhost; Path=/', 'gpulab-port=forged'] }); return response.end() }

@@ -8,6 +8,10 @@ const idleMaxPerPort = 16
 
 type Connected = (error: Error | null, socket?: Duplex) => void
 
+function leave(this: Duplex): void {
+  this.destroy()
+}
+
 /** Node's own pool of connections, each of which is a stream of an uplink. */
 class UplinkAgent extends Agent {
   readonly #connect: ConnectPort
@@ -42,12 +46,16 @@ class UplinkAgent extends Agent {
     connected(null, socket)
   }
 
+  /** Until the service closes it, which only a socket of the kernel's tells the pool by itself. */
   override keepSocketAlive(socket: Duplex): boolean {
-    this.#idle.set(socket, setTimeout(() => socket.destroy(), idleMs).unref())
+    if (socket.readableEnded) return false
+    socket.once('end', leave).resume()
+    this.#idle.set(socket, setTimeout(leave.bind(socket), idleMs).unref())
     return true
   }
 
   override reuseSocket(socket: Duplex): void {
+    socket.off('end', leave)
     clearTimeout(this.#idle.get(socket))
   }
 }
