@@ -2,10 +2,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { endProcess, findProcess } from './processes.ts'
 import type { StateLayout } from './state-layout.ts'
 
-/** Ends the API and the agent of a supervisor that was killed. Each has a file of the state in its environment. */
+/** Ends API, gateway and agent of a supervisor that was killed. Each has a file of the state in its environment. */
 export async function endOrphans(layout: StateLayout): Promise<void> {
   const marks = new Set([
     `GPULAB_PEPPER_FILE=${layout.pepperFile}`,
+    `GPULAB_GATEWAY_KEY_FILE=${layout.gatewayKeyFile}`,
     `GPULAB_AGENT_SOCKET=${layout.agentSocket}`,
   ])
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))
