@@ -40,6 +40,8 @@ export interface GuestPlace {
 }
 
 const againMs = 500
+/** Within this, whatever ends with a container has ended. */
+const endingMs = 200
 
 /** A session that the guest owns. It outlives our connection to the guest, and this agent. */
 export class GuestProgram implements Program {
@@ -96,7 +98,8 @@ export class GuestProgram implements Program {
         const guest = await guests.find(this.place.containerUuid)
         if (!guest) return toLostEnd('guest_killed')
         if (!this.#isMine(guest)) return this.#toGone(guest)
-        return this.#toEnd(await guest.connection.waitForExit(this.place.id))
+        const ending = await guest.connection.waitForExit(this.place.id)
+        if (!wasKilled(ending) || (await this.#outlasts(guest))) return this.#toEnd(ending)
       } catch (error) {
         if (isContainerGone(error)) return toLostEnd('container_ended')
         if (error instanceof GuestError && error.code === 'ENOENT') return toLostEnd('lost')
@@ -117,6 +120,15 @@ export class GuestProgram implements Program {
   #isMine({ connection, container }: LinkedGuest): boolean {
     const { incarnation, runStartedAt } = this.place
     return connection.hello.incarnation === incarnation && container.startedAt === runStartedAt
+  }
+
+  /** The end of a container ends one process after the other, and its guest may live to tell of the first. */
+  async #outlasts({ connection }: LinkedGuest): Promise<boolean> {
+    await this.#deps.clock.wait(endingMs)
+    return listOnce(connection).then(
+      () => true,
+      () => false,
+    )
   }
 
   #toGone({ container }: LinkedGuest): SessionEnd {
@@ -211,6 +223,10 @@ const toAttachment = (stream: GuestStream): Attachment => ({
   endInput: () => stream.endInput(),
   leave: () => stream.detach().catch(() => {}),
 })
+
+/** By somebody else than us. */
+const wasKilled = ({ signal, killed, timedOut, failure }: Ending): boolean =>
+  !killed && !timedOut && (signal === 'SIGKILL' || failure?.what === 'supervisor')
 
 const isContainerGone = (error: unknown): boolean =>
   error instanceof GpulabError && ['container_not_running', 'container_not_found'].includes(error.code)
