@@ -1,15 +1,6 @@
-import { GpulabError } from '@gpulab/contract'
-import { readFileSync } from 'node:fs'
+import { File, readSettings, SecretFile, tlsSettings } from '@gpulab/http'
 import { z } from 'zod'
 
-const File = z.string().transform((path, context) => {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message })
-    return z.NEVER
-  }
-})
 const JsonFile = File.transform((content, context) => {
   try {
     return z.record(z.string(), z.string()).parse(JSON.parse(content.toString()))
@@ -18,12 +9,6 @@ const JsonFile = File.transform((content, context) => {
     return z.NEVER
   }
 })
-const SecretFile = File.transform((content) => content.toString('utf8').trim()).refine(
-  (text) => text.length >= 16,
-  {
-    error: 'holds fewer than 16 characters',
-  },
-)
 
 /** `host:port`, or `unix:/path`, comma separated. */
 const Listen = z.string().transform((text) => text.split(',').map((part) => part.trim()))
@@ -32,8 +17,7 @@ const Environment = z.object({
   GPULAB_LISTEN: Listen.default(['127.0.0.1:7070']).describe(
     'Where to listen: host:port or unix:/path, several with commas.',
   ),
-  GPULAB_TLS_CERT: File.optional().describe('PEM certificate chain; with GPULAB_TLS_KEY, to serve TLS.'),
-  GPULAB_TLS_KEY: File.optional().describe('PEM key.'),
+  ...tlsSettings,
   DATABASE_URL: z.string().optional().describe('PostgreSQL 15 or newer. Without it: an embedded server.'),
   GPULAB_DATA_DIR: z
     .string()
@@ -123,20 +107,11 @@ export const withFlags = (
 
 /** Reads the environment, with all that is wrong with it in one error. No value is printed. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
-  const parsed = Environment.safeParse(environment, {
-    error: ({ input }) => (input === undefined ? 'is missing' : undefined),
-  })
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
-    throw new GpulabError('config_invalid', {
-      message: `The settings are not complete:\n  ${issues.join('\n  ')}`,
-      hint: 'gpulab-api --help lists them all; docs/operators.md shows how to make the key files.',
-    })
-  }
-  const env = parsed.data
-  if ((env.GPULAB_TLS_CERT === undefined) !== (env.GPULAB_TLS_KEY === undefined)) {
-    throw new GpulabError('config_invalid', { message: 'GPULAB_TLS_CERT and GPULAB_TLS_KEY go together.' })
-  }
+  const env = readSettings(
+    Environment,
+    environment,
+    'gpulab-api --help lists them all; docs/operators.md shows how to make the key files.',
+  )
   return {
     listen: env.GPULAB_LISTEN,
     tls:

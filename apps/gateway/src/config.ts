@@ -1,16 +1,8 @@
-import { GatewayUrl, GpulabError } from '@gpulab/contract'
-import { readFileSync } from 'node:fs'
+import { GatewayUrl } from '@gpulab/contract'
+import { readSettings, SecretFile, tlsSettings } from '@gpulab/http'
 import { z } from 'zod'
 import { parseTrustedProxies, type TrustedProxies } from './requests/client-addresses.ts'
 
-const File = z.string().transform((path, context) => {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message })
-    return z.NEVER
-  }
-})
 const Proxies = z.string().transform((list, context) => {
   try {
     return parseTrustedProxies(list)
@@ -37,13 +29,13 @@ const Environment = z.object({
     .stringbool()
     .default(false)
     .describe('Let the key go over plain http to other machines.'),
-  GPULAB_GATEWAY_KEY_FILE: File.describe('A file with the key that the API knows gateways by.'),
+  GPULAB_GATEWAY_KEY_FILE: SecretFile.describe('A file with the key that the API knows gateways by.'),
   GPULAB_PROXY_URL: ProxyUrl.describe('The domain of URLs, as users see it: https://proxy.example.com.'),
   GPULAB_UPLINK_URL: GatewayUrl.describe('Where agents reach this gateway, and no other one.'),
-  GPULAB_TLS_CERT: File.optional().describe(
+  ...tlsSettings,
+  GPULAB_TLS_CERT: tlsSettings.GPULAB_TLS_CERT.describe(
     'PEM certificate chain for *.domain; with GPULAB_TLS_KEY, to serve TLS.',
   ),
-  GPULAB_TLS_KEY: File.optional().describe('PEM key.'),
   GPULAB_TRUSTED_PROXIES: Proxies.default(parseTrustedProxies('')).describe(
     'Addresses of proxies in front, with commas: 10.0.0.0/8. Only their X-Forwarded-For and -Proto count.',
   ),
@@ -80,26 +72,17 @@ export const settings = Object.entries(Environment.shape).map(([name, schema]) =
 /** Reads the environment, with all that is wrong with it in one error. No value is printed. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  const parsed = Environment.safeParse(given, {
-    error: ({ input }) => (input === undefined ? 'is missing' : undefined),
-  })
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
-    throw new GpulabError('config_invalid', {
-      message: `The settings are not complete:\n  ${issues.join('\n  ')}`,
-      hint: 'gpulab-gateway --help lists them all; docs/gateway.md shows how to set a gateway up.',
-    })
-  }
-  const env = parsed.data
+  const env = readSettings(
+    Environment,
+    given,
+    'gpulab-gateway --help lists them all; docs/gateway.md shows how to set a gateway up.',
+  )
   const { GPULAB_TLS_CERT: cert, GPULAB_TLS_KEY: key } = env
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new GpulabError('config_invalid', { message: 'GPULAB_TLS_CERT and GPULAB_TLS_KEY go together.' })
-  }
   return {
     listen: env.GPULAB_LISTEN,
     apiUrl: env.GPULAB_API_URL,
     insecure: env.GPULAB_INSECURE,
-    gatewayKey: env.GPULAB_GATEWAY_KEY_FILE.toString('utf8').trim(),
+    gatewayKey: env.GPULAB_GATEWAY_KEY_FILE,
     proxyUrl: env.GPULAB_PROXY_URL,
     uplinkUrl: env.GPULAB_UPLINK_URL,
     tls: cert && key ? { cert, key } : undefined,

@@ -2,6 +2,9 @@ import { GpulabError, type Route } from '@gpulab/contract'
 import type { Server } from '@gpulab/http'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import pino from 'pino'
@@ -40,9 +43,14 @@ export async function startTestGateway({
   const stack = new AsyncDisposableStack()
   const host = { uuid: randomUUID(), key: 'the-key' }
   const routes = new Map<string, Route>()
+  const folder = stack.adopt(await mkdtemp(join(tmpdir(), 'gpulab-gateway-')), (path) =>
+    rm(path, { recursive: true }),
+  )
+  const keyFile = join(folder, 'key')
+  await writeFile(keyFile, 'a key of a test gateway')
   const base = readConfig({
     GPULAB_API_URL: 'http://127.0.0.1:1',
-    GPULAB_GATEWAY_KEY_FILE: '/dev/null',
+    GPULAB_GATEWAY_KEY_FILE: keyFile,
     GPULAB_PROXY_URL: `http://${domain}`,
     GPULAB_UPLINK_URL: 'http://127.0.0.1:1',
   })
