@@ -10,6 +10,7 @@ import { systemTiming, type Timing } from './clock.ts'
 import type { Config } from './config.ts'
 import { createExitFailures } from './containers/exit-failures.ts'
 import { createGhosts, type Ghosts } from './containers/ghosts.ts'
+import { openImageAccess } from './containers/image-access.ts'
 import { createImagePuller } from './containers/image-puller.ts'
 import { createUlimits } from './containers/ulimits.ts'
 import { connectEngine, type Engine } from './docker/connect.ts'
@@ -119,12 +120,13 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
   const deployLog = createDeployLog({ ...systemTiming, control: client, bootId, log, onHelloMissing })
   const ghosts = createGhosts({ engine, clock, log })
   const { hostUuid } = identity
+  const imageAccess = await openImageAccess(join(config.stateDir, 'image-access.json'))
   const volumes = await openVolumes({ config, clock, log, failPoint })
   const reconciler = createReconciler({
     ...systemTiming,
     engine,
     hostUuid,
-    images: createImagePuller({ engine, clock, onPulled: inventory.raise }),
+    images: createImagePuller({ engine, clock, access: imageAccess, onPulled: inventory.raise }),
     exits: createExitFailures({ engine, clock }),
     networks,
     claims: createGpuClaims({ engine, clock }),

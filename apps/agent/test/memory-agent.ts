@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { createLimiter } from '../src/bounded.ts'
 import { createExitFailures } from '../src/containers/exit-failures.ts'
 import { type Ghosts, noGhosts } from '../src/containers/ghosts.ts'
+import { noGuards } from '../src/containers/image-access.ts'
 import { createImagePuller } from '../src/containers/image-puller.ts'
 import { EngineError } from '../src/docker/errors.ts'
 import { followEvents } from '../src/docker/events.ts'
@@ -94,7 +95,7 @@ export function startMemoryAgent({
     ...timing,
     engine,
     hostUuid,
-    images: createImagePuller({ engine, clock, onPulled: () => {} }),
+    images: createImagePuller({ engine, clock, access: noGuards, onPulled: () => {} }),
     exits: createExitFailures({ engine, clock }),
     networks,
     claims: createGpuClaims({ engine, clock }),

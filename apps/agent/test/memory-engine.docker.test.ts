@@ -308,7 +308,10 @@ const calls: [string, Call][] = [
   ['has no image left', (engine) => listImages(engine, saved('').repository)],
   [
     'pulls what no registry has',
-    (engine) => pullImage(engine, '127.0.0.1:1/none:1', () => {}, never).catch(() => 'refused'),
+    (engine) =>
+      pullImage(engine, { reference: '127.0.0.1:1/none:1', login: null }, () => {}, never).catch(
+        () => 'refused',
+      ),
   ],
   [
     'tells of what happens',

@@ -112,6 +112,7 @@ export function toWish(image: string, fields: Partial<TargetContainer> = {}): Ta
     name: 'test',
     team_uuid: randomUUID(),
     image,
+    registry_login: null,
     command: null,
     env: {},
     gpu_uuids: [],

@@ -24,6 +24,7 @@ import { logRoutes } from './logs/routes.ts'
 import { portRoutes } from './ports/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
+import { registryRoutes } from './registries/routes.ts'
 import { sshKeyRoutes } from './ssh-keys/routes.ts'
 import { statsRoutes } from './stats/routes.ts'
 import { teamRoutes } from './teams/routes.ts'
@@ -75,6 +76,7 @@ export function createApp(deps: Deps): Server {
   operatorRoutes(serve, deps)
   portRoutes(serve, deps)
   sessionRoutes(serve, deps)
+  registryRoutes(serve, deps)
   sshKeyRoutes(serve, deps)
   statsRoutes(serve, deps)
   teamRoutes(serve, deps)

@@ -45,6 +45,13 @@ export function objectKinds(api: TestApi): Readonly<Record<string, ObjectKind>> 
         (await client.sshKeys.add({ body: { name: unique(), public_key: sampleSshKey() } })).uuid,
       missing,
     },
+    '/v1/registries/': {
+      make: async (client) => {
+        const body = { registry: `${unique()}.example.com`, username: 'x', password: 'x' }
+        return (await client.registries.login({ body })).registry
+      },
+      missing: () => `${unique()}.example.com`,
+    },
     '/v1/api-keys/': { make: key, missing: unique },
     '/v1/templates/': {
       make: async (client) =>

@@ -305,6 +305,19 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Set the price of a GPU type',
     load: () => import('./commands/admin/gpu-types/set-price.ts'),
   },
+  registries: {
+    summary: 'List the registries that the team is logged in to',
+    aliases: ['registries:ls', 'registries:list'],
+    load: () => import('./commands/registries/index.ts'),
+  },
+  'registries:login': {
+    summary: 'Log the team in to a registry, for private images',
+    load: () => import('./commands/registries/login.ts'),
+  },
+  'registries:logout': {
+    summary: 'Forget the login to a registry',
+    load: () => import('./commands/registries/logout.ts'),
+  },
   'ssh-keys': {
     summary: 'List SSH keys',
     aliases: ['ssh-keys:ls', 'ssh-keys:list'],

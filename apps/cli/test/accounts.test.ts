@@ -71,6 +71,30 @@ describe('ssh-keys', () => {
   })
 })
 
+describe('registries', () => {
+  const runWith = (stdin: string, ...args: string[]) => runCli(args, { env: fake.env, input: stdin })
+
+  it('logs in with a password from a pipe, lists and logs out', async () => {
+    const args = ['registries', 'login', 'ghcr.io', '--username', 'me']
+    const done = await runWith('s3cret\n', ...args, '--password-stdin')
+    expect(done).toMatchObject({ code: 0, stdout: '✓ Logged in to ghcr.io\n' })
+    expect(fake.state.accounts.asked).toEqual([{ registry: 'ghcr.io', username: 'me', password: 's3cret' }])
+    expect((await run('registries')).stdout).toMatch(/ghcr\.io +me/)
+    expect((await run('registries', 'logout', 'ghcr.io', '-q')).stdout).toBe('ghcr.io\n')
+    expect((await run('registries', 'ls', '--json')).stdout).toBe('[]\n')
+  })
+
+  it('takes no password that is empty, and asks where nobody answers for none', async () => {
+    const args = ['registries', 'login', 'ghcr.io', '--username', 'me', '--json']
+    expect(await runWith('\n', ...args, '--password-stdin')).toMatchObject({
+      code: 2,
+      error: { code: 'input_required', message: 'The password is empty.' },
+    })
+    expect(await run(...args)).toMatchObject({ code: 2, error: { code: 'input_required' } })
+    expect(fake.state.accounts.asked).toEqual([])
+  })
+})
+
 describe('templates', () => {
   it('are made, changed and deleted by their exact names', async () => {
     const flags = ['--image', 'x:1', '--memory', '64', '--min-gpu-memory', '40GiB', '--ports', '80,81']

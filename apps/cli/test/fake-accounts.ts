@@ -3,6 +3,7 @@ import {
   api,
   type ApiKey,
   GpulabError,
+  type RegistryLogin,
   type SshKey,
   type Team,
   type User,
@@ -22,6 +23,7 @@ export interface FakeAccounts {
   /** Bodies of what was made or changed. */
   asked: unknown[]
   sshKeys: SshKey[]
+  registries: RegistryLogin[]
 }
 
 export const createFakeAccounts = (): FakeAccounts => ({
@@ -48,6 +50,7 @@ export const createFakeAccounts = (): FakeAccounts => ({
   },
   asked: [],
   sshKeys: [],
+  registries: [],
 })
 
 const priced = {
@@ -156,6 +159,16 @@ export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
     })
     serve(templates.remove, async () => {})
   }
+  serve(api.registries.list, async () => page(state.registries))
+  serve(api.registries.login, async ({ body: { registry, username, password } }) => {
+    state.asked.push({ registry, username, password })
+    const login = { registry, username, updated_at: time }
+    state.registries.push(login)
+    return login
+  })
+  serve(api.registries.logout, async ({ params }) => {
+    state.registries = state.registries.filter(({ registry }) => registry !== params.registry)
+  })
   serve(api.sshKeys.list, async () => page(state.sshKeys))
   serve(api.sshKeys.add, async ({ body }) => {
     const key = {

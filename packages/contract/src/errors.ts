@@ -39,6 +39,7 @@ export const errorTable = {
   template_not_found: row(404, 3, 'There is no such template.'),
   gpu_type_not_found: row(404, 3, 'There is no such GPU type.'),
   host_not_found: row(404, 3, 'There is no such host.'),
+  registry_login_not_found: row(404, 3, 'The team is not logged in to this registry.'),
   ssh_key_not_found: row(404, 3, 'There is no such SSH key.'),
   api_key_not_found: row(404, 3, 'There is no such API key.'),
   user_not_found: row(404, 3, 'There is no such user.'),

@@ -51,6 +51,7 @@ export {
   sessionSignals,
   sessionWaitMaxSeconds,
 } from './api/sessions.ts'
+export type { RegistryLogin } from './api/registries.ts'
 export type { SshKey } from './api/ssh-keys.ts'
 export type { ContainerStats, GpuStats } from './api/stats.ts'
 export type { CreateTemplate, Template, UpdateTemplate } from './api/templates.ts'

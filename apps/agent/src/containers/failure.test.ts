@@ -89,7 +89,7 @@ describe('a failed pull', () => {
     ['write /secret: no space left on device', 'image_pull_failed', 'no room'],
     ['toomanyrequests: secret\0', 'image_pull_failed', 'refused'],
   ])('is told without what the registry said: %s', (text, code, part) => {
-    const failure = toPullFailure('a/b:1', new EngineError(text, 500, undefined))
+    const failure = toPullFailure('a/b:1', false, new EngineError(text, 500, undefined))
     expect(failure.code).toBe(code)
     expect(failure.message).toContain(part)
     expect(failure.message).not.toMatch(/secret|127\.0/)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createMemoryEngine } from '../../test/memory-engine.ts'
 import { createVirtualClock } from '../../test/virtual-clock.ts'
+import { noGuards } from './image-access.ts'
 import { createImagePuller } from './image-puller.ts'
 
 const wanted = 'registry.example.com/image:1'
@@ -12,8 +13,14 @@ function createPuller(answer: () => void | Promise<void> = () => {}, call = 'ima
   const config = { Env: [], Cmd: ['run'], Entrypoint: null, Labels: {}, Volumes: {} }
   memory.world.registry.set(wanted, config)
   let pulls = 0
-  const puller = createImagePuller({ engine: memory.engine, clock, onPulled: () => pulls++ })
-  const ensure = (name: string) => puller.ensure(name, () => {}, AbortSignal.timeout(600_000))
+  const puller = createImagePuller({
+    engine: memory.engine,
+    clock,
+    access: noGuards,
+    onPulled: () => pulls++,
+  })
+  const ensure = (name: string) =>
+    puller.ensure({ image: name, registry_login: null }, () => {}, AbortSignal.timeout(600_000))
   return { clock, ensure, pulls: () => pulls }
 }
 

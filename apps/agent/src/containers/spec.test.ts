@@ -17,6 +17,7 @@ const container: TargetContainer = {
   name: 'My.Trainer_1',
   team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
   image: 'ubuntu:22.04',
+  registry_login: null,
   command: ['python', 'train.py'],
   env: { A: '1' },
   gpu_uuids: ['GPU-1', 'GPU-2'],

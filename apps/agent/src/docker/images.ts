@@ -80,14 +80,24 @@ export async function removeImage(engine: Engine, reference: string): Promise<vo
   }
 }
 
+/** Of a registry. */
+export interface Login {
+  readonly username: string
+  readonly password: string
+}
+
 /** Pulls exactly this reference (with tag or digest: without, the engine would pull every tag). */
 export async function pullImage(
   engine: Engine,
-  reference: string,
+  { reference, login }: { reference: string; login: Login | null },
   onEvent: (event: PullEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const stream = await callEngine(() => engine.createImage({ fromImage: reference, abortSignal: signal }))
+  const options = { fromImage: reference, abortSignal: signal }
+  const { username, password } = login ?? {}
+  const stream = await callEngine(() =>
+    login ? engine.createImage({ username, password }, options) : engine.createImage(options),
+  )
   try {
     for await (const line of readLines(stream as AsyncIterable<Uint8Array>)) {
       if (line.trim() === '') continue

@@ -6,10 +6,10 @@ import { ConfigError } from '../config.ts'
 
 const othersMayWrite = 0o022
 const othersMayAnything = 0o077
-const fileMaxBytes = 1 << 16
+const keyMaxBytes = 1 << 16
 
 /** Content of a file that only we can read; undefined if there is none. Throws where others can get at it. */
-export async function readPrivateFile(path: string): Promise<string | undefined> {
+export async function readPrivateFile(path: string, maxBytes = keyMaxBytes): Promise<string | undefined> {
   try {
     const folder = await stat(dirname(path))
     if ((folder.mode & othersMayWrite) !== 0) {
@@ -24,7 +24,7 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
       )
     }
     if (uid !== process.geteuid?.()) throw new ConfigError(`${path} belongs to another user`)
-    if (size > fileMaxBytes) throw new ConfigError(`${path} is none of ours: it has ${size} bytes`)
+    if (size > maxBytes) throw new ConfigError(`${path} is none of ours: it has ${size} bytes`)
     return await file.readFile('utf8')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

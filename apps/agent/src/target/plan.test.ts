@@ -23,6 +23,7 @@ const wish = (fields: Partial<TargetContainer> = {}): TargetContainer => ({
   name: 'c',
   team_uuid: '0d8f3f2e-9a53-4b53-8c39-2f5f0a1e7a11',
   image: 'i',
+  registry_login: null,
   command: null,
   env: {},
   gpu_uuids: [],

@@ -91,7 +91,7 @@ const executors: Executors = {
   create: async (deps, { container, from }, { tell, signal }) => {
     const [{ image, saved }, network, volumes] = await Promise.all([
       from === null
-        ? deps.images.ensure(container.image, tell, signal).then((image) => ({ image, saved: undefined }))
+        ? deps.images.ensure(container, tell, signal).then((image) => ({ image, saved: undefined }))
         : getSaved(deps.engine, container, from),
       deps.networks.ensure(container.team_uuid),
       deps.volumes.require(container.volumes),

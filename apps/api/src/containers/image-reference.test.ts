@@ -3,8 +3,9 @@ import { findRegistry, isAllowedRegistry, isImageReference } from './image-refer
 
 describe('the registry of an image', () => {
   it.each([
-    ['ubuntu:22.04', undefined],
-    ['pytorch/pytorch:2.1.0', undefined],
+    ['ubuntu:22.04', 'docker.io'],
+    ['pytorch/pytorch:2.1.0', 'docker.io'],
+    ['index.docker.io/a', 'docker.io'],
     ['ghcr.io/a/b@sha256:0', 'ghcr.io'],
     ['Registry.Example.com:5000/a', 'registry.example.com:5000'],
     ['localhost/a', 'localhost'],

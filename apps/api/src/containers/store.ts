@@ -1,8 +1,9 @@
 import { and, asc, desc, eq, getColumns, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
-import { containerFacts, containers, hosts, teams } from '../db/schema/index.ts'
+import { containerFacts, containers, hosts, registryLogins, teams } from '../db/schema/index.ts'
 import { toJsonRows } from '../db/to-json-rows.ts'
+import type { RegistryLoginRow } from '../registries/store.ts'
 import type { Facts, Intent } from './status.ts'
 
 // The environment is large and secret: it is read where it is needed.
@@ -187,6 +188,31 @@ export async function readEnvironments(db: Queries, uuids: readonly string[]): P
     .from(containers)
     .where(inArray(containers.uuid, [...uuids]))
   return new Map(rows.map(({ uuid, env }) => [uuid, env]))
+}
+
+/** What a container needs to be made, encrypted. */
+export interface ContainerSecrets {
+  readonly env: Buffer
+  /** Of its team, for whatever registry. */
+  readonly logins: readonly RegistryLoginRow[]
+}
+
+export async function readSecrets(
+  db: Queries,
+  uuids: readonly string[],
+): Promise<Map<string, ContainerSecrets>> {
+  if (uuids.length === 0) return new Map()
+  const rows = await db
+    .select({ uuid: containers.uuid, env: containers.env, login: registryLogins })
+    .from(containers)
+    .leftJoin(registryLogins, eq(registryLogins.teamUuid, containers.teamUuid))
+    .where(inArray(containers.uuid, [...uuids]))
+  const secrets = new Map<string, { env: Buffer; logins: RegistryLoginRow[] }>()
+  for (const { uuid, env, login } of rows) {
+    const { logins } = secrets.get(uuid) ?? { logins: [] }
+    secrets.set(uuid, { env, logins: login ? [...logins, login] : logins })
+  }
+  return secrets
 }
 
 /** Holds a container that waits in line, so that it is not placed meanwhile; false when somebody else does. */

@@ -37,6 +37,7 @@ const toRemoval = (container: LeftBehind, generation: number): TargetContainer =
   name: container.name,
   team_uuid: container.teamUuid,
   image: container.image,
+  registry_login: null,
   command: null,
   env: {},
   gpu_uuids: [],

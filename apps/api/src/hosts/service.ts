@@ -10,13 +10,19 @@ import {
 } from '@gpulab/contract'
 import { type HostPrincipal, sessionInvalid } from '../auth/authenticate.ts'
 import { restartsOf, wishOf } from '../containers/status.ts'
-import { type ContainerRecord, listContainersOfHost, readEnvironments } from '../containers/store.ts'
+import {
+  type ContainerRecord,
+  type ContainerSecrets,
+  listContainersOfHost,
+  readSecrets,
+} from '../containers/store.ts'
 import type { Queries } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
 import { decrypt } from '../secrets/encryption.ts'
 import { bootReplaced } from './apply-report.ts'
 import { lockForCards, takeCards } from './cards.ts'
+import { chooseLogin } from '../registries/service.ts'
 import { listTargetVolumes } from '../volumes/service.ts'
 import { isReplaced } from './is-replaced.ts'
 import { toRemovals } from './removals.ts'
@@ -88,14 +94,14 @@ async function readTarget(
 ): Promise<Target> {
   const records = await listContainersOfHost(db, hostUuid)
   const unmade = records.filter((record) => mayRun(record) && !wasRun(record)).map(({ row }) => row.uuid)
-  const environments = await readEnvironments(db, unmade)
+  const secrets = await readSecrets(db, unmade)
   const leftBehind = await listLeftBehind(
     db,
     hostUuid,
     foreign.map(({ uuid }) => uuid),
   )
   const containers = [
-    ...records.map((record) => toTarget(config, record, environments.get(record.row.uuid))),
+    ...records.map((record) => toTarget(config, record, secrets.get(record.row.uuid))),
     ...toRemovals(foreign, leftBehind),
   ]
   return { version, containers, volumes: await listTargetVolumes(db, hostUuid) }
@@ -112,7 +118,7 @@ const wasRun = ({ row, facts }: ContainerRecord): boolean =>
 function toTarget(
   { encryptionKey }: Deps['config'],
   record: ContainerRecord,
-  env: Buffer | undefined,
+  secrets: ContainerSecrets | undefined,
 ): Target['containers'][number] {
   const { row, intent, facts, gpus, volumes } = record
   const wish = wishOf(intent, facts)
@@ -129,8 +135,9 @@ function toTarget(
     name: row.name,
     team_uuid: row.teamUuid,
     image: row.image,
-    command: env === undefined ? null : row.command,
-    env: env ? (JSON.parse(decrypt(encryptionKey, env, row.uuid)) as Record<string, string>) : {},
+    registry_login: chooseLogin(encryptionKey, row.image, secrets?.logins ?? []),
+    command: secrets ? row.command : null,
+    env: secrets ? (JSON.parse(decrypt(encryptionKey, secrets.env, row.uuid)) as Record<string, string>) : {},
     gpu_uuids: gpus.map(({ uuid }) => uuid),
     memory_bytes: row.memoryBytes,
     cpus: row.cpus,

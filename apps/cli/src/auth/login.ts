@@ -7,6 +7,8 @@ import { changeSettings, writeProfileFile } from '../profile-file.ts'
 import { askSecret, readStdin } from './read-secret.ts'
 import { identityOf } from './whoami.ts'
 
+const secret = { noun: 'API key', hint: 'Paste the whole key, gpulab_xxxxxxxx_….' }
+
 /** Stores the key once the API has accepted it; a key that it refuses changes nothing. */
 export async function login(context: Context, options: { fromStdin: boolean }): Promise<void> {
   const { output, profile, signal } = context
@@ -25,10 +27,10 @@ export async function login(context: Context, options: { fromStdin: boolean }): 
 }
 
 async function findKey({ output, profile, signal }: Context, { fromStdin }: { fromStdin: boolean }) {
-  if (fromStdin) return readStdin()
+  if (fromStdin) return readStdin(secret)
   const given = profile.apiKeySource === 'file' ? undefined : profile.apiKey
   if (given) return given
-  if (output.isInteractive) return askSecret('Enter your API key: ', signal)
+  if (output.isInteractive) return askSecret('Enter your API key: ', secret, signal)
   throw new GpulabError('input_required', {
     message: 'An API key is needed, and there is no terminal to ask on.',
     hint: 'Give it with --api-key-stdin, GPULAB_API_KEY or --api-key.',

@@ -5,6 +5,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   INSIDE: ['exec', 'ssh', 'cp', 'logs', 'stats', 'port-forward', 'wait', 'events'],
   SESSIONS: ['sessions:ls', 'sessions:attach', 'sessions:wait', 'sessions:output', 'sessions:kill'],
   RESOURCES: ['templates', 'templates:info', 'templates:create', 'templates:update', 'templates:rm', 'gpus'],
+  'PRIVATE IMAGES': ['registries', 'registries:login', 'registries:logout'],
   VOLUMES: ['volumes', 'volumes:create', 'volumes:info', 'volumes:resize', 'volumes:rm'],
   'HOSTS (FOR ADMINISTRATORS)': [
     'hosts',

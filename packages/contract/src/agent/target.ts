@@ -38,6 +38,14 @@ export const TargetContainer = z.object({
   name: z.string(),
   team_uuid: Uuid.describe("Containers of one team share one network, and no other team's."),
   image: ImageReference,
+  registry_login: z
+    .object({
+      id: Uuid.describe('Another one after each change of the login.'),
+      username: z.string(),
+      password: z.string(),
+    })
+    .nullable()
+    .describe("The team's, for the registry of the image. Nobody without it gets what was pulled with it."),
   command: Argv.nullable(),
   env: Environment,
   gpu_uuids: z.array(z.string()).describe('What it holds leases of: all that it may be started with.'),

@@ -8,6 +8,7 @@ import { gpus } from './gpus.ts'
 import { hosts } from './hosts.ts'
 import { logs } from './logs.ts'
 import { ports } from './ports.ts'
+import { registries } from './registries.ts'
 import { sessions } from './sessions.ts'
 import { sshKeys } from './ssh-keys.ts'
 import { stats } from './stats.ts'
@@ -27,6 +28,7 @@ export const api = {
   hosts,
   logs,
   ports,
+  registries,
   sessions,
   sshKeys,
   stats,

@@ -16,6 +16,7 @@ const wish = (changes: Partial<TargetContainer>): TargetContainer => ({
   name: 'one',
   team_uuid: '00000000-0000-4000-8000-000000000002',
   image: 'x',
+  registry_login: null,
   command: null,
   env: {},
   gpu_uuids: ['GPU-1'],

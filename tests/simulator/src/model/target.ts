@@ -41,6 +41,7 @@ function toTarget({ decide }: Model, record: ContainerRecord): Target['container
     name: row.name,
     team_uuid: row.teamUuid,
     image: row.image,
+    registry_login: null,
     command: mayRun && !wasRun(record) ? row.command : null,
     env: {},
     gpu_uuids: gpus.map(({ uuid }) => uuid),

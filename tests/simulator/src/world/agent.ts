@@ -14,6 +14,7 @@ import { createLimiter } from '../../../../apps/agent/src/bounded.ts'
 import type { Clock } from '../../../../apps/agent/src/clock.ts'
 import { createExitFailures } from '../../../../apps/agent/src/containers/exit-failures.ts'
 import { noGhosts } from '../../../../apps/agent/src/containers/ghosts.ts'
+import { noGuards } from '../../../../apps/agent/src/containers/image-access.ts'
 import { createImagePuller } from '../../../../apps/agent/src/containers/image-puller.ts'
 import type { Engine } from '../../../../apps/agent/src/docker/connect.ts'
 import { followEvents } from '../../../../apps/agent/src/docker/events.ts'
@@ -136,7 +137,7 @@ export function startAgent(options: AgentOptions): Agent {
   const reconciler = createReconciler({
     ...timing,
     engine,
-    images: createImagePuller({ engine, clock, onPulled: () => {} }),
+    images: createImagePuller({ engine, clock, access: noGuards, onPulled: () => {} }),
     exits: createExitFailures({ engine, clock }),
     networks,
     guestFolders: noGuestFolders,
