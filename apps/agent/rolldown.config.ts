@@ -1,7 +1,7 @@
-import { defineConfig } from 'rolldown'
+import { defineConfig, type RolldownOptions } from 'rolldown'
 
-export default defineConfig({
-  input: 'src/main.ts',
+const bundle = (name: string, input: string): RolldownOptions => ({
+  input: { [name]: input },
   platform: 'node',
   // Native helpers of the engine client's unused SSH transport.
   external: ['cpu-features', /\.node$/],
@@ -12,3 +12,9 @@ export default defineConfig({
     codeSplitting: false,
   },
 })
+
+/** The files of each volume are served by a program of their own. */
+export default defineConfig([
+  bundle('main', 'src/main.ts'),
+  bundle('volume-worker', 'src/volumes/files/worker/main.ts'),
+])

@@ -6,6 +6,7 @@ import { readLogs } from './logs/read-logs.ts'
 import { connectPort } from './ports/connect-port.ts'
 import type { Orphan } from './orphans/find-orphans.ts'
 import { version } from './version.ts'
+import { createVolumeFiles } from './volumes/files/volume-files.ts'
 
 /**
  * Serves the agent's contract. Only its uplinks and a socket of mode 0600 lead here, so whoever calls is the
@@ -27,6 +28,7 @@ export function serveAgent(app: Server, deps: Deps): void {
   })
   serve(agent.exec, ({ body }, { signal }) => runCommand(deps, body, signal))
   serveSessions(serve, deps)
+  serveVolumeFiles(serve, deps)
   serve(agent.ports.connect, ({ params }, { signal }, open) => connectPort(deps, params, open, signal))
   serve(agent.logs, ({ params, query }, { signal }) =>
     Promise.resolve(readLogs(deps, params.uuid, query, signal)),
@@ -51,6 +53,19 @@ function serveSessions(serve: Serve<undefined>, { sessions }: Pick<Deps, 'sessio
   serve(agent.sessions.attach, ({ params: { uuid, id }, query }, { signal }, open) =>
     sessions.attach(uuid, id, query, open, signal),
   )
+}
+
+function serveVolumeFiles(serve: Serve<undefined>, { volumeWorkers }: Pick<Deps, 'volumeWorkers'>): void {
+  const { volumeFiles } = agent
+  const files = createVolumeFiles(volumeWorkers)
+  serve(volumeFiles.list, files.list)
+  serve(volumeFiles.stat, files.stat)
+  serve(volumeFiles.read, files.read)
+  serve(volumeFiles.archive, files.archive)
+  serve(volumeFiles.write, files.write)
+  serve(volumeFiles.makeFolder, files.makeFolder)
+  serve(volumeFiles.move, files.move)
+  serve(volumeFiles.remove, files.remove)
 }
 
 const toRow = ({ kind, name, owner, seenForMs, dueInMs, isRemovable }: Orphan, nowMs: number) => ({

@@ -33,6 +33,7 @@ import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
 import { createReconciler, type Reconciler } from './target/reconciler.ts'
 import { createReporter, type Reporter } from './target/report.ts'
 import { openVolumes } from './volumes/open-volumes.ts'
+import { createWorkers, type Workers } from './volumes/files/workers.ts'
 import type { Volumes } from './volumes/volumes.ts'
 
 /** Of all commands that are under way together. */
@@ -71,6 +72,7 @@ export interface Deps extends Timing {
   readonly captureBudget: ByteBudget
   readonly stats: StatsReader
   readonly volumes: Volumes
+  readonly volumeWorkers: Workers
 }
 
 export async function createDeps(config: Config, identity: Identity, log: FastifyBaseLogger): Promise<Deps> {
@@ -179,5 +181,6 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     captureBudget: createByteBudget(captureMaxBytes),
     stats: createStatsReader({ ...systemTiming, engine, reconciler, log, nvidiaSmi: config.nvidiaSmi }),
     volumes,
+    volumeWorkers: createWorkers(volumes.folders, log),
   }
 }

@@ -73,6 +73,7 @@ export async function startAgent(config: Config, identity: Identity, app: Server
     await deps.reconciler.stop()
     await Promise.allSettled(loops)
     await deps.guests.close()
+    await deps.volumeWorkers.close()
     await app.close()
   }
   return { ended, stop }

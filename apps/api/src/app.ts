@@ -30,6 +30,7 @@ import { statsRoutes } from './stats/routes.ts'
 import { teamRoutes } from './teams/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
 import { terminalRoutes } from './terminals/routes.ts'
+import { volumeFileRoutes } from './volumes/files/routes.ts'
 import { volumeRoutes } from './volumes/routes.ts'
 import { uplinkRoutes } from './uplinks/routes.ts'
 import { usageRoutes } from './usage/routes.ts'
@@ -85,6 +86,7 @@ export function createApp(deps: Deps): Server {
   usageRoutes(serve, deps)
   userRoutes(serve, deps)
   volumeRoutes(serve, deps)
+  volumeFileRoutes(serve, deps)
   hostRoutes(serveHosts, deps)
   inviteRoutes(serve, deps)
   joinRoutes(app, deps)

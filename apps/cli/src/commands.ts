@@ -154,6 +154,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Resize a volume',
     load: () => import('./commands/volumes/resize.ts'),
   },
+  'volumes:ls': {
+    summary: 'List the files of a volume',
+    load: () => import('./commands/volumes/ls.ts'),
+  },
+  'volumes:cp': {
+    summary: 'Copy files into a volume and out of it',
+    load: () => import('./commands/volumes/cp.ts'),
+  },
   'volumes:rm': {
     summary: 'Delete a volume',
     load: () => import('./commands/volumes/rm.ts'),

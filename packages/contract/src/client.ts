@@ -53,6 +53,8 @@ export interface ClientOptions {
 }
 
 export interface CallOptions {
+  /** Of this call alone: conditions, as `if-match` and `range` are. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
   /** Of an earlier call whose outcome is not known, to do the same no second time. */
@@ -76,7 +78,11 @@ export function createClient<T extends Contract>(
   const build = (node: Endpoint | Contract): unknown =>
     isEndpoint(node)
       ? (input: AnyInput = {}, call: CallOptions = {}) =>
-          send(node, input, transport, { ...options, ...call })
+          send(node, input, transport, {
+            ...options,
+            ...call,
+            headers: { ...options.headers, ...call.headers },
+          })
       : Object.fromEntries(Object.entries(node).map(([name, child]) => [name, build(child)]))
   // The mapped type above is the only description of what build() returns.
   return build(tree) as Client<T>
@@ -122,11 +128,18 @@ async function send(
       return readEvents(endpoint.result.schema, response.body)
     case 'bytes':
       return response.body
+    case 'file':
+      return { status: response.status, headers: toSingle(response.headers), body: response.body }
     case 'empty':
       await readText(response.body)
       return undefined
   }
 }
+
+const toSingle = (headers: TransportResponse['headers'] = {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  )
 
 function headersOf({ result, body }: Endpoint): Record<string, string> {
   return {

@@ -27,10 +27,21 @@ export interface EventsResult<S extends z.ZodType = z.ZodType> {
   readonly kind: 'events'
   readonly schema: S
 }
+export interface FileResult {
+  readonly kind: 'file'
+}
 export interface DuplexResult {
   readonly kind: 'duplex'
 }
-export type ResultKind = JsonResult | EmptyResult | BytesResult | EventsResult | DuplexResult
+export type ResultKind = JsonResult | EmptyResult | BytesResult | FileResult | EventsResult | DuplexResult
+
+/** A file, a part of one (206), or that it is as the client knows it (304). */
+export interface FileAnswer {
+  readonly status: 200 | 206 | 304
+  /** Names in lower case: `etag`, `content-length`, `content-range`, `last-modified`. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: AsyncIterable<Uint8Array>
+}
 
 /** A body that is streamed and never parsed. */
 export interface BytesBody {
@@ -51,6 +62,8 @@ export const bytes = (mediaType = 'application/octet-stream'): BytesResult & Byt
   kind: 'bytes',
   mediaType,
 })
+/** Bytes with an entity tag, of which a part may be asked for: `range`, `if-range` and `if-none-match` count. */
+export const file = (): FileResult => ({ kind: 'file' })
 /** A stream of objects: NDJSON, or server-sent events when the client asks for `text/event-stream`. */
 export const events = <S extends z.ZodType>(schema: S): EventsResult<S> => ({ kind: 'events', schema })
 /** Frames both ways: on an HTTP/2 stream between our own parts, as a WebSocket for clients. */
@@ -74,6 +87,8 @@ export interface Endpoint {
    * (`once`). Neither does anything a second time.
    */
   readonly idempotency?: 'replay' | 'once'
+  /** Of one that writes: `if-match` and `if-none-match` count. */
+  readonly conditional?: true
   readonly params?: z.ZodObject
   readonly query?: z.ZodObject
   readonly body?: z.ZodType | BytesBody
@@ -125,9 +140,11 @@ export type CallResult<E extends Endpoint> =
       ? AsyncIterable<z.output<S>>
       : E['result'] extends BytesResult
         ? Streamed
-        : E['result'] extends DuplexResult
-          ? Channel
-          : void
+        : E['result'] extends FileResult
+          ? FileAnswer
+          : E['result'] extends DuplexResult
+            ? Channel
+            : void
 /** What a handler resolves to; a duplex handler gets its channel as an argument instead. */
 export type HandlerResult<E extends Endpoint> =
   E['result'] extends JsonResult<infer S>
@@ -136,4 +153,6 @@ export type HandlerResult<E extends Endpoint> =
       ? AsyncIterable<z.input<S>>
       : E['result'] extends BytesResult
         ? Streamed
-        : void
+        : E['result'] extends FileResult
+          ? FileAnswer
+          : void

@@ -62,6 +62,8 @@ export const errorTable = {
   container_wrong_state: row(409, 5, 'The container is in the wrong state for this.'),
   path_not_found: row(404, 3, 'There is no such file or folder.'),
   path_not_allowed: row(403, 4, 'This file or folder may not be read or written.'),
+  precondition_failed: row(412, 5, 'The file is not as it was expected to be.'),
+  range_invalid: row(416, 2, 'The file has nothing at that range.'),
   path_conflict: row(409, 5, 'Something else has this name.'),
   file_changed: row(409, 5, 'The file was written to while it was copied.'),
   copy_in_progress: row(409, 5, 'Another copy of the same file is going on.'),

@@ -55,6 +55,7 @@ export type { RegistryLogin } from './api/registries.ts'
 export type { SshKey } from './api/ssh-keys.ts'
 export type { ContainerStats, GpuStats } from './api/stats.ts'
 export type { CreateTemplate, Template, UpdateTemplate } from './api/templates.ts'
+export { entriesMax, type FileEntry } from './api/volume-files.ts'
 export { type CreateVolume, type Volume, volumeStatuses } from './api/volumes.ts'
 export {
   type CallOptions,
@@ -76,6 +77,7 @@ export {
   type Endpoint,
   endpoint,
   events,
+  type FileAnswer,
   type HandlerInput,
   type HandlerResult,
   isBytesBody,

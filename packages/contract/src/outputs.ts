@@ -70,6 +70,16 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   'volumes:info': document(volume),
   'volumes:create': document(volume),
   'volumes:resize': document(volume),
+  'volumes:ls': all(api.volumes.files.list.result.schema),
+  'volumes:cp': document(
+    z.object({
+      target: z.string(),
+      bytes: z.int(),
+      files: z.int(),
+      seconds: z.number(),
+      resumed_bytes: z.int().describe('That an earlier copy had brought already.'),
+    }),
+  ),
   'volumes:rm': document(z.object({ ...identity, deleted: z.literal(true) })),
   templates: all(api.templates.list.result.schema),
   'templates:info': document(api.templates.get.result.schema),

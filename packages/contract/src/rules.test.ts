@@ -39,7 +39,9 @@ describe.each(endpoints)('$name', ({ endpoint }) => {
   })
 
   it('says what a second POST with the same idempotency key gets', () => {
-    const isUsers = method === 'POST' && path.startsWith('/v1/')
+    // What is streamed is not kept to be compared.
+    const isStreamed = body !== undefined && isBytesBody(body)
+    const isUsers = method === 'POST' && path.startsWith('/v1/') && !isStreamed
     expect(endpoint.idempotency !== undefined).toBe(isUsers)
   })
 

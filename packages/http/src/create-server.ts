@@ -5,6 +5,7 @@ import type { ServerOptions as TlsOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import { z } from 'zod'
 import { answerError } from './answer-error.ts'
+import { limitRequests } from './limit-requests.ts'
 import { RequestLog } from './request-log.ts'
 import { routeUpgrades } from './upgrades.ts'
 
@@ -17,19 +18,25 @@ export interface ServerOptions {
   readonly tls?: Pick<TlsOptions, 'key' | 'cert'>
   /** Makes what a lower layer threw into what users shall see, where that is more than an internal failure. */
   readonly translate?: (error: unknown) => GpulabError | undefined
+  /** How long a request may take to come, unless it is streamed. */
+  readonly requestTimeoutMs?: number
 }
 
 const bodyMaxBytes = 4 << 20
-const requestTimeoutMs = 60_000
 
 /** A Fastify instance that speaks the contract: zod validation, error envelopes, request ids, upgrades as routes. */
-export function createServer({ logger, tls, translate = () => undefined }: ServerOptions): Server {
+export function createServer({
+  logger,
+  tls,
+  translate = () => undefined,
+  requestTimeoutMs = 60_000,
+}: ServerOptions): Server {
   const options = {
     ...(logger && 'child' in logger ? { loggerInstance: logger } : { logger }),
     bodyLimit: bodyMaxBytes,
     genReqId: () => `req_${randomBytes(9).toString('base64url')}`,
-    // Of the request alone; an answer may take for ever.
-    requestTimeout: requestTimeoutMs,
+    // Node has one for all requests: what is streamed may take as long as it goes on. See limitRequests.
+    requestTimeout: 0,
     // A long poll or a followed log must not hold up a shutdown.
     forceCloseConnections: true,
     logController: new RequestLog(),
@@ -43,6 +50,7 @@ export function createServer({ logger, tls, translate = () => undefined }: Serve
     const parsed = schema.safeParse(data)
     return parsed.success ? { value: parsed.data } : { error: toInvalidRequest(parsed.error, httpPart) }
   })
+  limitRequests(app, requestTimeoutMs)
   acceptEmptyJson(app)
   for (const mediaType of ['application/octet-stream', 'application/x-tar']) {
     app.addContentTypeParser(mediaType, (_request, payload, done) => done(null, payload))

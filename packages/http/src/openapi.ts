@@ -69,6 +69,7 @@ const idempotencyKeys = {
 
 function toOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObject {
   const { params, query, body, scope, summary } = endpoint
+  const conditions = conditionsOf(endpoint)
   const { role } = requirementOf(endpoint)
   return {
     operationId: name,
@@ -77,12 +78,15 @@ function toOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObjec
     security: scope === 'public' ? [] : [{ apiKey: [] }, { bearer: [] }],
     'x-scope': scope,
     ...(role && { 'x-role': role }),
-    ...((params ?? query ?? endpoint.idempotency) && {
+    ...((params ?? query ?? endpoint.idempotency ?? conditions) && {
       requestParams: {
         ...(params && { path: params }),
         ...(query && { query }),
-        ...(endpoint.idempotency && {
-          header: z.object({ 'idempotency-key': idempotencyKeys[endpoint.idempotency] }),
+        ...((endpoint.idempotency ?? conditions) && {
+          header: z.object({
+            ...(endpoint.idempotency && { 'idempotency-key': idempotencyKeys[endpoint.idempotency] }),
+            ...conditions,
+          }),
         }),
       },
     }),
@@ -94,6 +98,23 @@ function toOperation(name: string, endpoint: Endpoint): ZodOpenApiOperationObjec
       },
     }),
     responses: { ...toSuccess(endpoint), ...toFailures(endpoint) },
+  }
+}
+
+const tag = (effect: string) => z.string().optional().describe(`An \`etag\`: ${effect}.`)
+
+function conditionsOf({ result, conditional }: Endpoint): Record<string, z.ZodType> | undefined {
+  if (result.kind === 'file') {
+    return {
+      range: z.string().optional().describe('`bytes=FIRST-LAST`, `bytes=FIRST-` or `bytes=-COUNT`.'),
+      'if-range': tag('where it is another now, the whole file comes'),
+      'if-none-match': tag('where it is still that one, nothing comes'),
+    }
+  }
+  if (!conditional) return undefined
+  return {
+    'if-match': tag('writes only where it is still that one; `*`: only what is there'),
+    'if-none-match': z.string().optional().describe('`*`: writes only where nothing is.'),
   }
 }
 
@@ -115,6 +136,16 @@ function toSuccess({ result }: Endpoint): ZodOpenApiOperationObject['responses']
           content: { [result.mediaType]: { schema: { type: 'string', format: 'binary' } } },
         },
       }
+    case 'file': {
+      const content = {
+        'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+      } as const
+      return {
+        200: { description: 'The whole file', content },
+        206: { description: 'The part that `range` asks for', content },
+        304: { description: 'It is as `if-none-match` says' },
+      }
+    }
     case 'events':
       return {
         200: {

@@ -1,6 +1,7 @@
 import {
   type Channel,
   type Endpoint,
+  type FileAnswer,
   GpulabError,
   type HandlerInput,
   type HandlerResult,
@@ -20,6 +21,10 @@ export interface Context<P> {
   /** Aborts when the caller is gone. */
   readonly signal: AbortSignal
   readonly requestId: string
+  /** Headers of endpoints that take them: `range`, `if-range`, `if-match`, `if-none-match`. */
+  readonly conditions: Readonly<Record<string, string>>
+  /** Of a body that is streamed; undefined where the caller has not said. */
+  readonly contentLength: number | undefined
   /** Of endpoints that say what a repeated request gets; undefined when the caller gave none. */
   readonly idempotencyKey: string | undefined
   readonly log: FastifyBaseLogger
@@ -62,7 +67,7 @@ export function createServe<P>(
       method,
       url: path,
       ...(endpoint.scope === 'public' && { bodyLimit: publicBodyMaxBytes }),
-      config: { logLevel },
+      config: { logLevel, isStreamed: body !== undefined && isBytesBody(body) },
       schema: {
         ...(params && { params }),
         ...(query && { querystring: query }),
@@ -80,6 +85,8 @@ export function createServe<P>(
           signal: abortWhenGone(reply),
           requestId: request.id,
           idempotencyKey: endpoint.idempotency && readIdempotencyKey(request),
+          conditions: readConditions(endpoint, request),
+          contentLength: readContentLength(request),
           log: request.log,
         }
         const input = { params: request.params, query: request.query, body: request.body }
@@ -117,6 +124,13 @@ async function answer<P>(
         .send(
           Readable.from((await handle(input, context)) as AsyncIterable<Uint8Array>, { objectMode: false }),
         )
+    case 'file': {
+      const { status, headers, body } = (await handle(input, context)) as FileAnswer
+      void reply.code(status).type('application/octet-stream').headers(headers)
+      // Nothing that a tenant wrote is ever shown as a page of ours.
+      void reply.header('x-content-type-options', 'nosniff').header('content-disposition', 'attachment')
+      return reply.send(status === 304 ? undefined : Readable.from(body, { objectMode: false }))
+    }
     case 'events': {
       const mediaType = eventMediaType(request.headers.accept)
       const translate = request.server.getDecorator<EventContext['translate']>('translateError')
@@ -164,6 +178,24 @@ async function tellFailure(channel: Channel, error: unknown, request: FastifyReq
   if (failure.status >= 500) request.log.error({ err: failure.cause ?? failure }, 'a channel failed')
   await channel.end()
 }
+
+const conditionsOf = (endpoint: Endpoint): readonly string[] => [
+  ...(endpoint.result.kind === 'file' ? ['range', 'if-range', 'if-none-match'] : []),
+  ...(endpoint.conditional ? ['if-match', 'if-none-match'] : []),
+]
+
+function readContentLength({ headers }: FastifyRequest): number | undefined {
+  const length = headers['content-length']
+  return length === undefined || !/^\d{1,15}$/.test(length) ? undefined : Number(length)
+}
+
+const readConditions = (endpoint: Endpoint, { headers }: FastifyRequest): Record<string, string> =>
+  Object.fromEntries(
+    conditionsOf(endpoint).flatMap((name) => {
+      const value = headers[name]
+      return typeof value === 'string' ? [[name, value]] : []
+    }),
+  )
 
 const keyMaxCharacters = 255
 

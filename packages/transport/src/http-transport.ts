@@ -74,6 +74,10 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     try {
       const response = await promise
       response.once('close', settle)
+      // An answer that does not wait for the rest of the body is the end of it.
+      response.once('end', () => {
+        if (!outgoing.writableFinished) outgoing.destroy()
+      })
       const status = response.statusCode ?? 0
       if (!call.isBodyTimed && status < 400) clearTimeout(timer)
       return { status, headers: response.headers, body: readBody(response, fail) }

@@ -29,23 +29,31 @@ export function createSessionTransport(session: ClientHttp2Session): Transport {
   const request = async (call: TransportRequest): Promise<TransportResponse> => {
     const stream = openOrThrow(() => open(call, call.body === undefined))
     if (typeof call.body === 'string') stream.end(call.body)
-    else if (call.body) Readable.from(call.body, { objectMode: false }).pipe(stream)
+    else if (call.body) feed(stream, call.body)
     const lift = limit(stream, call.timeoutMs)
-    const status = await headOf(stream, call.signal)
+    const { status, headers } = await headOf(stream, call.signal)
     if (!call.isBodyTimed && status < 400) lift()
-    return { status, body: readBody(session, stream, call.signal) }
+    return { status, headers, body: readBody(session, stream, call.signal) }
   }
 
   const connect = async (call: TransportRequest): Promise<Channel> => {
     const stream = openOrThrow(() => open(call, false))
     const lift = limit(stream, call.timeoutMs)
-    const status = await headOf(stream, call.signal)
+    const { status } = await headOf(stream, call.signal)
     if (status >= 400) throw toGpulabError(status, JSON.parse(await textOf(stream)))
     lift()
     return createStreamChannel(stream)
   }
 
   return { request, connect }
+}
+
+/** A body that breaks off ends the request, so that the host never takes a part of it for the whole. */
+function feed(stream: ClientHttp2Stream, body: AsyncIterable<Uint8Array>): void {
+  const source = Readable.from(body, { objectMode: false })
+  source.once('error', () => stream.close(NGHTTP2_CANCEL))
+  stream.once('close', () => source.destroy())
+  source.pipe(stream)
 }
 
 function openOrThrow(open: () => ClientHttp2Stream): ClientHttp2Stream {
@@ -69,9 +77,14 @@ function limit(stream: ClientHttp2Stream, timeoutMs: number | undefined): () => 
   return lift
 }
 
-async function headOf(stream: ClientHttp2Stream, signal: AbortSignal | undefined): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  stream.once('response', (headers) => resolve(Number(headers[HTTP2_HEADER_STATUS])))
+type Head = Required<Pick<TransportResponse, 'status' | 'headers'>>
+
+async function headOf(stream: ClientHttp2Stream, signal: AbortSignal | undefined): Promise<Head> {
+  const { promise, resolve, reject } = Promise.withResolvers<Head>()
+  stream.once('response', (headers) => {
+    const { [HTTP2_HEADER_STATUS]: status, ...rest } = headers
+    resolve({ status: Number(status), headers: rest })
+  })
   stream.once('error', reject).once('close', () => reject(new Error('the connection to the host was cut')))
   try {
     return await promise

@@ -22,6 +22,16 @@ export interface VolumeSource {
   readonly propagation: 'rprivate' | 'rslave'
 }
 
+/** Where the agent itself reaches the files of a volume. */
+export interface VolumeFolders {
+  /** What containers see. */
+  readonly root: string
+  /** Of the same file system: where files are written before they get their place. */
+  readonly staging: string
+  /** The name of that folder where it is in the root; nobody is shown it. */
+  readonly hiddenName: string | undefined
+}
+
 /**
  * One way to keep volumes. Each function may be repeated, and picks up whatever an earlier one left half done when its
  * process was killed. They throw VolumeFailure for what trying again can not mend.
@@ -35,6 +45,7 @@ export interface VolumeDriver {
   /** With all that is in it. Only for those that no container has. */
   remove(uuid: string, options: { readonly manages: boolean }): Promise<void>
   source(uuid: string): Promise<VolumeSource>
+  folders(uuid: string): Promise<VolumeFolders>
   /** Takes the mounts away, and leaves what is in them. */
   unmountAll(): Promise<void>
 }

@@ -1,16 +1,17 @@
-import type {
-  HostVolumes,
-  TargetContainer,
-  TargetVolume,
-  VolumeDriver as DriverName,
-  VolumeFacts,
+import {
+  GpulabError,
+  type HostVolumes,
+  type TargetContainer,
+  type TargetVolume,
+  type VolumeDriver as DriverName,
+  type VolumeFacts,
 } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import { createLimiter } from '../bounded.ts'
 import type { Clock } from '../clock.ts'
 import { StepFailure } from '../containers/failure.ts'
 import { createSignalBox } from '../signal-box.ts'
-import type { VolumeDriver } from './driver.ts'
+import type { VolumeDriver, VolumeFolders } from './driver.ts'
 import type { VolumeRecords } from './records.ts'
 import { settle, toUnknown } from './settle.ts'
 import type { VolumeBind } from './volume-bind.ts'
@@ -37,6 +38,8 @@ export interface Volumes {
    * where it never will.
    */
   require(wanted: TargetContainer['volumes']): Promise<VolumeBind[]>
+  /** Where its files are; throws `volume_not_found` or `volume_unavailable`. */
+  folders(uuid: string): Promise<VolumeFolders>
   /** Kinds of volumes of this host. */
   offer(): Promise<HostVolumes[]>
   facts(): VolumeFacts[]
@@ -155,6 +158,16 @@ export function createVolumes({ clock, log, records, drivers }: VolumesDeps): Vo
       void keep()
     },
     require: (wanted) => Promise.all(wanted.map(source)),
+    folders: async (uuid) => {
+      const entry = entries.get(uuid)
+      if (!entry || entry.wish.desired === 'absent') throw new GpulabError('volume_not_found')
+      if (entry.facts.state !== 'ready') await look(entry)
+      const driver = driverOf(entry)
+      if (driver && entry.facts.state === 'ready') return driver.folders(uuid)
+      throw new GpulabError('volume_unavailable', {
+        message: `The volume is not there: ${entry.facts.problem ?? 'it is being made.'}`,
+      })
+    },
     offer: () =>
       Promise.all([...drivers].map(async ([driver, { offer }]) => ({ driver, ...(await offer()) }))),
     facts: () => [...entries.values()].map(({ facts }) => facts),

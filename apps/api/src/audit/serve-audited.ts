@@ -1,4 +1,4 @@
-import { api, type Contract, type Endpoint, listEndpoints } from '@gpulab/contract'
+import { api, type Contract, type Endpoint, isBytesBody, listEndpoints } from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
@@ -32,7 +32,10 @@ export function createServeAudited(
     const record: Handle = (input, context) => {
       const params = (input['params'] ?? {}) as Record<string, string>
       const [object] = Object.values(params)
-      const detail = { ...params, ...(redact(input['body']) as object | undefined) }
+      // What is streamed into a file is nobody's to keep; where it goes stands in the query.
+      const isStreamed = endpoint.body !== undefined && isBytesBody(endpoint.body)
+      const body = isStreamed ? undefined : (redact(input['body']) as object | undefined)
+      const detail = { ...params, ...(redact(input['query']) as object | undefined), ...body }
       const isContainer = endpoint.path.startsWith('/v1/containers/:uuid')
       return audited(
         deps,

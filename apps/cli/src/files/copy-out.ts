@@ -36,8 +36,21 @@ export async function copyOut(job: Job, source: Place, target: Place): Promise<C
     ? (error: GpulabError): void => context.output.warn(`Left out: ${error.message}`)
     : undefined
   const isLink = found.source.type === 'link'
-  await downloadTree(toolbox, { source: found.path, isLink, target: place, onUnsafe }, progress)
+  const pack = (output: (bytes: Uint8Array) => Promise<void>): Promise<void> => packSource(job, found, output)
+  const sourceId = `${toolbox.uuid}:${found.path}`
+  await downloadTree({ sourceId, pack, isLink, target: place, onUnsafe }, progress)
   return { ...copied, sha256: null, resumedBytes: 0 }
+}
+
+async function packSource(
+  { toolbox }: Job,
+  { source, path }: Found,
+  output: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const [folder, what] = source.type === 'link' ? [posix.dirname(path), posix.basename(path)] : [path, '.']
+  const argv = [busybox, 'tar', '-c', '-f', '-', '-C', folder, '--', what]
+  const ended = await toolbox.run(argv, { output })
+  if (ended.exitCode !== 0) throw toToolFailure(ended, inContainer(path))
 }
 
 async function findSource({ toolbox, options }: Job, text: string): Promise<Found> {

@@ -1,19 +1,20 @@
 import { GpulabError } from '@gpulab/contract'
 import { mkdir, rename, rm } from 'node:fs/promises'
-import { join, posix } from 'node:path'
+import { join } from 'node:path'
 import { applyOwn, Extraction } from './archive/extraction.ts'
 import { type ArchiveEntry, createTarReader } from './archive/read-tar.ts'
 import { toLocalFailure } from './describe-errno.ts'
-import { inContainer } from './file-facts.ts'
 import { claimPart, syncFolder } from './local-files.ts'
 import { mergeFolder } from './local-merge.ts'
 import { toPartName } from './part-name.ts'
 import type { Progress } from './progress.ts'
 import type { Target } from './target.ts'
-import { busybox, type Toolbox, toToolFailure } from './toolbox.ts'
 
 export interface DownloadTreeInput {
-  readonly source: string
+  /** What it is a copy of, for its part to be known again. */
+  readonly sourceId: string
+  /** Writes the source as a tar archive: a folder as `.`, a link under its own name. */
+  readonly pack: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>
   /** A symbolic link, which stays one; else a folder. */
   readonly isLink: boolean
   readonly target: Target
@@ -22,20 +23,16 @@ export interface DownloadTreeInput {
 }
 
 /** Into a folder of ours beside the target first; a rename makes it the target, or moves what is in it there. */
-export async function downloadTree(
-  toolbox: Toolbox,
-  input: DownloadTreeInput,
-  progress: Progress,
-): Promise<void> {
-  const { source, target } = input
+export async function downloadTree(input: DownloadTreeInput, progress: Progress): Promise<void> {
+  const { sourceId, target } = input
   const where = join(target.folder, target.name ?? '')
   try {
-    const partName = toPartName(target.name ?? '.', `${toolbox.uuid}:${source}`)
+    const partName = toPartName(target.name ?? '.', sourceId)
     const { path: staging } = await claimPart(target.folder, partName)
     await mkdir(staging, { mode: 0o700 })
     try {
       const extraction = new Extraction(toBytes(staging), progress)
-      await receive(toolbox, input, extraction)
+      await receive(input, extraction)
       await place(extraction, staging, input)
     } finally {
       await rm(staging, { recursive: true, force: true })
@@ -46,8 +43,8 @@ export async function downloadTree(
   }
 }
 
-async function receive(toolbox: Toolbox, input: DownloadTreeInput, extraction: Extraction): Promise<void> {
-  const { source, isLink, target, onUnsafe } = input
+async function receive(input: DownloadTreeInput, extraction: Extraction): Promise<void> {
+  const { pack, isLink, target, onUnsafe } = input
   const reader = createTarReader(async (entry: ArchiveEntry, content) => {
     const named = isLink ? { ...entry, name: toBytes(target.name ?? '') } : entry
     try {
@@ -57,10 +54,7 @@ async function receive(toolbox: Toolbox, input: DownloadTreeInput, extraction: E
       onUnsafe(error)
     }
   })
-  const [folder, what] = isLink ? [posix.dirname(source), posix.basename(source)] : [source, '.']
-  const argv = [busybox, 'tar', '-c', '-f', '-', '-C', folder, '--', what]
-  const ended = await toolbox.run(argv, { output: reader.write })
-  if (ended.exitCode !== 0) throw toToolFailure(ended, inContainer(source))
+  await pack(reader.write)
   await reader.finish()
 }
 

@@ -1,7 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import { posix } from 'node:path'
 import { packFolders } from './archive/pack-tree.ts'
-import type { TarEntry } from './archive/tar-header.ts'
+import type { TarEntry } from '@gpulab/transport/tar-header'
 import { type FileFacts, inContainer } from './file-facts.ts'
 import { toPartName } from './part-name.ts'
 import type { Target } from './target.ts'

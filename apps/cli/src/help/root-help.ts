@@ -6,7 +6,15 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   SESSIONS: ['sessions:ls', 'sessions:attach', 'sessions:wait', 'sessions:output', 'sessions:kill'],
   RESOURCES: ['templates', 'templates:info', 'templates:create', 'templates:update', 'templates:rm', 'gpus'],
   'PRIVATE IMAGES': ['registries', 'registries:login', 'registries:logout'],
-  VOLUMES: ['volumes', 'volumes:create', 'volumes:info', 'volumes:resize', 'volumes:rm'],
+  VOLUMES: [
+    'volumes',
+    'volumes:create',
+    'volumes:info',
+    'volumes:resize',
+    'volumes:ls',
+    'volumes:cp',
+    'volumes:rm',
+  ],
   'HOSTS (FOR ADMINISTRATORS)': [
     'hosts',
     'hosts:inspect',

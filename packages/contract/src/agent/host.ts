@@ -6,6 +6,7 @@ import { endpoint, events, json } from '../endpoint.ts'
 import { Timestamp, Uuid } from '../fields.ts'
 import { ports } from './ports.ts'
 import { sessions } from './sessions.ts'
+import { volumeFiles } from './volume-files.ts'
 
 /** What the agent serves, over its uplink and on the host's Unix socket. */
 export const host = {
@@ -74,6 +75,7 @@ export const host = {
   }),
   ports,
   sessions,
+  volumeFiles,
   stats: endpoint({
     method: 'GET',
     path: '/containers/:uuid/stats',

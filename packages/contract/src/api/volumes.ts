@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { empty, endpoint, json } from '../endpoint.ts'
+import { volumeFiles } from './volume-files.ts'
 import { Bytes, Name, PageQuery, pageOf, text, Timestamp, Uuid, VolumeDriver } from '../fields.ts'
 
 /** What a user sees; `available` and `failed` last, the others pass. */
@@ -110,4 +111,5 @@ export const volumes = {
     result: empty(),
     errors: ['volume_not_found', 'volume_in_use'],
   }),
+  files: volumeFiles,
 }

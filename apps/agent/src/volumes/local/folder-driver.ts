@@ -56,6 +56,11 @@ export function createFolderDriver(folder: string): VolumeDriver {
       })
     },
     source: async (uuid) => ({ path: join(folderOf(uuid), 'data'), propagation: 'rprivate' }),
+    folders: async (uuid) => ({
+      root: join(folderOf(uuid), 'data'),
+      staging: join(folderOf(uuid), 'staging'),
+      hiddenName: undefined,
+    }),
     unmountAll: () => Promise.resolve(),
   }
 }

@@ -139,6 +139,11 @@ export function createImageDriver(folder: string, { log, failPoint }: ImageDeps)
         await rm(path, { force: true })
     },
     source: async (uuid) => ({ path: join(mountOf(uuid), 'data'), propagation: 'rprivate' }),
+    folders: async (uuid) => ({
+      root: join(mountOf(uuid), 'data'),
+      staging: join(mountOf(uuid), 'staging'),
+      hiddenName: undefined,
+    }),
     unmountAll: async () => {
       const mounted = (await readMounts()).filter(({ target }) => target.startsWith(`${mounts}/`))
       for (const { target } of mounted.toReversed()) await runTool('umount', [target])

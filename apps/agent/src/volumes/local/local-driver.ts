@@ -45,6 +45,7 @@ export async function createLocalDriver(
     verify: async (uuid) => (await driverOf(uuid)).verify(uuid),
     usage: async (uuid) => (await driverOf(uuid)).usage(uuid),
     source: async (uuid) => (await driverOf(uuid)).source(uuid),
+    folders: async (uuid) => (await driverOf(uuid)).folders(uuid),
     remove: async (uuid, options) => {
       // A kill in the middle may have left a part of either.
       await image.remove(uuid, options)

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { longHeader, paxHeader, rawEntry, rawTar } from '../../../test/raw-tar.ts'
 import { downloadTree } from '../download-tree.ts'
-import type { Toolbox } from '../toolbox.ts'
 
 let sandbox: string
 
@@ -22,34 +21,27 @@ beforeEach(async () => {
 })
 afterEach(() => rm(sandbox, { recursive: true, force: true }))
 
-/** A container that answers with these bytes, whatever it is asked. */
-const toolboxOf = (archive: Buffer, exitCode = 0): Toolbox => ({
-  uuid: 'c',
-  isLeaving: false,
-  run: async (_argv, { output } = {}) => {
-    for (let at = 0; at < archive.length; at += 1000) await output?.(archive.subarray(at, at + 1000))
-    return { exitCode, stdout: '', stderr: '' }
-  },
-  shell: () => Promise.reject(new Error('not asked for')),
-  cleanUp: () => Promise.resolve(),
-  endAbandoned: () => Promise.resolve({ isInUse: false }),
-})
+/** A source that sends these bytes. */
+const packOf = (archive: Buffer, failure?: Error) => async (write: (bytes: Uint8Array) => Promise<void>) => {
+  for (let at = 0; at < archive.length; at += 1000) await write(archive.subarray(at, at + 1000))
+  if (failure) throw failure
+}
 
 interface Options {
   /** Beside what is there, instead of as a new folder. */
   readonly isMerge?: boolean
   readonly skipUnsafe?: string[]
-  readonly exitCode?: number
+  /** After all of it was sent. */
+  readonly failure?: Error
 }
 
-function unpack(archive: Buffer, { isMerge = false, skipUnsafe, exitCode }: Options = {}): Promise<void> {
+function unpack(archive: Buffer, { isMerge = false, skipUnsafe, failure }: Options = {}): Promise<void> {
   const name = isMerge ? undefined : 'new'
   const target = { folder: join(sandbox, 'here'), name, isMerge, makes: undefined }
   const progress = { bytes: 0, files: 0, totalBytes: undefined, stop: () => {} }
   const onUnsafe = skipUnsafe && ((error: GpulabError): void => void skipUnsafe.push(error.message))
   return downloadTree(
-    toolboxOf(archive, exitCode),
-    { source: '/x', isLink: false, target, onUnsafe },
+    { sourceId: 'x', pack: packOf(archive, failure), isLink: false, target, onUnsafe },
     progress,
   )
 }
@@ -172,7 +164,9 @@ describe('an archive with', () => {
   })
 
   it('an end that its program calls a failure leaves nothing', async () => {
-    await expect(unpack(rawTar(file), { exitCode: 1 })).rejects.toThrow(GpulabError)
+    await expect(unpack(rawTar(file), { failure: new GpulabError('copy_failed') })).rejects.toThrow(
+      GpulabError,
+    )
     expect(await readdir(join(sandbox, 'here'))).toEqual(['leaf', 'old', 'way'])
   })
 })

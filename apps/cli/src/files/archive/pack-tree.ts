@@ -12,7 +12,7 @@ import {
 import { setImmediate } from 'node:timers/promises'
 import { toErrnoFailure, toLocalFailure } from '../describe-errno.ts'
 import { toText } from './safe-entry.ts'
-import { encodeTarHeader, paddingBytes, tarEnd, type TarEntry } from './tar-header.ts'
+import { encodeTarHeader, paddingBytes, tarEnd, type TarEntry } from '@gpulab/transport/tar-header'
 
 const chunkBytes = 256 << 10
 

@@ -1,7 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import { createTarReader } from './read-tar.ts'
 import { unsafe } from './safe-entry.ts'
-import { encodeTarHeader, paddingBytes, tarEnd, type TarEntry } from './tar-header.ts'
+import { encodeTarHeader, paddingBytes, tarEnd, type TarEntry } from '@gpulab/transport/tar-header'
 
 const types: ReadonlySet<string> = new Set(['file', 'directory', 'link', 'hardlink', 'fifo'])
 

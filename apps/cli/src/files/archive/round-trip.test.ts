@@ -10,7 +10,7 @@ import { Extraction } from './extraction.ts'
 import { packFolders, packTree } from './pack-tree.ts'
 import { createTarReader } from './read-tar.ts'
 import { repack } from './repack.ts'
-import { encodeTarHeader, type TarEntry } from './tar-header.ts'
+import { encodeTarHeader, type TarEntry } from '@gpulab/transport/tar-header'
 
 let folder: string
 beforeAll(() => {

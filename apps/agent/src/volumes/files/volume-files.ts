@@ -1,0 +1,71 @@
+import type { agent, FileAnswer, FileEntry, HandlerInput } from '@gpulab/contract'
+import type { Context } from '@gpulab/http'
+import type { IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import type { Workers } from './workers.ts'
+
+type Files = (typeof agent)['volumeFiles']
+type Input<K extends keyof Files> = HandlerInput<Files[K]>
+type Caller = Pick<Context<unknown>, 'signal' | 'conditions'>
+type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** What the agent does with the files of its volumes; each call is one of the volume's own process. */
+export function createVolumeFiles(workers: Workers) {
+  const call = (
+    uuid: string,
+    operation: string,
+    query: Query,
+    { signal, conditions }: Caller,
+    body?: AsyncIterable<Uint8Array>,
+  ): Promise<IncomingMessage> =>
+    workers.call(uuid, { operation, query: toText(query), headers: conditions, signal, body })
+  const ask = async <T>(...input: Parameters<typeof call>): Promise<T> =>
+    JSON.parse(await text(await call(...input))) as T
+
+  return {
+    list: async ({ params, query }: Input<'list'>, caller: Caller) => {
+      const { path, limit, cursor: after } = query
+      const page = await ask<{ items: FileEntry[]; next: string | null }>(
+        params.uuid,
+        'list',
+        { path, limit, after },
+        caller,
+      )
+      return { items: page.items, next_cursor: page.next }
+    },
+    stat: ({ params, query: { path, follow = false } }: Input<'stat'>, caller: Caller) =>
+      ask<FileEntry>(params.uuid, 'stat', { path, follow }, caller),
+    read: async ({ params, query }: Input<'read'>, caller: Caller): Promise<FileAnswer> => {
+      const response = await call(params.uuid, 'read', { path: query.path }, caller)
+      const { statusCode, headers } = response
+      const kept = ['etag', 'last-modified', 'accept-ranges', 'content-length', 'content-range'] as const
+      return {
+        status: statusCode as FileAnswer['status'],
+        headers: Object.fromEntries(
+          kept.flatMap((name) => {
+            const value = headers[name]
+            return value === undefined ? [] : [[name, value]]
+          }),
+        ),
+        body: response,
+      }
+    },
+    archive: ({ params, query }: Input<'archive'>, caller: Caller) =>
+      call(params.uuid, 'archive', { path: query.path }, caller),
+    write: ({ params, query, body }: Input<'write'>, caller: Caller) => {
+      const { path, parents = false, mode, size } = query
+      return ask<FileEntry>(params.uuid, 'store', { path, parents, mode, size }, caller, body)
+    },
+    makeFolder: async ({ params, body }: Input<'makeFolder'>, caller: Caller) =>
+      void (await ask(params.uuid, 'mkdir', body, caller)),
+    move: async ({ params, body }: Input<'move'>, caller: Caller) =>
+      void (await ask(params.uuid, 'move', body, caller)),
+    remove: async ({ params, query: { path, recursive = false } }: Input<'remove'>, caller: Caller) =>
+      void (await ask(params.uuid, 'remove', { path, recursive }, caller)),
+  }
+}
+
+const toText = (query: Query): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  )

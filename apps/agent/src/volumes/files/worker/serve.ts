@@ -1,0 +1,140 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { archive } from './archive.ts'
+import { makeFolder, move, remove } from './change.ts'
+import { readContent } from './content.ts'
+import { readTarget, toEntry } from './entry.ts'
+import { list } from './list.ts'
+import { store } from './store.ts'
+import { statPlace, toNames, walk, WalkError } from './walk.ts'
+
+export interface ServeOptions {
+  readonly root: number
+  readonly staging: number
+  /** A name in the root that nobody is shown. */
+  readonly hidden: Buffer | undefined
+}
+
+interface Call {
+  readonly query: URLSearchParams
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+type Operation = (options: ServeOptions, call: Call) => Promise<void> | void
+
+/** Names and paths are bytes, in base64. */
+const bytesOf = (query: URLSearchParams, name: string): Buffer => Buffer.from(query.get(name) ?? '', 'base64')
+
+const operations: Readonly<Record<string, Operation>> = {
+  list: ({ root, hidden }, { query, response }) => {
+    const after = query.has('after') ? bytesOf(query, 'after') : undefined
+    const limit = Number(query.get('limit'))
+    const { items, next } = list(root, { path: bytesOf(query, 'path'), limit, after, hidden })
+    sendJson(response, 200, { items, next: next?.toString('base64') ?? null })
+  },
+  stat: ({ root }, { query, response }) => {
+    using place = walk(root, toNames(bytesOf(query, 'path')), { follow: query.get('follow') === 'true' })
+    const stat = statPlace(place)
+    const name = place.name ?? Buffer.alloc(0)
+    const target = place.name ? readTarget(place.folder, place.name, stat) : undefined
+    sendJson(response, 200, toEntry(name, stat, target))
+  },
+  read: async ({ root }, { query, request, response }) => {
+    const { headers } = request
+    const isFresh = (etag: string): boolean =>
+      headers['if-range'] === undefined || headers['if-range'] === etag
+    const content = readContent(root, { path: bytesOf(query, 'path'), range: headers.range }, isFresh)
+    const { etag, sizeBytes, range, body } = content
+    const isKnown = headers['if-none-match']?.split(',').some((tag) => tag.trim() === etag)
+    response.setHeader('etag', etag)
+    response.setHeader('last-modified', content.modifiedAt.toUTCString())
+    response.setHeader('accept-ranges', 'bytes')
+    if (isKnown) {
+      body.destroy()
+      response.writeHead(304).end()
+      return
+    }
+    if (range) response.setHeader('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`)
+    response.setHeader('content-length', range ? range.end - range.start + 1 : sizeBytes)
+    response.writeHead(range ? 206 : 200)
+    await pipeline(body, response)
+  },
+  store: async ({ root, staging }, { query, request, response }) => {
+    const { headers } = request
+    const entry = await store(
+      root,
+      staging,
+      {
+        path: bytesOf(query, 'path'),
+        parents: query.get('parents') === 'true',
+        mode: Number(query.get('mode')),
+        ifMatch: headers['if-match'],
+        ifNoneMatch: headers['if-none-match'],
+        sizeBytes: query.has('size') ? Number(query.get('size')) : undefined,
+      },
+      request,
+    )
+    sendJson(response, 200, entry)
+  },
+  archive: async ({ root, hidden }, { query, response }) => {
+    // The first bytes tell whether there is anything to send.
+    const source = archive(root, { path: bytesOf(query, 'path'), hidden })
+    const first = await source.next()
+    response.writeHead(200)
+    await pipeline(
+      Readable.from(
+        (async function* () {
+          if (!first.done) yield first.value
+          yield* source
+        })(),
+        { objectMode: false },
+      ),
+      response,
+    )
+  },
+  mkdir: ({ root }, { query, response }) => {
+    makeFolder(root, { path: bytesOf(query, 'path'), parents: query.get('parents') === 'true' })
+    sendJson(response, 200, {})
+  },
+  remove: async ({ root }, { query, response }) => {
+    await remove(root, { path: bytesOf(query, 'path'), recursive: query.get('recursive') === 'true' })
+    sendJson(response, 200, {})
+  },
+  move: ({ root }, { query, response }) => {
+    const overwrite = query.get('overwrite') === 'true'
+    move(root, { from: bytesOf(query, 'from'), to: bytesOf(query, 'to'), overwrite })
+    sendJson(response, 200, {})
+  },
+}
+
+export function createHandler(options: ServeOptions): RequestListener {
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://worker')
+    const operation = operations[pathname.slice(1)]
+    try {
+      if (!operation) throw new WalkError('ENOSYS', 'There is no such operation.')
+      await operation(options, { query, request, response })
+    } catch (error) {
+      fail(response, error)
+    }
+  }
+  return (request, response) => void handle(request, response)
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  const { code, message } = error as NodeJS.ErrnoException
+  // A body that has begun can only be cut.
+  if (response.headersSent) response.destroy()
+  else sendJson(response, 422, { code: code ?? 'EIO', message })
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  const body = JSON.stringify(value)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  })
+  response.end(body)
+}

@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { GpulabError } from '@gpulab/contract'
+import type { FastifyBaseLogger } from 'fastify'
+import type { VolumeFolders } from '../driver.ts'
+import { toFileFailure } from './to-failure.ts'
+import { BodyCut, startWorker, type WorkerCall, type WorkerProcess, WorkerSilence } from './worker-process.ts'
+
+export interface Workers {
+  /** Does one thing with the files of a volume. Throws what users shall see. */
+  call(uuid: string, call: WorkerCall): Promise<IncomingMessage>
+  close(): Promise<void>
+}
+
+interface Slot {
+  readonly worker: Promise<WorkerProcess>
+  calls: number
+  idle: NodeJS.Timeout | undefined
+}
+
+const idleMs = 60_000
+const refused = 422
+/** The mount under it is gone or another one: a new process finds the new one. */
+const staleCodes = new Set(['ENOTCONN', 'ESTALE', 'EIO', 'ESHUTDOWN'])
+
+/** One process for each volume whose files are asked for; it ends when nobody has asked for a minute. */
+export function createWorkers(
+  foldersOf: (uuid: string) => Promise<VolumeFolders>,
+  log: FastifyBaseLogger,
+): Workers {
+  const slots = new Map<string, Slot>()
+  let sockets: Promise<string> | undefined
+  let count = 0
+
+  const start = async (uuid: string): Promise<WorkerProcess> => {
+    const folders = await foldersOf(uuid)
+    const folder = await (sockets ??= mkdtemp(join(tmpdir(), 'gpulab-files-')))
+    return startWorker(join(folder, `${count++}.sock`), folders)
+  }
+  const drop = (uuid: string, slot: Slot): void => {
+    if (slots.get(uuid) === slot) slots.delete(uuid)
+    clearTimeout(slot.idle)
+    slot.worker.then(
+      (worker) => worker.kill(),
+      () => {},
+    )
+  }
+  const open = async (uuid: string): Promise<{ slot: Slot; worker: WorkerProcess }> => {
+    const slot = slots.getOrInsertComputed(uuid, () => ({ worker: start(uuid), calls: 0, idle: undefined }))
+    try {
+      const worker = await slot.worker
+      if (worker.isAlive) return { slot, worker }
+      drop(uuid, slot)
+      return await open(uuid)
+    } catch (error) {
+      drop(uuid, slot)
+      throw error
+    }
+  }
+  const leave = (uuid: string, slot: Slot): void => {
+    slot.calls--
+    if (slot.calls === 0) slot.idle = setTimeout(() => drop(uuid, slot), idleMs).unref()
+  }
+
+  return {
+    call: async (uuid, call) => {
+      const { slot, worker } = await open(uuid).catch(toSilence)
+      slot.calls++
+      clearTimeout(slot.idle)
+      try {
+        const response = await worker.call(call)
+        response.once('close', () => leave(uuid, slot))
+        if (response.statusCode !== refused) return response
+        const failure = JSON.parse(await text(response)) as { code: string; message: string }
+        if (staleCodes.has(failure.code)) drop(uuid, slot)
+        throw toFileFailure(failure)
+      } catch (error) {
+        if (error instanceof GpulabError) throw error
+        leave(uuid, slot)
+        call.signal.throwIfAborted()
+        if (error instanceof BodyCut) throw toFileFailure({ code: 'EPIPE', message: error.message })
+        log.warn({ err: error, volume: uuid }, 'the files of a volume could not be served')
+        drop(uuid, slot)
+        return toSilence(error)
+      }
+    },
+    close: async () => {
+      for (const [uuid, slot] of slots) drop(uuid, slot)
+      if (sockets) await rm(await sockets, { recursive: true, force: true })
+    },
+  }
+}
+
+function toSilence(error: unknown): never {
+  if (error instanceof GpulabError) throw error
+  throw new GpulabError('volume_unavailable', {
+    message:
+      error instanceof WorkerSilence
+        ? 'The volume does not answer.'
+        : 'The files of the volume could not be reached.',
+    hint: 'Try again in a moment.',
+    cause: error,
+  })
+}

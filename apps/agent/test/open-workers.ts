@@ -1,0 +1,52 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { createVolumeFiles } from '../src/volumes/files/volume-files.ts'
+import { createWorkers } from '../src/volumes/files/workers.ts'
+
+export const uuid = '00000000-0000-4000-8000-000000000001'
+
+export interface OpenWorkers extends AsyncDisposable {
+  readonly files: ReturnType<typeof createVolumeFiles>
+  /** What a container would see. */
+  readonly root: string
+  readonly staging: string
+  /** Not of the volume. */
+  readonly outside: string
+}
+
+/** The process that serves a volume's files, on a plain folder. */
+export async function openWorkers(): Promise<OpenWorkers> {
+  const folder = await mkdtemp(join(tmpdir(), 'gpulab-workers-'))
+  const [root, staging, outside] = ['data', 'staging', 'outside'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  for (const each of [root, outside]) await mkdir(each)
+  const workers = createWorkers(
+    async () => ({ root, staging, hiddenName: undefined }),
+    pino({ enabled: false }),
+  )
+  return {
+    files: createVolumeFiles(workers),
+    root,
+    staging,
+    outside,
+    [Symbol.asyncDispose]: async () => {
+      await workers.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export const base64 = (path: string | Buffer): string => Buffer.from(path).toString('base64')
+export const params = { uuid }
+export const caller = (conditions: Record<string, string> = {}) => ({
+  signal: new AbortController().signal,
+  conditions,
+})
+export async function* bytesOf(...parts: (string | Buffer)[]): AsyncGenerator<Buffer> {
+  for (const part of parts) yield Buffer.from(part)
+}

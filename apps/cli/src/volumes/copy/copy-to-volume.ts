@@ -1,0 +1,102 @@
+import { GpulabError } from '@gpulab/contract'
+import { createReadStream } from 'node:fs'
+import { open, readdir } from 'node:fs/promises'
+import { basename, join, posix } from 'node:path'
+import { toErrnoFailure, toLocalFailure } from '../../files/describe-errno.ts'
+import { findFacts } from '../../files/local-files.ts'
+import { type Place, toNamedPath } from '../../files/place.ts'
+import { decideTarget, type Source, type Target } from '../../files/target.ts'
+import { findEntry } from '../files.ts'
+import type { VolumeCopied, VolumeJob } from './copy-volume.ts'
+
+/** Files at a time: each is a request of its own. */
+const atOnce = 8
+const chunkBytes = 1 << 20
+
+export async function copyToVolume(job: VolumeJob, from: Place, to: Place): Promise<VolumeCopied> {
+  const { path: local } = from as Extract<Place, { kind: 'local' }>
+  const { path: inside, reference } = to as Extract<Place, { kind: 'container' }>
+  const { path, endsWithSlash, wantsContents } = toNamedPath(local, process.cwd())
+  const facts = await findFacts(path, { followLinks: true })
+  if (!facts) throw toErrnoFailure('ENOENT', path)
+  if (facts.type === 'file' && (endsWithSlash || wantsContents)) throw toErrnoFailure('ENOTDIR', path)
+  const source: Source = { type: facts.type, name: basename(path), wantsContents }
+  const target = await decide(job, source, inside)
+  const copied = { target: `${reference}:${posix.join(target.folder, target.name ?? '')}`, resumedBytes: 0 }
+  if (facts.type === 'file') {
+    job.progress.totalBytes = facts.sizeBytes
+    await uploadFile(job, path, posix.join(target.folder, target.name ?? source.name))
+  } else if (facts.type === 'directory') {
+    await uploadFolder(job, path, posix.join(target.folder, target.name ?? ''))
+  } else {
+    throw new GpulabError('copy_failed', { message: `${path} is neither a file nor a folder.` })
+  }
+  return copied
+}
+
+async function decide({ context, uuid, options }: VolumeJob, source: Source, text: string): Promise<Target> {
+  const target = toNamedPath(text, '/')
+  const find = async (path: string) => (await findEntry(context, uuid, path))?.type
+  const [own, parent, inside] = await Promise.all([
+    find(target.path),
+    find(posix.dirname(target.path)),
+    find(posix.join(target.path, source.name)),
+  ])
+  const decided = decideTarget({ source, target, facts: { own, parent, inside }, parents: options.parents })
+  if (decided.makes !== undefined) await makeFolder({ context, uuid }, decided.makes)
+  return decided
+}
+
+async function makeFolder(
+  { context: { api, signal }, uuid }: Pick<VolumeJob, 'context' | 'uuid'>,
+  path: string,
+): Promise<void> {
+  await api.volumes.files.makeFolder({ params: { uuid }, body: { path, parents: true } }, { signal })
+}
+
+/** With the length that the file has when it is opened: the volume gets that much of it, or nothing. */
+async function uploadFile({ context, uuid, progress }: VolumeJob, from: string, to: string): Promise<void> {
+  const { api, signal } = context
+  await using file = await open(from).catch((error: unknown) => {
+    throw toLocalFailure(error, from)
+  })
+  const { size, mode } = await file.stat()
+  const count = async function* () {
+    if (size === 0) return
+    const source = createReadStream('', {
+      fd: file.fd,
+      autoClose: false,
+      end: size - 1,
+      highWaterMark: chunkBytes,
+    })
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      progress.bytes += chunk.length
+      yield chunk
+    }
+  }
+  await api.volumes.files.write(
+    { params: { uuid }, query: { path: to, mode: mode & 0o777 }, body: count() },
+    // It takes as long as it takes: each part has a deadline at the other end.
+    { signal, headers: { 'content-length': String(size) }, timeoutMs: 24 * 3600_000 },
+  )
+  progress.files++
+}
+
+async function uploadFolder(job: VolumeJob, from: string, to: string): Promise<void> {
+  const files: { from: string; to: string }[] = []
+  const walk = async (folder: string, target: string): Promise<void> => {
+    await makeFolder(job, target)
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const [path, inside] = [join(folder, entry.name), posix.join(target, entry.name)]
+      if (entry.isDirectory()) await walk(path, inside)
+      else if (entry.isFile()) files.push({ from: path, to: inside })
+      else job.context.output.warn(`Left out: ${path} is neither a file nor a folder.`)
+    }
+  }
+  await walk(from, to)
+  const next = files.values()
+  const work = async (): Promise<void> => {
+    for (const file of next) await uploadFile(job, file.from, file.to)
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
+}

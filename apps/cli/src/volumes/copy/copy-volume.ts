@@ -1,0 +1,69 @@
+import { GpulabError } from '@gpulab/contract'
+import type { ApiContext } from '../../base-command.ts'
+import type { Place } from '../../files/place.ts'
+import { type Progress, startProgress } from '../../files/progress.ts'
+import { formatSize } from '../../output/size.ts'
+import { resolveVolumeUuid } from '../kind.ts'
+import { copyFromVolume } from './copy-from-volume.ts'
+import { copyToVolume } from './copy-to-volume.ts'
+
+export interface VolumeCopyOptions {
+  readonly parents: boolean
+  readonly skipUnsafe: boolean
+}
+
+/** What every part of a copy gets. */
+export interface VolumeJob {
+  readonly context: ApiContext
+  readonly uuid: string
+  readonly progress: Progress
+  readonly options: VolumeCopyOptions
+}
+
+export interface VolumeCopied {
+  readonly target: string
+  readonly resumedBytes: number
+}
+
+/** Copies between this machine and a volume, and says what was copied. */
+export async function copyVolume(
+  context: ApiContext,
+  { source, target }: { readonly source: Place; readonly target: Place },
+  options: VolumeCopyOptions,
+): Promise<void> {
+  const { output } = context
+  const { reference, isDownload } = requireOneVolume(source, target)
+  const uuid = await resolveVolumeUuid(context, reference)
+  const started = performance.now()
+  const progress = startProgress(output, process.stderr, process.env)
+  const job = { context, uuid, progress, options }
+  try {
+    const copied = await (isDownload
+      ? copyFromVolume(job, source, target)
+      : copyToVolume(job, source, target))
+    const seconds = Math.round(performance.now() - started) / 1000
+    progress.stop()
+    const { bytes, files } = progress
+    if (output.mode !== 'json') {
+      output.note(`✓ ${files} ${files === 1 ? 'file' : 'files'}, ${formatSize(bytes)} in ${seconds} s`)
+      return
+    }
+    const json = { target: copied.target, bytes, files, seconds, resumed_bytes: copied.resumedBytes }
+    output.render({ table: () => {}, json, quiet: [] })
+  } finally {
+    progress.stop()
+  }
+}
+
+function requireOneVolume(source: Place, target: Place): { reference: string; isDownload: boolean } {
+  if (source.kind === 'container' && target.kind === 'local') {
+    return { reference: source.reference, isDownload: true }
+  }
+  if (target.kind === 'container' && source.kind === 'local') {
+    return { reference: target.reference, isDownload: false }
+  }
+  throw new GpulabError('invalid_request', {
+    message: 'One of the two has to be in a volume, and the other on this machine.',
+    hint: 'Write it as VOLUME:PATH, as in gpulab volumes cp ./dataset my-data:/',
+  })
+}
