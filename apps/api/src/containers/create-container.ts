@@ -212,6 +212,7 @@ const toRecord = (row: ContainerRow, { host, cards }: Share): ContainerRecord =>
   volumes: [],
   simulated: cards.some(({ simulated }) => simulated),
   position: undefined,
+  env: undefined,
 })
 
 const unplaced = { hostUuid: null, gpuType: null, holds: false, queueAhead: null, targetVersion: 0 } as const

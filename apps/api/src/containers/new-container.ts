@@ -6,6 +6,7 @@ import { requireGpuType } from '../gpus/service.ts'
 import { encrypt } from '../secrets/encryption.ts'
 import { getTemplate } from '../templates/service.ts'
 import { checkImage } from './check-image.ts'
+import { checkMountPaths } from '../volumes/mount-paths.ts'
 import { type ContainerMount, resolveMounts } from '../volumes/mounts.ts'
 import { toPortColumns } from './port-modes.ts'
 import type { Placed } from './place-container.ts'
@@ -32,7 +33,11 @@ export async function toNewContainer(
     input.template === undefined ? undefined : await getTemplate({ db }, principal.teamUuid, input.template)
   const gpuTypes = [...new Set(input.gpu_types ?? (input.gpu_type === undefined ? [] : [input.gpu_type]))]
   await Promise.all(gpuTypes.map((name) => requireGpuType({ db }, name, template?.minGpuMemoryBytes ?? 0)))
-  const { mounts, pinnedTo, volumeDrivers } = await resolveMounts({ db, clock }, principal, input.volumes)
+  const { mounts, pinnedTo, volumeDrivers } = await resolveMounts(
+    { db, clock },
+    principal,
+    mergeVolumes(template?.volumes ?? [], input.volumes),
+  )
   const uuid = randomUUID()
   const row = {
     uuid,
@@ -59,4 +64,13 @@ export async function toNewContainer(
     announcedAt: clock.now(),
   }
   return { row, mounts }
+}
+
+/** What both mount at one path is as the deployment says. */
+function mergeVolumes(
+  ofTemplate: CreateContainer['volumes'],
+  asked: CreateContainer['volumes'],
+): CreateContainer['volumes'] {
+  const paths = new Set(checkMountPaths(asked.map(({ mount_path: path }) => path)))
+  return [...ofTemplate.filter(({ mount_path: path }) => !paths.has(path)), ...asked]
 }

@@ -14,12 +14,10 @@ export async function present(
   records: readonly ContainerRecord[],
   { showEnv = false } = {},
 ): Promise<Container[]> {
-  const environments = await readEnvironments(
-    db,
-    records.map(({ row }) => row.uuid),
-  )
+  const unread = records.filter(({ env }) => !env).map(({ row }) => row.uuid)
+  const environments = await readEnvironments(db, unread)
   return records.map((record) => {
-    const sealed = environments.get(record.row.uuid)
+    const sealed = record.env ?? environments.get(record.row.uuid)
     const env = sealed ? openEnvironment(config, record.row.uuid, sealed) : {}
     return toContainer(record, { ...viewOf({ config, clock }), env: showEnv ? env : toMasked(env) })
   })

@@ -24,8 +24,9 @@ export async function getRecord(
   { db }: { db: Queries },
   principal: Pick<Principal, 'teamUuid'>,
   uuid: string,
+  options?: { withEnv: boolean },
 ): Promise<ContainerRecord> {
-  const record = await findContainer(db, principal.teamUuid, uuid)
+  const record = await findContainer(db, principal.teamUuid, uuid, options)
   if (!record) throw notFound(uuid)
   return record
 }
@@ -55,7 +56,7 @@ export async function showContainer(
   uuid: string,
   showEnv: boolean,
 ): Promise<Container> {
-  return presentOne(deps, await getRecord(deps, principal, uuid), { showEnv })
+  return presentOne(deps, await getRecord(deps, principal, uuid, { withEnv: true }), { showEnv })
 }
 
 export async function pageContainers(

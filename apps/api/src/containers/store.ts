@@ -6,7 +6,7 @@ import { toJsonRows } from '../db/to-json-rows.ts'
 import type { RegistryLoginRow } from '../registries/store.ts'
 import type { Facts, Intent } from './status.ts'
 
-// The environment is large and secret: it is read where it is needed.
+// The environment is large and secret: it is read where it is shown or sent.
 const { env: _env, ...columns } = getColumns(containers)
 
 export type ContainerRow = Omit<typeof containers.$inferSelect, 'env'>
@@ -40,6 +40,8 @@ export interface ContainerRecord {
   readonly simulated: boolean
   /** Place in line, from 1; undefined unless it is queued. */
   readonly position: number | undefined
+  /** The encrypted environment, where it was read with the rest. */
+  readonly env: Buffer | undefined
 }
 
 export interface HostOfContainer {
@@ -94,7 +96,7 @@ const position = sql<number | null>`case when containers.queued_at is not null t
 async function selectRecords(
   db: Queries,
   where: ReturnType<typeof and>,
-  limit?: number,
+  { limit, withEnv = false }: { limit?: number; withEnv?: boolean } = {},
 ): Promise<ContainerRecord[]> {
   const query = db
     .select({
@@ -112,6 +114,7 @@ async function selectRecords(
       volumes: mountedVolumes,
       simulated,
       position,
+      env: withEnv ? containers.env : sql<null>`null`,
     })
     .from(containers)
     .leftJoin(hosts, eq(hosts.uuid, containers.hostUuid))
@@ -128,6 +131,7 @@ async function selectRecords(
     volumes: found.volumes ?? [],
     simulated: found.simulated,
     position: found.position ?? undefined,
+    env: found.env ?? undefined,
   }))
 }
 
@@ -135,11 +139,14 @@ export async function findContainer(
   db: Queries,
   teamUuid: string,
   uuid: string,
+  options?: { withEnv: boolean },
 ): Promise<ContainerRecord | undefined> {
-  const [record] = await selectRecords(db, and(eq(containers.teamUuid, teamUuid), eq(containers.uuid, uuid)))
+  const isIt = and(eq(containers.teamUuid, teamUuid), eq(containers.uuid, uuid))
+  const [record] = await selectRecords(db, isIt, options)
   return record
 }
 
+/** With their environments. */
 export const listContainers = (
   db: Queries,
   teamUuid: string,
@@ -156,7 +163,7 @@ export const listContainers = (
           and(eq(containers.createdAt, after.at), lt(containers.uuid, after.uuid)),
         ),
     ),
-    limit,
+    { limit, withEnv: true },
   )
 
 /** All of a host's containers, those that wait for their deletion included. */
