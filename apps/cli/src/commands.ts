@@ -133,9 +133,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/templates/info.ts'),
   },
   gpus: {
-    summary: 'List GPU types with prices',
-    aliases: ['gpus:available', 'gpus:types', 'admin:gpu-types'],
+    summary: 'List the GPU types that are free, with prices',
+    aliases: ['gpus:available'],
     load: () => import('./commands/gpus/index.ts'),
+  },
+  'gpus:types': {
+    summary: 'List all GPU types, with prices',
+    aliases: ['admin:gpu-types'],
+    load: () => import('./commands/gpus/types.ts'),
   },
   volumes: {
     summary: 'List volumes',

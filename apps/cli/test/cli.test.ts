@@ -217,6 +217,10 @@ tensorflow-2.15   GPU    tensorflow/tensorflow:2.15   8888,6006   32 GB
     const info = await runCli(['templates', 'info', 'pytorch', '--json'], { env: fake.env })
     expect(JSON.parse(info.stdout)).toMatchObject({ name: 'pytorch-2.1' })
     expect((await runCli(['gpus', 'types', '--min-memory', '30000'], { env: fake.env })).stdout).toBe(
+      'GPU TYPE      AVAILABLE   TOTAL   MEMORY   PRICE/HR\nNVIDIA A100   4           8       40 GB    $2.49\n',
+    )
+    const free = await runCli(['gpus', '--min-memory', '30000'], { env: fake.env })
+    expect(free.stdout).toBe(
       'GPU TYPE      AVAILABLE   MEMORY   PRICE/HR\nNVIDIA A100   4           40 GB    $2.49\n',
     )
   })

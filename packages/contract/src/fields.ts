@@ -102,6 +102,11 @@ export const Email = text(254)
   .regex(/^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$/u, 'an e-mail address')
   .transform((address) => address.toLowerCase())
 
+/** Volumes that a container is to have, by name or uuid, with where it sees them. */
+export const VolumeRequests = z
+  .array(z.object({ name: text(255), mount_path: text(4096), read_only: z.boolean().default(false) }))
+  .max(16)
+
 /** How volumes are kept: as an image file of one host, on MooseFS, or on an NFS server of the operator's. */
 export const volumeDrivers = ['local', 'moosefs', 'nfs'] as const
 export const VolumeDriver = z.enum(volumeDrivers)

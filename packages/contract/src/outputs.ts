@@ -87,6 +87,7 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   'templates:update': document(api.templates.update.result.schema),
   'templates:rm': document(z.object({ ...identity, deleted: z.literal(true) })),
   gpus: all(api.gpus.listTypes.result.schema),
+  'gpus:types': all(api.gpus.listTypes.result.schema),
   hosts: all(api.hosts.list.result.schema),
   'hosts:inspect': document(host),
   'hosts:add': document(api.hosts.invite.result.schema),

@@ -4,6 +4,7 @@ import { checkImage } from '../containers/check-image.ts'
 import { toArgv } from '../containers/to-argv.ts'
 import { toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
+import { checkMountPaths } from '../volumes/mount-paths.ts'
 import type { Remember } from '../idempotency/service.ts'
 import {
   findTemplate,
@@ -127,7 +128,7 @@ export async function showTemplate(
 
 /** Those that are named. */
 function toFields({ registries }: Deps['config'], fields: UpdateTemplate): Partial<NewTemplate> {
-  const { image, ports, env, memory_bytes, disk_bytes, min_gpu_memory_bytes, command } = fields
+  const { image, ports, env, memory_bytes, disk_bytes, volumes, min_gpu_memory_bytes, command } = fields
   checkImage(image, registries)
   return {
     ...(image !== undefined && { image }),
@@ -135,9 +136,16 @@ function toFields({ registries }: Deps['config'], fields: UpdateTemplate): Parti
     ...(env !== undefined && { env }),
     ...(memory_bytes !== undefined && { memoryBytes: memory_bytes }),
     ...(disk_bytes !== undefined && { diskBytes: disk_bytes }),
+    ...(volumes !== undefined && { volumes: toMountable(volumes) }),
     ...(min_gpu_memory_bytes !== undefined && { minGpuMemoryBytes: min_gpu_memory_bytes }),
     ...(command !== undefined && { command: toArgv(command ?? undefined) ?? null }),
   }
+}
+
+/** With paths as they are compared. Whether a team has the volumes shows when it deploys. */
+function toMountable(volumes: Template['volumes']): Template['volumes'] {
+  const paths = checkMountPaths(volumes.map(({ mount_path: path }) => path))
+  return volumes.map((volume, index) => ({ ...volume, mount_path: paths[index] as string }))
 }
 
 export const toTemplate = (row: TemplateRow): Template => ({
@@ -151,6 +159,7 @@ export const toTemplate = (row: TemplateRow): Template => ({
   env: row.env,
   memory_bytes: row.memoryBytes,
   disk_bytes: row.diskBytes,
+  volumes: row.volumes,
   min_gpu_memory_bytes: row.minGpuMemoryBytes,
   command: row.command,
 })

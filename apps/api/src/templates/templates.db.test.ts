@@ -64,6 +64,46 @@ describe('a template of a team', () => {
     await api.client.templates.create({ body: { name: 'trainer', type: 'cpu', image: 'x' } })
   })
 
+  it('names volumes of the team that deploys it, which a deployment may exchange', async () => {
+    for (const name of ['data', 'mine']) {
+      await api.client.volumes.create({ body: { name, size_bytes: 2 ** 30 } })
+    }
+    const body = { name: 'with-data', type: 'cpu', image: 'x' } as const
+    const template = await api.client.admin.templates.create({
+      body: {
+        ...body,
+        volumes: [
+          { name: 'data', mount_path: '/data/' },
+          { name: 'data', mount_path: '/models', read_only: true },
+        ],
+      },
+    })
+    expect(template.volumes).toEqual([
+      { name: 'data', mount_path: '/data', read_only: false },
+      { name: 'data', mount_path: '/models', read_only: true },
+    ])
+    const deployed = await api.client.containers.create({
+      body: { template: 'with-data', volumes: [{ name: 'mine', mount_path: '//data' }] },
+    })
+    expect(deployed.volumes).toMatchObject([
+      { name: 'data', mount_path: '/models', read_only: true },
+      { name: 'mine', mount_path: '/data', read_only: false },
+    ])
+    await expect(api.stranger.containers.create({ body: { template: 'with-data' } })).rejects.toMatchObject({
+      code: 'volume_not_found',
+    })
+    await expect(
+      api.client.templates.create({
+        body: { ...body, volumes: [{ name: 'data', mount_path: '/proc' }] },
+      }),
+    ).rejects.toMatchObject({ code: 'invalid_request' })
+    const emptied = await api.client.admin.templates.update({
+      params: { uuid: template.uuid },
+      body: { volumes: [] },
+    })
+    expect(emptied.volumes).toEqual([])
+  })
+
   it('is seen by nobody else, and comes before one of all teams with its name', async () => {
     const body = { name: 'ubuntu-22.04', type: 'cpu', image: 'my/ubuntu:1' } as const
     const own = await api.client.templates.create({ body })

@@ -2,6 +2,7 @@ import type { Container } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import { formatTime, formatUptime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'
+import { describeMount } from '../output/mount.ts'
 import { formatFacts, formatSection, ruler } from '../output/page.ts'
 import type { Output } from '../output/output.ts'
 import { formatSize } from '../output/size.ts'
@@ -42,13 +43,7 @@ function containerPage(output: Output, container: Container): string[] {
     `Container: ${output.style('bold', escapeText(container.name))}`,
     ruler,
     ...formatFacts([...stateFacts(output, container), ...makeFacts(container), ...runFacts(container)]),
-    ...formatSection(
-      'Volumes',
-      container.volumes.map(
-        ({ name, mount_path: path, read_only: readOnly }) =>
-          `${escapeText(name)} → ${escapeText(path)}${readOnly ? ' (read-only)' : ''}`,
-      ),
-    ),
+    ...formatSection('Volumes', container.volumes.map(describeMount)),
     ...formatSection('Ports', portLines(container)),
     ...formatSection(
       'Environment',

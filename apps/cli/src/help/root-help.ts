@@ -4,7 +4,15 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   CONTAINERS: ['deploy', 'ls', 'inspect', 'stop', 'start', 'restart', 'redeploy', 'rm'],
   INSIDE: ['exec', 'ssh', 'cp', 'logs', 'stats', 'port-forward', 'wait', 'events'],
   SESSIONS: ['sessions:ls', 'sessions:attach', 'sessions:wait', 'sessions:output', 'sessions:kill'],
-  RESOURCES: ['templates', 'templates:info', 'templates:create', 'templates:update', 'templates:rm', 'gpus'],
+  RESOURCES: [
+    'templates',
+    'templates:info',
+    'templates:create',
+    'templates:update',
+    'templates:rm',
+    'gpus',
+    'gpus:types',
+  ],
   'PRIVATE IMAGES': ['registries', 'registries:login', 'registries:logout'],
   VOLUMES: [
     'volumes',

@@ -1,6 +1,6 @@
 import { boolean, string } from '@oclif/core/flags'
 import { GpulabError, type UpdateTemplate } from '@gpulab/contract'
-import { parseEnvironment, parsePorts } from '../containers/parse-input.ts'
+import { parseEnvironment, parsePorts, parseVolumes } from '../containers/parse-input.ts'
 import { gibibyte, mebibyte, parseSize } from '../output/size.ts'
 
 const repeatable = { multiple: true, multipleNonGreedy: true } as const
@@ -16,6 +16,11 @@ export const templateFlags = {
   }),
   memory: string({ summary: 'Memory, in GiB or with a unit.', helpValue: 'SIZE' }),
   disk: string({ summary: 'Disk space to set aside, in GiB or with a unit.', helpValue: 'SIZE' }),
+  volume: string({
+    ...repeatable,
+    summary: 'Volume to mount, of the team that deploys.',
+    helpValue: 'NAME:PATH[:ro]',
+  }),
   'min-gpu-memory': string({
     summary: 'Memory that each card has to have, in MiB or with a unit.',
     helpValue: 'SIZE',
@@ -28,6 +33,7 @@ interface Flags {
   readonly env?: string[] | undefined
   readonly memory?: string | undefined
   readonly disk?: string | undefined
+  readonly volume?: string[] | undefined
   readonly 'min-gpu-memory'?: string | undefined
   readonly command?: string | undefined
 }
@@ -37,6 +43,7 @@ export const toTemplateFields = (flags: Flags): UpdateTemplate => ({
   ...(flags.env && { env: parseEnvironment(flags.env, process.env) }),
   ...(flags.memory !== undefined && { memory_bytes: parseSize(flags.memory, gibibyte) }),
   ...(flags.disk !== undefined && { disk_bytes: parseSize(flags.disk, gibibyte) }),
+  ...(flags.volume && { volumes: parseVolumes(flags.volume, undefined) }),
   ...(flags['min-gpu-memory'] !== undefined && {
     min_gpu_memory_bytes: parseSize(flags['min-gpu-memory'], mebibyte),
   }),

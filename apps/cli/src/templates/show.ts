@@ -1,6 +1,7 @@
 import type { ApiContext } from '../context.ts'
 import { matchByName } from '../match.ts'
 import { escapeText } from '../output/escape.ts'
+import { describeMount } from '../output/mount.ts'
 import { formatSize } from '../output/size.ts'
 import { listAll } from '../pages.ts'
 
@@ -22,6 +23,7 @@ export async function showTemplate({ api, output, signal }: ApiContext, text: st
       const own = Object.entries(template.env)
       if (own.length > 0) output.line(`Env:       ${escapeText(own.map((pair) => pair.join('=')).join(' '))}`)
       if (template.disk_bytes > 0) output.line(`Disk:      ${formatSize(template.disk_bytes)}`)
+      for (const volume of template.volumes) output.line(`Volume:    ${describeMount(volume)}`)
       if (template.min_gpu_memory_bytes !== null) {
         output.line(`Each GPU:  ${formatSize(template.min_gpu_memory_bytes)} or more`)
       }

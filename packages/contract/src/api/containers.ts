@@ -15,6 +15,7 @@ import {
   text,
   Timestamp,
   Uuid,
+  VolumeRequests,
 } from '../fields.ts'
 import { statuses } from '../statuses.ts'
 
@@ -137,11 +138,7 @@ export const CreateContainer = z
     disk_bytes: Bytes.optional().describe(
       "Room to set aside on the host; not enforced. The template's when left out.",
     ),
-    volumes: z
-      .array(z.object({ name: text(255), mount_path: text(4096), read_only: z.boolean().default(false) }))
-      .max(16)
-      .default([])
-      .describe('By name or uuid, with where the container sees them.'),
+    volumes: VolumeRequests.default([]).describe("In the place of the template's with the same path."),
   })
   .refine((body) => (body.template === undefined) !== (body.image === undefined), {
     error: 'give either a template or an image',

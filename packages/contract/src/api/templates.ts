@@ -11,6 +11,7 @@ import {
   Port,
   text,
   Uuid,
+  VolumeRequests,
 } from '../fields.ts'
 
 export const Template = z
@@ -25,6 +26,9 @@ export const Template = z
     env: z.record(z.string(), z.string()).describe('What a deployment says itself comes before it.'),
     memory_bytes: Bytes,
     disk_bytes: Bytes.describe('Room to set aside on the host.'),
+    volumes: z
+      .array(z.object({ name: z.string(), mount_path: z.string(), read_only: z.boolean() }))
+      .describe('Of the team that deploys it.'),
     min_gpu_memory_bytes: Bytes.nullable().describe('Of each card; null: any will do.'),
     command: z.array(z.string()).nullable(),
   })
@@ -38,6 +42,7 @@ const fields = {
   env: Environment.describe('Not for secrets: everybody who may deploy it can read it.'),
   memory_bytes: Bytes.min(16 << 20),
   disk_bytes: Bytes,
+  volumes: VolumeRequests,
   min_gpu_memory_bytes: Bytes.nullable(),
   command: Command.nullable().describe('A list is the argument vector; a string runs through `sh -c`.'),
 }
@@ -51,6 +56,7 @@ export const CreateTemplate = z
     env: fields.env.default({}),
     memory_bytes: fields.memory_bytes.default(4 * 2 ** 30),
     disk_bytes: fields.disk_bytes.default(0),
+    volumes: fields.volumes.default([]),
     min_gpu_memory_bytes: fields.min_gpu_memory_bytes.default(null),
     command: fields.command.default(null),
   })

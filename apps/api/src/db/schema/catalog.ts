@@ -1,3 +1,4 @@
+import type { Template } from '@gpulab/contract'
 import { sql } from 'drizzle-orm'
 import { bigint, integer, jsonb, numeric, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { teams } from './accounts.ts'
@@ -27,6 +28,7 @@ export const templates = pgTable(
     command: jsonb('command').$type<string[]>(),
     env: jsonb('env').$type<Record<string, string>>().notNull().default({}),
     diskBytes: bigint('disk_bytes', { mode: 'number' }).notNull().default(0),
+    volumes: jsonb('volumes').$type<Template['volumes']>().notNull().default([]),
     minGpuMemoryBytes: bigint('min_gpu_memory_bytes', { mode: 'number' }),
     /** Set when somebody has changed or deleted one that comes with GPULab, which is not made anew then. */
     changedAt: moment('changed_at'),

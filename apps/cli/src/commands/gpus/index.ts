@@ -1,7 +1,6 @@
-import { string } from '@oclif/core/flags'
 import { BaseCommand } from '../../base-command.ts'
+import { gpuFlags, toGpuFilter } from '../../gpus/flags.ts'
 import { listGpuTypes } from '../../gpus/list.ts'
-import { mebibyte, parseSize } from '../../output/size.ts'
 
 export default class Gpus extends BaseCommand {
   static override examples = [
@@ -9,20 +8,10 @@ export default class Gpus extends BaseCommand {
     'gpulab gpus --type "RTX 4090"',
     'gpulab gpus --min-memory 24000',
   ]
-  static override flags = {
-    type: string({ summary: 'Only types with this in their name.', helpValue: 'TYPE' }),
-    'min-memory': string({
-      summary: 'Only cards with this memory, in MiB or with a unit.',
-      helpValue: 'SIZE',
-    }),
-  }
+  static override flags = gpuFlags
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Gpus)
-    const minMemory = flags['min-memory']
-    await listGpuTypes(await this.apiContext(flags), {
-      type: flags.type,
-      minMemoryBytes: minMemory === undefined ? undefined : parseSize(minMemory, mebibyte),
-    })
+    await listGpuTypes(await this.apiContext(flags), toGpuFilter(flags), { isAll: false })
   }
 }
