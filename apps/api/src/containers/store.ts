@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getColumns, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getColumns, gt, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
 import { containerFacts, containers, hosts, registryLogins, teams } from '../db/schema/index.ts'
@@ -273,12 +273,22 @@ export const listWaiting = (db: Queries): Promise<WaitingRow[]> =>
     .orderBy(asc(containers.queuedAt), asc(containers.uuid))
 
 /** Containers whose passing status has outlasted its deadline. */
-export async function listOverdue(db: Queries, now: Date, limit: number): Promise<string[]> {
+export async function listOverdue(
+  db: Queries,
+  now: Date,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<string[]> {
   const rows = await db
     .select({ uuid: containers.uuid })
     .from(containers)
-    .where(and(lte(containers.deadlineAt, now), isNull(containers.deletedAt)))
-    .orderBy(asc(containers.deadlineAt))
+    .where(
+      and(
+        lte(containers.deadlineAt, now),
+        isNull(containers.deletedAt),
+        after === undefined ? undefined : gt(containers.uuid, after),
+      ),
+    )
+    .orderBy(asc(containers.uuid))
     .limit(limit)
   return rows.map(({ uuid }) => uuid)
 }

@@ -5,15 +5,21 @@ import { isSilent } from '../containers/view.ts'
 import { writeIntent } from '../containers/write-intent.ts'
 import type { Deps } from '../deps.ts'
 
-const batchMax = 200
+const batchSize = 200
 
 /** Passes a verdict on each container whose passing status has outlasted its deadline. */
 export async function endOverdue(deps: Pick<Deps, 'db' | 'clock' | 'log'>): Promise<void> {
-  for (const uuid of await listOverdue(deps.db, deps.clock.now(), batchMax)) {
-    // One whose host is held by somebody must not keep the others waiting.
-    await endOne(deps, uuid).catch((err: unknown) => {
-      deps.log.error({ err, container: uuid }, 'a deadline could not be enforced; it will be tried again')
-    })
+  const now = deps.clock.now()
+  for (let after: string | undefined, more = true; more;) {
+    const batch = await listOverdue(deps.db, now, { after, limit: batchSize })
+    for (const uuid of batch) {
+      // One whose host is held by somebody, or that fails each time, must not keep the others waiting.
+      await endOne(deps, uuid).catch((err: unknown) => {
+        deps.log.error({ err, container: uuid }, 'a deadline could not be enforced; it will be tried again')
+      })
+    }
+    after = batch.at(-1)
+    more = batch.length === batchSize
   }
 }
 

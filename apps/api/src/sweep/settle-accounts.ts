@@ -3,7 +3,7 @@ import { findAnyContainer } from '../containers/store.ts'
 import { writeIntent } from '../containers/write-intent.ts'
 import type { Deps } from '../deps.ts'
 import { insertEvents } from '../events/store.ts'
-import { signalCapacity } from '../hosts/store.ts'
+import { lockHost, signalCapacity } from '../hosts/store.ts'
 import { currency } from '../gpus/service.ts'
 import { formatCharge } from '../usage/money.ts'
 import { readBalance } from '../usage/service.ts'
@@ -46,8 +46,13 @@ async function settleOne(deps: Parts, team: NonNullable<Billing>): Promise<void>
 /** Each running container's events say so, once. */
 const tell = ({ db, clock }: Parts, team: NonNullable<Billing>, exhaustedAt: Date | null, message: string) =>
   db.transaction(async (tx) => {
-    if (!(await setExhausted(tx, team.uuid, exhaustedAt))) return
+    // Whoever writes events of a container holds its host: followers read by number, so numbers must commit in order.
+    const hosts = new Set((await listOpenIntervals(tx, team.uuid)).map(({ hostUuid }) => hostUuid))
+    for (const uuid of [...hosts].toSorted()) await lockHost(tx, uuid)
     const running = await listOpenIntervals(tx, team.uuid)
+    // One has begun meanwhile on yet another host: the next sweep tells them all.
+    if (running.some(({ hostUuid }) => !hosts.has(hostUuid))) return
+    if (!(await setExhausted(tx, team.uuid, exhaustedAt))) return
     await insertEvents(
       tx,
       running.map(({ containerUuid }) => ({

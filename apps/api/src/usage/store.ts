@@ -164,11 +164,11 @@ export async function setExhausted(tx: Transaction, teamUuid: string, at: Date |
 export async function listOpenIntervals(
   db: Queries,
   teamUuid: string,
-): Promise<{ containerUuid: string; containerName: string }[]> {
+): Promise<{ containerUuid: string; hostUuid: string }[]> {
   return db
     .select({
       containerUuid: usageIntervals.containerUuid,
-      containerName: usageIntervals.containerName,
+      hostUuid: usageIntervals.hostUuid,
     })
     .from(usageIntervals)
     .where(and(eq(usageIntervals.teamUuid, teamUuid), isNull(usageIntervals.endedAt)))
