@@ -67,6 +67,10 @@ const settings = {
     help: 'Unix socket for the operator (default /run/gpulab/agent.sock)',
     schema: z.string().startsWith('/').max(107).default('/run/gpulab/agent.sock'),
   },
+  GPULAB_MONITOR_LISTEN: {
+    help: 'where to serve /metrics, /healthz and /readyz: host:port or unix:/path (default: nowhere)',
+    schema: z.string().min(1).optional(),
+  },
   GPULAB_NVIDIA_SMI: { help: 'default nvidia-smi', schema: z.string().min(1).default('nvidia-smi') },
   GPULAB_BRIDGE_PREFIX: {
     help: "beginning of the team bridges' names (default gl)",
@@ -151,6 +155,8 @@ export interface Config {
   readonly insecure: boolean
   readonly engineSocket: string
   readonly agentSocket: string
+  /** Undefined: nowhere. */
+  readonly monitorListen: string | undefined
   readonly nvidiaSmi: string
   readonly bridgePrefix: string
   readonly addressPool: string | undefined
@@ -206,6 +212,7 @@ const toConfig = (values: Values): Config => ({
   insecure: values.GPULAB_INSECURE,
   engineSocket: values.DOCKER_HOST,
   agentSocket: values.GPULAB_AGENT_SOCKET,
+  monitorListen: values.GPULAB_MONITOR_LISTEN,
   nvidiaSmi: values.GPULAB_NVIDIA_SMI,
   bridgePrefix: values.GPULAB_BRIDGE_PREFIX,
   addressPool: values.GPULAB_ADDRESS_POOL,

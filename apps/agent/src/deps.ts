@@ -34,6 +34,7 @@ import { createReconciler, type Reconciler } from './target/reconciler.ts'
 import { createReporter, type Reporter } from './target/report.ts'
 import { openVolumes } from './volumes/open-volumes.ts'
 import { createWorkers, type Workers } from './volumes/files/workers.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import type { Volumes } from './volumes/volumes.ts'
 
 /** Of all commands that are under way together. */
@@ -43,6 +44,7 @@ const captureMaxBytes = 64 << 20
 export interface Deps extends Timing {
   readonly config: Config
   readonly log: FastifyBaseLogger
+  readonly metrics: Metrics
   /** Does nothing outside of fault tests. */
   readonly failPoint: FailPoint
   readonly bootId: string
@@ -75,10 +77,14 @@ export interface Deps extends Timing {
   readonly volumeWorkers: Workers
 }
 
-export async function createDeps(config: Config, identity: Identity, log: FastifyBaseLogger): Promise<Deps> {
+export async function createDeps(
+  config: Config,
+  identity: Identity,
+  { log, metrics }: { readonly log: FastifyBaseLogger; readonly metrics: Metrics },
+): Promise<Deps> {
   const bootId = randomUUID()
   const failPoint = createFailPoints(process.env)
-  const engine = connectEngine(config.engineSocket)
+  const engine = connectEngine(config.engineSocket, metrics.engineCalled)
   const transport = createHttpTransport({ url: identity.apiUrl, insecure: config.insecure })
   const session = createHostSession({ join: createClient(control.join, transport), identity, log })
   const client = createClient(control, createAuthorizedTransport(transport, session))
@@ -143,11 +149,13 @@ export async function createDeps(config: Config, identity: Identity, log: Fastif
     failPoint,
     tell: deployLog.tell,
     onChange: changed.raise,
+    onStep: metrics.stepped,
   })
   return {
     ...systemTiming,
     config: { ...config, apiUrl: identity.apiUrl },
     log,
+    metrics,
     failPoint,
     bootId,
     identity,

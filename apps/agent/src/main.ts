@@ -10,6 +10,7 @@ import { testMachine } from './doctor/checks.ts'
 import { runDoctor } from './doctor/doctor-command.ts'
 import { runJoin } from './identity/join-command.ts'
 import { obtainIdentity } from './identity/obtain-identity.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { isReplaced } from './target/refusal.ts'
 import { showOrphans } from './orphans/show-orphans.ts'
 import { startAgent } from './run-agent.ts'
@@ -52,7 +53,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
 async function run(args: readonly string[]): Promise<number> {
   collectAsBytesPass()
   const config = readConfig(args, process.env)
-  const app = createServer({ logger: createLog(config) })
+  const metrics = createMetrics()
+  const app = createServer({ logger: createLog(config), observer: metrics.requests })
   const stopping = new AbortController()
   const signalled = once(stopping.signal, 'abort')
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopping.abort())
@@ -63,7 +65,7 @@ async function run(args: readonly string[]): Promise<number> {
     },
   )
   if (!identity) return 0
-  const agent = await startAgent(config, identity, app)
+  const agent = await startAgent(config, identity, app, metrics)
   try {
     await Promise.race([agent.ended, signalled])
     app.log.info('stopping; containers go on running')

@@ -8,6 +8,8 @@ import { followEvents } from './docker/events.ts'
 import { createHello, toInventoryText } from './hello/create-hello.ts'
 import type { Identity } from './identity/identity-file.ts'
 import { listenOnSocket } from './listen.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import { serveMonitor } from './metrics/serve-monitor.ts'
 import { keepLooking, look } from './target/keep-looking.ts'
 import { pullTargets } from './target/pull.ts'
 import { isReplaced } from './target/refusal.ts'
@@ -25,12 +27,18 @@ export interface RunningAgent {
 const maintenanceMs = 60_000
 const helloMs = 15_000
 
-export async function startAgent(config: Config, identity: Identity, app: Server): Promise<RunningAgent> {
-  const deps = await createDeps(config, identity, app.log)
+export async function startAgent(
+  config: Config,
+  identity: Identity,
+  app: Server,
+  metrics: Metrics,
+): Promise<RunningAgent> {
+  const deps = await createDeps(config, identity, { log: app.log, metrics })
   await requireFirewall(deps)
   serveAgent(app, deps)
   await listenOnSocket(app, config.agentSocket)
   const uplinks = createUplinkServer(app)
+  const stopMonitoring = await serveMonitor(deps, uplinks)
   const stopping = new AbortController()
   const { signal } = stopping
   await deps.sessions.recover()
@@ -75,6 +83,7 @@ export async function startAgent(config: Config, identity: Identity, app: Server
     await deps.guests.close()
     await deps.volumeWorkers.close()
     await app.close()
+    stopMonitoring()
   }
   return { ended, stop }
 }

@@ -9,7 +9,6 @@ import { authenticate, authenticateGateway, authenticateHost } from './auth/auth
 import { authorize } from './auth/authorize.ts'
 import { createLastUse } from './auth/last-use.ts'
 import { containerRoutes } from './containers/routes.ts'
-import { ping } from './db/connect.ts'
 import { translateDatabaseError } from './db/errors.ts'
 import type { Deps } from './deps.ts'
 import { eventRoutes } from './events/routes.ts'
@@ -21,6 +20,7 @@ import { operatorRoutes } from './hosts/operator-routes.ts'
 import { hostRoutes } from './hosts/routes.ts'
 import { createLimits } from './limits/service.ts'
 import { logRoutes } from './logs/routes.ts'
+import { monitorRoutes } from './metrics/routes.ts'
 import { portRoutes } from './ports/routes.ts'
 import { referenceRoutes } from './reference/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
@@ -41,6 +41,7 @@ export function createApp(deps: Deps): Server {
   const app = createServer({
     logger: deps.log,
     translate: translateDatabaseError,
+    observer: deps.metrics.requests,
     ...(deps.config.tls && { tls: deps.config.tls }),
   })
   const lastUse = createLastUse(deps)
@@ -92,9 +93,6 @@ export function createApp(deps: Deps): Server {
   joinRoutes(app, deps)
   uplinkRoutes(app, deps)
   referenceRoutes(app)
-  app.get('/healthz', async () => {
-    await ping(deps.db)
-    return { status: 'ok' }
-  })
+  monitorRoutes(app, deps)
   return app
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readConfig, withFlags } from './config.ts'
-import { parseAddress } from './listen.ts'
+import { toListenTarget } from '@gpulab/http'
 
 const dir = mkdtempSync(join(tmpdir(), 'gpulab-config-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -66,9 +66,9 @@ describe('an address to listen on', () => {
     ['127.0.0.1:80', { host: '127.0.0.1', port: 80 }],
     ['[::1]:80', { host: '::1', port: 80 }],
     [':80', { host: '0.0.0.0', port: 80 }],
-  ])('%s', (text, address) => expect(parseAddress(text)).toEqual(address))
+  ])('%s', (text, address) => expect(toListenTarget(text, 'GPULAB_LISTEN')).toEqual(address))
 
   it.each(['80', 'a:b', 'a:999999'])('is not %s', (text) =>
-    expect(() => parseAddress(text)).toThrow(/not host:port/),
+    expect(() => toListenTarget(text, 'GPULAB_LISTEN')).toThrow(/not host:port/),
   )
 })

@@ -1,4 +1,4 @@
-import { File, readSettings, SecretFile, tlsSettings } from '@gpulab/http'
+import { drainSettings, File, monitorSettings, readSettings, SecretFile, tlsSettings } from '@gpulab/http'
 import { z } from 'zod'
 
 const JsonFile = File.transform((content, context) => {
@@ -18,6 +18,8 @@ const Environment = z.object({
     'Where to listen: host:port or unix:/path, several with commas.',
   ),
   ...tlsSettings,
+  ...monitorSettings,
+  ...drainSettings,
   DATABASE_URL: z.string().optional().describe('PostgreSQL 15 or newer. Without it: an embedded server.'),
   GPULAB_DATA_DIR: z
     .string()
@@ -64,6 +66,10 @@ const Environment = z.object({
 
 export interface Config {
   readonly listen: readonly string[]
+  /** Undefined: nowhere. */
+  readonly monitorListen: string | undefined
+  readonly drainDelayMs: number
+  readonly drainTimeoutMs: number
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
   readonly databaseUrl: string | undefined
   readonly dataDir: string
@@ -114,6 +120,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   )
   return {
     listen: env.GPULAB_LISTEN,
+    monitorListen: env.GPULAB_MONITOR_LISTEN,
+    drainDelayMs: env.GPULAB_DRAIN_DELAY * 1000,
+    drainTimeoutMs: env.GPULAB_DRAIN_TIMEOUT * 1000,
     tls:
       env.GPULAB_TLS_CERT && env.GPULAB_TLS_KEY
         ? { cert: env.GPULAB_TLS_CERT, key: env.GPULAB_TLS_KEY }

@@ -3,7 +3,9 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from './config.ts'
 import type { Database } from './db/connect.ts'
 import type { Signals } from './db/signals.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import type { Uplinks } from '@gpulab/http'
+import type { Readiness } from '@gpulab/monitoring'
 
 export interface Clock {
   now(): Date
@@ -17,6 +19,8 @@ export interface Deps {
   readonly uplinks: Uplinks
   readonly clock: Clock
   readonly log: FastifyBaseLogger
+  readonly metrics: Metrics
+  readonly readiness: Readiness
   /** Does nothing outside of fault tests. */
   readonly failPoint: FailPoint
 }

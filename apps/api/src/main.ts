@@ -1,20 +1,24 @@
 import { GpulabError } from '@gpulab/contract'
 import { startPostgres } from '@gpulab/embedded-postgres'
 import { createFailPoints } from '@gpulab/fail-points'
+import { countRequests, createReadiness, serveMonitoring } from '@gpulab/monitoring'
 import { collectAsBytesPass } from '@gpulab/transport'
 import pino from 'pino'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { bootstrap } from './auth/bootstrap.ts'
 import { type Config, readConfig, settings, withFlags } from './config.ts'
-import { connect } from './db/connect.ts'
+import { connect, type ConnectOptions, ping } from './db/connect.ts'
 import { createDatabaseClock } from './db/database-clock.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { createSignals } from './db/signals.ts'
 import { seedGpuTypes } from './gpus/seed.ts'
 import { inviteHost } from './hosts/identity/invite.ts'
 import { readInvitation } from './hosts/identity/read-invitation.ts'
+import { drain } from './drain.ts'
 import { listen } from './listen.ts'
+import { registerFleetGauges } from './metrics/fleet-gauges.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { runSweep } from './sweep/run-sweep.ts'
 import { seedTemplates } from './templates/seed.ts'
 import { createUplinks } from '@gpulab/http'
@@ -36,14 +40,18 @@ function toHelpLine({ name, flag, description }: (typeof settings)[number]): str
 }
 
 /** Opens the database, embedded where no other is named, with the schema up to date. Closed with the stack. */
-async function openDatabase(config: Config, stack: AsyncDisposableStack) {
+async function openDatabase(
+  config: Config,
+  stack: AsyncDisposableStack,
+  onTransaction?: ConnectOptions['onTransaction'],
+) {
   const server =
     config.databaseUrl === undefined ? await startPostgres({ dataDir: config.dataDir }) : undefined
   // An administrator's command may have found the server of a running API.
   if (server && !server.adopted) stack.defer(() => server.stop())
   const url = config.databaseUrl ?? server?.url ?? ''
   await migrateDatabase(url)
-  const connection = connect(url)
+  const connection = connect(url, { onTransaction })
   stack.defer(() => connection.close())
   return { ...connection, pid: server?.pid }
 }
@@ -55,21 +63,28 @@ async function serve(config: Config): Promise<void> {
     level: config.logLevel,
     redact: ['req.headers["api-key"]', 'req.headers.authorization'],
   })
-  const { db, sql, pid } = await openDatabase(config, stack)
+  const metrics = createMetrics()
+  const { db, sql, pool, pid } = await openDatabase(config, stack, metrics.transacted)
   await seedGpuTypes({ db })
   await seedTemplates({ db, config })
   const signals = await createSignals(sql)
   const uplinks = createUplinks()
   const clock = stack.use(await createDatabaseClock(db))
   const failPoint = createFailPoints(process.env)
-  const deps = { config, db, signals, uplinks, clock, log, failPoint }
+  const readiness = createReadiness({ database: () => ping(db) })
+  const deps = { config, db, signals, uplinks, clock, log, failPoint, metrics, readiness }
   const app = createApp(deps)
+  const requests = countRequests(app, readiness)
+  registerFleetGauges(metrics.registry, deps, pool)
   stack.defer(() => app.close())
-  const closeListeners = await listen(app, config.listen)
+  if (config.monitorListen !== undefined) {
+    stack.defer(await serveMonitoring(config.monitorListen, { registry: metrics.registry, readiness }))
+  }
+  const listening = await listen(app, config.listen)
   stack.defer(() => {
     signals.close()
     uplinks.close()
-    closeListeners()
+    listening.close()
   })
   const stopping = new AbortController()
   const sweeping = runSweep(deps, stopping.signal)
@@ -78,7 +93,11 @@ async function serve(config: Config): Promise<void> {
     return sweeping
   })
   log.info({ version, listen: config.listen }, 'ready')
-  log.info({ reason: await untilStopped(pid) }, 'stopping')
+  const reason = await untilStopped(pid)
+  log.info({ reason }, 'stopping')
+  const hurry = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => hurry.abort())
+  await drain({ ...deps, requests, stopListening: listening.stop }, hurry.signal)
 }
 
 const watchMs = 1000

@@ -13,10 +13,12 @@ import { connect, type Connection } from '../src/db/connect.ts'
 import { migrateDatabase } from '../src/db/migrate.ts'
 import { createSignals, type Signals } from '../src/db/signals.ts'
 import { seedGpuTypes } from '../src/gpus/seed.ts'
+import { createMetrics } from '../src/metrics/metrics.ts'
 import { listen } from '../src/listen.ts'
 import { sweep } from '../src/sweep/run-sweep.ts'
 import { seedTemplates } from '../src/templates/seed.ts'
 import { createUplinks, type Uplinks } from '@gpulab/http'
+import { createReadiness } from '@gpulab/monitoring'
 import { inviteHost } from '../src/hosts/identity/invite.ts'
 import { FakeHost } from './fake-host.ts'
 import { joinAs, type TestIdentity } from './host-identity.ts'
@@ -53,6 +55,9 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
 
   const config: Config = {
     listen: [],
+    monitorListen: undefined,
+    drainDelayMs: 0,
+    drainTimeoutMs: 1000,
     tls: undefined,
     databaseUrl: testDatabase.url,
     dataDir: '',
@@ -75,13 +80,23 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
   const uplinks = createUplinks()
   const signals = await createSignals(sql)
   const failPoint = createFailPoints({})
-  const deps = { config, db, signals, uplinks, clock, log: pino({ level: config.logLevel }), failPoint }
+  const deps = {
+    config,
+    db,
+    signals,
+    uplinks,
+    clock,
+    log: pino({ level: config.logLevel }),
+    failPoint,
+    metrics: createMetrics(),
+    readiness: createReadiness(),
+  }
   const serve = async (): Promise<string> => {
     const app = createApp(deps)
     stack.defer(() => app.close())
     const socketPath = joinPath(tmpdir(), `gpulab-api-${randomBytes(6).toString('hex')}.sock`)
-    const close = await listen(app, [`unix:${socketPath}`])
-    stack.defer(close)
+    const listening = await listen(app, [`unix:${socketPath}`])
+    stack.defer(() => listening.close())
     return `unix:${socketPath}`
   }
   const url = await serve()

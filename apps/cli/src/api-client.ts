@@ -3,6 +3,7 @@ import { api, type Client, createClient, type Transport } from '@gpulab/contract
 import { createHttpTransport } from '@gpulab/transport/http'
 import { withDebug } from './debug-transport.ts'
 import { withIdempotencyKeys } from './idempotency-transport.ts'
+import { withRequestIds } from './request-id-transport.ts'
 import { withRetries } from './retry-transport.ts'
 import { withStreamGuard } from './stream-guard.ts'
 
@@ -23,7 +24,7 @@ export function createApiTransport(options: Omit<ApiClientOptions, 'timeoutMs'>)
   const told = options.isDebug
     ? withDebug(http, apiUrl.replace(/\/$/, ''), (line) => void process.stderr.write(`${line}\n`))
     : http
-  return withIdempotencyKeys(withRetries(withStreamGuard(told)))
+  return withRequestIds(withIdempotencyKeys(withRetries(withStreamGuard(told))))
 }
 
 /** The API as typed functions, with the key in every request. */

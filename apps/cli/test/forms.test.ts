@@ -29,7 +29,10 @@ async function bothWays(args: readonly string[], options: CliOptions): Promise<[
     })
     // Ids, and times of --debug.
     const plain = (text: string): string =>
-      text.replaceAll(/"duration_ms": \d+|\(\d+ ms\)|idempotency-key: \S+|"request_id":"[^"]*"/g, '…')
+      text.replaceAll(
+        /"duration_ms": \d+|\(\d+ ms\)|idempotency-key: \S+|x-request-id: \S+|Request id: \S+|"request_id":"[^"]*"/g,
+        '…',
+      )
     return { code, stdout: plain(stdout), stderr: plain(stderr) }
   }
   return [await told({}), await told({ GPULAB_FRAMEWORK: '1' })]

@@ -1,9 +1,11 @@
 import { GpulabError } from '@gpulab/contract'
+import { runAsRequest, toRequestId } from '@gpulab/http'
 import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Deps } from './deps.ts'
+import type { Route } from './metrics/metrics.ts'
 import { type Answer, toAnswer, toRawAnswer } from './pages/answer-failure.ts'
 import { servePort, upgradePort } from './ports/serve-port.ts'
 import { toUpstreamFailure } from './ports/upstream-failure.ts'
@@ -33,9 +35,12 @@ export function createApp(deps: Deps): Server {
       headers.upgrade?.toLowerCase() === 'websocket' || headers.upgrade?.toLowerCase() === 'gpulab-uplink',
   }
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    serve(deps, request, response).catch((error: unknown) => {
-      deps.log.debug({ err: error, host: request.headers.host }, 'request failed')
-      answer(response, toAnswer(toFailure(deps, error), request.headers.accept))
+    const reqId = toRequestId(request.headers)
+    const call: Call = { route: 'none' }
+    watch(deps, request, response, { reqId, call })
+    runAsRequest(reqId, () => serve(deps, request, response, call)).catch((error: unknown) => {
+      deps.log.debug({ err: error, reqId, host: request.headers.host }, 'request failed')
+      answer(response, toAnswer(toFailure(deps, error, reqId), request.headers.accept, reqId))
     })
   }
   const server = deps.config.tls
@@ -45,24 +50,56 @@ export function createApp(deps: Deps): Server {
   server.maxHeadersCount = 0
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
-    upgrade(deps, request, socket, head).catch((error: unknown) => {
-      deps.log.debug({ err: error, host: request.headers.host }, 'upgrade failed')
-      end(socket, toRawAnswer(toAnswer(toFailure(deps, error), request.headers.accept)))
+    const reqId = toRequestId(request.headers)
+    runAsRequest(reqId, () => upgrade(deps, request, socket, head)).catch((error: unknown) => {
+      deps.log.debug({ err: error, reqId, host: request.headers.host }, 'upgrade failed')
+      end(socket, toRawAnswer(toAnswer(toFailure(deps, error, reqId), request.headers.accept, reqId)))
     })
   })
   server.on('clientError', (_error, socket) => {
     const failure = new GpulabError('invalid_request', { message: 'That is not an HTTP request.' })
-    end(socket, toRawAnswer(toAnswer(failure, undefined)))
+    end(socket, toRawAnswer(toAnswer(failure, undefined, toRequestId({}))))
   })
   return server
 }
 
-async function serve(deps: Deps, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** What is learned of a request on its way. */
+interface Call {
+  route: Route
+}
+
+/** Counts a request until its answer has been passed on or cut off. */
+function watch(
+  { log, metrics, open, readiness }: Deps,
+  { method = '' }: IncomingMessage,
+  response: ServerResponse,
+  { reqId, call }: { readonly reqId: string; readonly call: Call },
+): void {
+  const since = performance.now()
+  open.add(response)
+  // Its client comes on another connection, which a balancer takes elsewhere.
+  if (readiness.isDraining()) response.shouldKeepAlive = false
+  response.once('close', () => {
+    open.delete(response)
+    const code = String(response.statusCode)
+    metrics.answered({ method, route: call.route, code, seconds: (performance.now() - since) / 1000 })
+    // No path: it may hold a signed link.
+    log.debug({ reqId, method, route: call.route, code, ms: performance.now() - since }, 'request completed')
+  })
+}
+
+async function serve(
+  deps: Deps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  call: Call,
+): Promise<void> {
   const checked = check(deps, request)
   const { destination, host, path } = checked
+  if (destination.kind !== 'nothing') call.route = destination.kind
   switch (destination.kind) {
     case 'gateway':
-      return serveOwn(path, response)
+      return serveOwn(deps, path, response)
     case 'port':
       return servePort(
         deps,
@@ -87,6 +124,7 @@ async function serve(deps: Deps, request: IncomingMessage, response: ServerRespo
 
 async function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const { destination, host, path } = check(deps, request)
+  if (destination.kind !== 'nothing') socket.once('close', deps.metrics.upgraded(destination.kind))
   if (destination.kind === 'gateway' && isUplinkRequest(request))
     return takeUplink(deps, request, socket, head)
   if (destination.kind === 'gateway' || destination.kind === 'nothing') throw nothingThere()
@@ -119,13 +157,21 @@ function toForwarding({ config }: Pick<Deps, 'config'>, request: IncomingMessage
   return { host, ...toClient(peer, headers as Record<string, string>, config.trustedProxies) }
 }
 
-function serveOwn(path: string, response: ServerResponse): void {
-  if (path !== '/healthz') throw nothingThere()
-  answer(response, {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-    body: '{"status":"ok"}\n',
-  })
+async function serveOwn(
+  { readiness }: Pick<Deps, 'readiness'>,
+  path: string,
+  response: ServerResponse,
+): Promise<void> {
+  const tell = (status: number, word: string): void =>
+    answer(response, {
+      status,
+      headers: { 'content-type': 'application/json' },
+      body: `{"status":"${word}"}\n`,
+    })
+  if (path === '/healthz') return tell(200, 'ok')
+  if (path !== '/readyz') throw nothingThere()
+  const { ready } = await readiness.read()
+  tell(ready ? 200 : 503, ready ? 'ready' : 'not_ready')
 }
 
 const nothingThere = (): GpulabError =>
@@ -134,9 +180,14 @@ const nothingThere = (): GpulabError =>
     hint: 'gpulab inspect CONTAINER shows the addresses of its ports.',
   })
 
-function toFailure({ log }: Pick<Deps, 'log'>, error: unknown): GpulabError {
+function toFailure(
+  { log, metrics }: Pick<Deps, 'log' | 'metrics'>,
+  error: unknown,
+  reqId: string,
+): GpulabError {
   const failure = toUpstreamFailure(error)
-  if (failure.status === 500) log.error({ err: failure.cause ?? failure }, failure.message)
+  metrics.failed(failure.code)
+  if (failure.status === 500) log.error({ err: failure.cause ?? failure, reqId }, failure.message)
   return failure
 }
 

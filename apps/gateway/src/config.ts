@@ -1,5 +1,5 @@
 import { GatewayUrl } from '@gpulab/contract'
-import { readSettings, SecretFile, tlsSettings } from '@gpulab/http'
+import { drainSettings, monitorSettings, readSettings, SecretFile, tlsSettings } from '@gpulab/http'
 import { z } from 'zod'
 import { parseTrustedProxies, type TrustedProxies } from './requests/client-addresses.ts'
 
@@ -33,6 +33,8 @@ const Environment = z.object({
   GPULAB_PROXY_URL: ProxyUrl.describe('The domain of URLs, as users see it: https://proxy.example.com.'),
   GPULAB_UPLINK_URL: GatewayUrl.describe('Where agents reach this gateway, and no other one.'),
   ...tlsSettings,
+  ...monitorSettings,
+  ...drainSettings,
   GPULAB_TLS_CERT: tlsSettings.GPULAB_TLS_CERT.describe(
     'PEM certificate chain for *.domain; with GPULAB_TLS_KEY, to serve TLS.',
   ),
@@ -53,6 +55,10 @@ const Environment = z.object({
 
 export interface Config {
   readonly listen: string
+  /** Undefined: nowhere. */
+  readonly monitorListen: string | undefined
+  readonly drainDelayMs: number
+  readonly drainTimeoutMs: number
   readonly apiUrl: string
   readonly insecure: boolean
   readonly gatewayKey: string
@@ -80,6 +86,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const { GPULAB_TLS_CERT: cert, GPULAB_TLS_KEY: key } = env
   return {
     listen: env.GPULAB_LISTEN,
+    monitorListen: env.GPULAB_MONITOR_LISTEN,
+    drainDelayMs: env.GPULAB_DRAIN_DELAY * 1000,
+    drainTimeoutMs: env.GPULAB_DRAIN_TIMEOUT * 1000,
     apiUrl: env.GPULAB_API_URL,
     insecure: env.GPULAB_INSECURE,
     gatewayKey: env.GPULAB_GATEWAY_KEY_FILE,

@@ -1,7 +1,10 @@
 import type { Client, gateway } from '@gpulab/contract'
 import type { Uplinks } from '@gpulab/http'
+import type { Readiness } from '@gpulab/monitoring'
+import type { ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import type { Admissions } from './ports/admissions.ts'
 import type { ConnectPort } from './ports/connect-port.ts'
 import type { UpstreamPool } from './ports/upstream-pool.ts'
@@ -19,4 +22,10 @@ export interface Deps {
   readonly pool: UpstreamPool
   readonly page: ServePage
   readonly log: Logger
+  readonly metrics: Metrics
+  readonly readiness: Readiness
+  /** The API has answered. */
+  onKnown(): void
+  /** Requests that have no whole answer yet. */
+  readonly open: Set<ServerResponse>
 }

@@ -6,7 +6,7 @@ const retryMs = 1000
 
 /** Tells the API again and again that this gateway runs, until the signal aborts. */
 export async function keepKnown(
-  { control, config, log }: Pick<Deps, 'control' | 'config' | 'log'>,
+  { control, config, log, onKnown }: Pick<Deps, 'control' | 'config' | 'log' | 'onKnown'>,
   signal: AbortSignal,
 ): Promise<void> {
   let isKnown: boolean | undefined
@@ -23,6 +23,7 @@ export async function keepKnown(
           "GPULAB_PROXY_URL is not the same as the API's",
         )
       isKnown = true
+      onKnown()
     } catch (error) {
       if (signal.aborted) return
       if (isKnown !== false) log.warn({ err: error }, 'the API does not answer')

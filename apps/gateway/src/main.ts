@@ -1,9 +1,11 @@
 import { GpulabError } from '@gpulab/contract'
+import { serveMonitoring } from '@gpulab/monitoring'
 import { collectAsBytesPass } from '@gpulab/transport'
 import { once } from 'node:events'
 import { createApp } from './app.ts'
 import { type Config, readConfig, settings } from './config.ts'
 import { createDeps } from './create-deps.ts'
+import { drain } from './drain.ts'
 import { keepKnown } from './keep-known.ts'
 import { listen } from './listen.ts'
 import { version } from './version.ts'
@@ -20,6 +22,11 @@ async function serve(config: Config): Promise<void> {
   collectAsBytesPass()
   const deps = createDeps(config)
   const server = createApp(deps)
+  const { metrics, readiness } = deps
+  const stopMonitoring =
+    config.monitorListen === undefined
+      ? () => {}
+      : await serveMonitoring(config.monitorListen, { registry: metrics.registry, readiness })
   await listen(server, config.listen)
   const stopping = new AbortController()
   const known = keepKnown(deps, stopping.signal)
@@ -27,9 +34,12 @@ async function serve(config: Config): Promise<void> {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopping.abort())
   deps.log.info({ version, listen: config.listen, domain: config.proxyUrl.host }, 'ready')
   await signalled
-  server.close()
+  const hurry = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => hurry.abort())
+  await drain(deps, server, hurry.signal)
   server.closeAllConnections()
   deps.uplinks.close()
+  stopMonitoring()
   await known
 }
 

@@ -1,12 +1,14 @@
 import { GpulabError } from '@gpulab/contract'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { ServerOptions as TlsOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import { z } from 'zod'
 import { answerError } from './answer-error.ts'
 import { limitRequests } from './limit-requests.ts'
 import { RequestLog } from './request-log.ts'
+import { observeAnswers, type RequestObserver, unobserved } from './request-observer.ts'
+import { requestIdHeader, toRequestId } from './request-id.ts'
 import { routeUpgrades } from './upgrades.ts'
 
 export type Server = FastifyInstance
@@ -20,6 +22,8 @@ export interface ServerOptions {
   readonly translate?: (error: unknown) => GpulabError | undefined
   /** How long a request may take to come, unless it is streamed. */
   readonly requestTimeoutMs?: number
+  /** Hears of each request, for metrics. */
+  readonly observer?: RequestObserver
 }
 
 const bodyMaxBytes = 4 << 20
@@ -30,11 +34,12 @@ export function createServer({
   tls,
   translate = () => undefined,
   requestTimeoutMs = 60_000,
+  observer = unobserved,
 }: ServerOptions): Server {
   const options = {
     ...(logger && 'child' in logger ? { loggerInstance: logger } : { logger }),
     bodyLimit: bodyMaxBytes,
-    genReqId: () => `req_${randomBytes(9).toString('base64url')}`,
+    genReqId: ({ headers }: Pick<IncomingMessage, 'headers'>) => toRequestId(headers),
     // Node has one for all requests: what is streamed may take as long as it goes on. See limitRequests.
     requestTimeout: 0,
     // A long poll or a followed log must not hold up a shutdown.
@@ -55,7 +60,11 @@ export function createServer({
   for (const mediaType of ['application/octet-stream', 'application/x-tar']) {
     app.addContentTypeParser(mediaType, (_request, payload, done) => done(null, payload))
   }
-  app.addHook('onRequest', async (request, reply) => void reply.header('request-id', request.id))
+  app.addHook(
+    'onRequest',
+    async (request, reply) => void reply.headers({ [requestIdHeader]: request.id, 'request-id': request.id }),
+  )
+  observeAnswers(app, observer)
   app.setErrorHandler((error: Error, request, reply) =>
     answerError(translate(error) ?? error, request, reply),
   )

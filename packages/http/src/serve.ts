@@ -13,7 +13,9 @@ import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import { type EventContext, eventMediaType, streamEvents } from './events.ts'
 import { openChannel } from './open-channel.ts'
+import { runAsRequest } from './request-id.ts'
 import type { RequestLogLevel } from './request-log.ts'
+import type { RequestObserver, StreamKind } from './request-observer.ts'
 
 /** What a handler knows of its caller. */
 export interface Context<P> {
@@ -62,12 +64,16 @@ export function createServe<P>(
 ): Serve<P> {
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal')
   return (endpoint, handle) => {
-    const { method, path, params, query, body } = endpoint
+    const { method, path, params, query, body, result } = endpoint
     const route: RouteOptions = {
       method,
       url: path,
       ...(endpoint.scope === 'public' && { bodyLimit: publicBodyMaxBytes }),
-      config: { logLevel, isStreamed: body !== undefined && isBytesBody(body) },
+      config: {
+        logLevel,
+        isStreamed: body !== undefined && isBytesBody(body),
+        streamKind: toStreamKind(result),
+      },
       schema: {
         ...(params && { params }),
         ...(query && { querystring: query }),
@@ -91,11 +97,24 @@ export function createServe<P>(
         }
         const input = { params: request.params, query: request.query, body: request.body }
         // Fastify has validated these against the schemas that the handler's types are derived from.
-        return answer(endpoint, handle as AnyHandler<P>, input, context, request, reply)
+        return runAsRequest(request.id, () =>
+          answer(endpoint, handle as AnyHandler<P>, input, context, request, reply),
+        )
       },
     }
     app.route(route)
   }
+}
+
+function toStreamKind({ kind }: Endpoint['result']): StreamKind | undefined {
+  if (kind === 'file') return 'bytes'
+  return kind === 'bytes' || kind === 'events' || kind === 'duplex' ? kind : undefined
+}
+
+/** Counts an answer that is a stream until it has ended, however it ends. */
+function countUntilClosed({ server }: FastifyRequest, { raw }: FastifyReply, kind: StreamKind): void {
+  const close = server.getDecorator<RequestObserver>('observer').opened(kind)
+  raw.once('close', close)
 }
 
 type AnyHandler<P> = (input: object, context: Context<P>, open?: () => Promise<Channel>) => Promise<unknown>
@@ -118,14 +137,14 @@ async function answer<P>(
     case 'empty':
       await handle(input, context)
       return reply.code(204).send()
-    case 'bytes':
-      return reply
-        .type(result.mediaType)
-        .send(
-          Readable.from((await handle(input, context)) as AsyncIterable<Uint8Array>, { objectMode: false }),
-        )
+    case 'bytes': {
+      const source = (await handle(input, context)) as AsyncIterable<Uint8Array>
+      countUntilClosed(request, reply, 'bytes')
+      return reply.type(result.mediaType).send(Readable.from(source, { objectMode: false }))
+    }
     case 'file': {
       const { status, headers, body } = (await handle(input, context)) as FileAnswer
+      countUntilClosed(request, reply, 'bytes')
       void reply.code(status).type('application/octet-stream').headers(headers)
       // Nothing that a tenant wrote is ever shown as a page of ours.
       void reply.header('x-content-type-options', 'nosniff').header('content-disposition', 'attachment')
@@ -135,6 +154,7 @@ async function answer<P>(
       const mediaType = eventMediaType(request.headers.accept)
       const translate = request.server.getDecorator<EventContext['translate']>('translateError')
       const source = (await handle(input, context)) as AsyncIterable<unknown>
+      countUntilClosed(request, reply, 'events')
       void reply.type(mediaType).header('cache-control', 'no-store').header('x-accel-buffering', 'no')
       return reply.send(
         Readable.from(streamEvents(source, result.schema, mediaType, { ...context, translate }), {
@@ -156,7 +176,11 @@ async function serveChannel<P>(
   reply: FastifyReply,
 ): Promise<void> {
   let opened: Promise<Channel> | undefined
-  const open = (): Promise<Channel> => (opened ??= openChannel(request, reply))
+  let close: (() => void) | undefined
+  const open = (): Promise<Channel> => {
+    close ??= request.server.getDecorator<RequestObserver>('observer').opened('duplex')
+    return (opened ??= openChannel(request, reply))
+  }
   try {
     await handle(input, context, open)
     await (await opened)?.end()
@@ -165,6 +189,8 @@ async function serveChannel<P>(
     if (!channel) throw error
     // Whoever has left is told nothing.
     await tellFailure(channel, error, request).catch(() => channel.destroy())
+  } finally {
+    close?.()
   }
 }
 

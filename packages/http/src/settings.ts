@@ -23,6 +23,30 @@ export const tlsSettings = {
   GPULAB_TLS_KEY: File.optional().describe('PEM key.'),
 }
 
+/** Where a program tells how it is. */
+export const monitorSettings = {
+  GPULAB_MONITOR_LISTEN: z
+    .string()
+    .optional()
+    .describe('Where to serve /metrics, /healthz and /readyz: host:port or unix:/path. Nowhere unless set.'),
+}
+
+/** How a program that serves users leaves. */
+export const drainSettings = {
+  GPULAB_DRAIN_DELAY: z.coerce
+    .number()
+    .min(0)
+    .max(600)
+    .default(5)
+    .describe('Seconds between /readyz saying no and the end of listening; 0 where nobody asks /readyz (5).'),
+  GPULAB_DRAIN_TIMEOUT: z.coerce
+    .number()
+    .min(0)
+    .max(3600)
+    .default(30)
+    .describe('Seconds after that for open requests to finish (30).'),
+}
+
 /** Reads the environment, with all that is wrong with it in one error `config_invalid`. No value is printed. */
 export function readSettings<S extends z.ZodObject<typeof tlsSettings>>(
   schema: S,

@@ -101,6 +101,8 @@ async function refusal(response: IncomingMessage): Promise<GpulabError> {
 export interface UplinkServer {
   /** Serves on a dialled connection until it ends. */
   serve(socket: Duplex): Promise<void>
+  /** Of connections that are open. */
+  count(): number
   close(): void
 }
 
@@ -124,6 +126,7 @@ export function createUplinkServer(app: Server): UplinkServer {
       server.emit('connection', socket)
       if (!socket.destroyed) await once(socket, 'close').catch(() => {})
     },
+    count: () => sessions.size,
     close: () => sessions.forEach((session) => session.destroy()),
   }
 }

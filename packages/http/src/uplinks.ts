@@ -1,6 +1,7 @@
 import { agent, type Client, createClient, GpulabError } from '@gpulab/contract'
 import { createSessionTransport } from '@gpulab/transport'
 import type { ClientHttp2Session } from 'node:http2'
+import { currentRequestId, requestIdHeader } from './request-id.ts'
 
 export type AgentClient = Client<typeof agent>
 
@@ -9,6 +10,8 @@ export interface Uplinks {
   add(hostUuid: string, session: ClientHttp2Session): void
   /** Calls a host; throws `host_unreachable` when it has no uplink. */
   to(hostUuid: string): AgentClient
+  /** Of hosts that have one. */
+  count(): number
   close(): void
 }
 
@@ -34,8 +37,13 @@ export function createUplinks(): Uplinks {
           hint: 'Try again when the host is back; gpulab inspect shows its state.',
         })
       }
-      return createClient(agent, createSessionTransport(session))
+      // Now: what is read of a stream later is read outside of the request.
+      const id = currentRequestId()
+      return createClient(agent, createSessionTransport(session), {
+        ...(id !== undefined && { headers: { [requestIdHeader]: id } }),
+      })
     },
+    count: () => sessions.size,
     close: () => sessions.forEach((group) => group.forEach((session) => session.destroy())),
   }
 }

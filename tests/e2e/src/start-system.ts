@@ -63,6 +63,8 @@ export interface System extends AsyncDisposable {
   readonly apiPort: number
   /** How the built CLI is started, logged in. */
   readonly cli: { readonly program: string; readonly env: NodeJS.ProcessEnv }
+  /** Of `api`, `agent` or `gateway`: the socket of its metrics and health. */
+  monitor(name: string): string
   /** Docker's containers of ours, whatever their state. */
   listOwn(): Promise<Docker.ContainerInfo[]>
 }
@@ -75,7 +77,10 @@ export function testEngine(): Engine {
 }
 
 /** Everything real: PostgreSQL in a container, API and agent as processes, Docker with simulated GPUs, the built CLI. */
-export async function startSystem(engine: Engine = testEngine()): Promise<System> {
+export async function startSystem(
+  engine: Engine = testEngine(),
+  { logLevel = 'warn' }: { logLevel?: string } = {},
+): Promise<System> {
   const stack = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'gpulab-e2e-'))
   stack.defer(() => rm(dir, { recursive: true, force: true }))
@@ -86,6 +91,7 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
   const gatewayPort = await findFreePort()
   const proxyUrl = `http://proxy.localhost:${gatewayPort}`
   const standIns = await findStandIns(engine)
+  const monitor = (name: string): string => join(dir, `monitor-${name}.sock`)
   const env = {
     DATABASE_URL: databaseUrl,
     GPULAB_LISTEN: `127.0.0.1:${port}`,
@@ -94,7 +100,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
     GPULAB_STAND_INS_FILE: join(dir, 'stand-ins.json'),
     GPULAB_GATEWAY_KEY_FILE: await writeSecret(dir, 'gateway-key'),
     GPULAB_PROXY_URL: proxyUrl,
-    GPULAB_LOG_LEVEL: 'warn',
+    GPULAB_LOG_LEVEL: logLevel,
+    GPULAB_MONITOR_LISTEN: `unix:${monitor('api')}`,
   }
   await writeFile(env.GPULAB_STAND_INS_FILE, JSON.stringify(standIns))
   const { stdout, stderr, code } = await run(apiProgram, ['bootstrap', '--email', 'ann@example.com'], { env })
@@ -116,7 +123,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
       GPULAB_PROXY_URL: proxyUrl,
       GPULAB_UPLINK_URL: `http://127.0.0.1:${at}`,
       GPULAB_ANSWER_TIMEOUT: '5',
-      GPULAB_LOG_LEVEL: 'warn',
+      GPULAB_LOG_LEVEL: logLevel,
+      ...(at === gatewayPort && { GPULAB_MONITOR_LISTEN: `unix:${monitor('gateway')}` }),
     }
     const service = startService(gatewayProgram, [], settings, join(dir, `gateway-${at}.log`))
     stack.defer(() => service.stop())
@@ -139,7 +147,8 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
     GPULAB_OVERCOMMIT: '16',
     GPULAB_BRIDGE_PREFIX: `e${id}`,
     GPULAB_FIREWALL_CHAIN: `GPULAB-${id}`,
-    GPULAB_LOG_LEVEL: 'warn',
+    GPULAB_LOG_LEVEL: logLevel,
+    GPULAB_MONITOR_LISTEN: `unix:${monitor('agent')}`,
   }
   const startAgent = async (): Promise<void> => {
     system.agent = startService(agentProgram, [], agentEnv, join(dir, 'agent.log'))
@@ -187,6 +196,7 @@ export async function startSystem(engine: Engine = testEngine()): Promise<System
     gateway,
     apiPort: port,
     cli: { program: gpulabProgram, env: cliEnv },
+    monitor,
     listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }

@@ -74,6 +74,8 @@ export interface Sessions {
   /** One that has this id already is given as it is. */
   create(uuid: string, input: CreateInput): Promise<SessionView>
   list(uuid: string): Promise<SessionView[]>
+  /** Of all containers, those that have not ended. */
+  countOpen(): number
   /** Waits for its end, at most so long. */
   get(uuid: string, id: string, waitMs: number, caller: AbortSignal): Promise<SessionView>
   signal(uuid: string, id: string, signal: SessionSignal): Promise<SessionView>
@@ -197,6 +199,11 @@ export function createSessions(deps: SessionsDeps): Sessions {
         starting.delete(input.id)
       }
     },
+    countOpen: () =>
+      [...all.values()].reduce(
+        (sum, group) => sum + [...group.values()].filter(({ hasEnded }) => !hasEnded).length,
+        0,
+      ),
     list: (uuid) => Promise.all(of(uuid).map((session) => session.view())),
     get: async (uuid, id, waitMs, caller) => {
       const session = get(uuid, id)

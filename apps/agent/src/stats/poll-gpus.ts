@@ -22,7 +22,8 @@ export async function* pollGpus(deps: GpuPollDeps, signal: AbortSignal): AsyncGe
   }
 }
 
-async function readGpus({ nvidiaSmi, log }: GpuPollDeps): Promise<GpuReading> {
+/** Never fails, as above. */
+export async function readGpus({ nvidiaSmi, log }: GpuPollDeps): Promise<GpuReading> {
   try {
     const { stdout, stderr } = await runProgram(nvidiaSmi, gpuStatsArguments, { timeoutMs: readMs })
     // It tells of the cards that work even where another one makes it fail.

@@ -36,6 +36,8 @@ export interface ReconcilerDeps extends StepDeps {
   /** How long one attempt may be tried while the engine answers. */
   readonly deployTimeoutMs: number
   readonly log: FastifyBaseLogger
+  /** Hears how long a step took, for metrics. */
+  onStep?(step: Step['do'], outcome: 'ok' | 'failed', seconds: number): void
   /** A line for the deployment log of a container. */
   tell(uuid: string, line: string): void
   /** Something is other than the last look said. */
@@ -60,6 +62,10 @@ export interface Reconciler {
   isBusy(uuid: string): boolean
   /** Looks at the engine and begins whatever is to do. One at a time; rejects when the engine does not answer. */
   look(): Promise<Look>
+  /** Containers of ours at the last look, by the engine's word for their state. */
+  countByState(): ReadonlyMap<string, number>
+  /** Containers that something is being done to. */
+  countTasks(): number
   /** Does `work` as that container's one task, unless the target has it or a task is under way: then false. */
   runUnwanted(uuid: string, work: () => Promise<void>): Promise<boolean>
   /** Lets steps that are under way finish and begins no others. */
@@ -201,13 +207,18 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     }
     for (const step of steps) {
       if (signal.aborted) return false
+      const since = performance.now()
+      const end = (outcome: 'ok' | 'failed'): void =>
+        deps.onStep?.(step.do, outcome, (performance.now() - since) / 1000)
       try {
         log.info({ container: uuid, step: step.do }, 'step')
         if (step.do === 'rerun') restarts.set(step.container, step.record)
         await deps.failPoint(`agent.${step.do}.before`, uuid)
         await runStep(deps, step, context)
+        end('ok')
         await deps.failPoint(`agent.${step.do}.after`, uuid)
       } catch (error) {
+        end('failed')
         const failure = late.aborted && !signal.aborted ? toTimeout(error) : error
         if (failure instanceof StepFailure && 'container' in step) {
           fail(step.container, failure)
@@ -264,6 +275,12 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     isWanted: (uuid) => !target || wanted.has(uuid),
     isTeamWanted: (team) => !target || target.containers.some(({ team_uuid }) => team_uuid === team),
     isBusy: (uuid) => tasks.has(uuid),
+    countByState: () => {
+      const counts = new Map<string, number>()
+      for (const { state } of lastSeen.values()) counts.set(state, (counts.get(state) ?? 0) + 1)
+      return counts
+    },
+    countTasks: () => tasks.size,
     look: async () => {
       const targetVersion = target?.version ?? -1
       const start = moment

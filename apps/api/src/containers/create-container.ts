@@ -27,7 +27,7 @@ import {
   readEnvironments,
 } from './store.ts'
 
-type Parts = Pick<Deps, 'db' | 'config' | 'clock'> & { readonly moment: Moments }
+type Parts = Pick<Deps, 'db' | 'config' | 'clock' | 'metrics'> & { readonly moment: Moments }
 
 export async function createContainer(
   deps: Parts,

@@ -34,6 +34,9 @@ export interface Holder {
   readonly generation: number
 }
 
+type Parts = Pick<Deps, 'db' | 'clock' | 'metrics'> & { readonly moment: Moments }
+type Write = (tx: Transaction, placed: Placed, share: Share) => Promise<void>
+
 export const toRequest = (
   row: Pick<
     ContainerRow,
@@ -60,11 +63,29 @@ export const toRequest = (
  * `lockAlso` are other hosts whose rows `write` changes.
  */
 export async function placeContainer(
-  { db, clock, moment }: Pick<Deps, 'db' | 'clock'> & { readonly moment: Moments },
+  deps: Parts,
   request: PlacementRequest,
   holder: Holder,
-  write: (tx: Transaction, placed: Placed, share: Share) => Promise<void>,
+  write: Write,
   lockAlso: readonly string[] = [],
+): Promise<Shortage | undefined> {
+  const since = performance.now()
+  let outcome: 'placed' | 'no_room' | 'failed' = 'failed'
+  try {
+    const shortage = await findPlace(deps, request, holder, write, lockAlso)
+    outcome = shortage ? 'no_room' : 'placed'
+    return shortage
+  } finally {
+    deps.metrics.placed(outcome, (performance.now() - since) / 1000)
+  }
+}
+
+async function findPlace(
+  { db, clock, moment }: Parts,
+  request: PlacementRequest,
+  holder: Holder,
+  write: Write,
+  lockAlso: readonly string[],
 ): Promise<Shortage | undefined> {
   const now = clock.now()
   const seenAfter = aliveSince(now)

@@ -16,7 +16,7 @@ import { statusOf } from './status.ts'
 import { type ContainerRecord, findAnyContainer } from './store.ts'
 import { writePlace } from './write-intent.ts'
 
-type Parts = Pick<Deps, 'db' | 'config' | 'clock'> & { readonly moment: Moments }
+type Parts = Pick<Deps, 'db' | 'config' | 'clock' | 'metrics'> & { readonly moment: Moments }
 
 /**
  * Makes a failed or stopped container anew from its image, wherever there is room. Its host has to have proven that it

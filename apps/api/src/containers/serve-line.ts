@@ -9,7 +9,7 @@ import { behind, isRival, type LastLook, serveLine, type Waiting } from './queue
 import { findAnyContainer, listWaiting, lockWaiting, updateContainer, type WaitingRow } from './store.ts'
 import { writePlace } from './write-intent.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'failPoint'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'failPoint' | 'metrics'>
 
 /** Places whom it can of those that wait in line. Replicas may do so at the same time. */
 export async function placeWaiting(deps: Parts): Promise<void> {

@@ -9,9 +9,17 @@ export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0]
 /** For queries that run inside a transaction or outside of one. */
 export type Queries = Database | Transaction
 
+/** Of transactions: what waits for locks is what fills it. */
+export interface Pool {
+  readonly size: number
+  /** Those that wait for a connection included. */
+  inUse(): number
+}
+
 export interface Connection {
   readonly db: Database
   readonly sql: Sql
+  readonly pool: Pool
   close(): Promise<void>
 }
 
@@ -21,6 +29,11 @@ const answerMs = 20_000
 
 const poolSize = { statements: 8, transactions: 16 }
 
+export interface ConnectOptions {
+  readonly answerMs?: number
+  readonly onTransaction?: ((outcome: 'committed' | 'rolled_back', seconds: number) => void) | undefined
+}
+
 /**
  * Pools of connections. Queries fail at once while the server is away, and work again when it is back.
  *
@@ -28,7 +41,8 @@ const poolSize = { statements: 8, transactions: 16 }
  * send a `begin` after other statements on a connection that it then fails to reserve (porsager/postgres#823), so that
  * strangers' statements end up in that transaction: where only transactions run, each begins on an idle connection.
  */
-export function connect(url: string, limits: { answerMs: number } = { answerMs }): Connection {
+export function connect(url: string, options: ConnectOptions = {}): Connection {
+  const limits = { answerMs: options.answerMs ?? answerMs }
   const open = (max: number): Sql =>
     postgres(url, {
       max,
@@ -50,12 +64,38 @@ export function connect(url: string, limits: { answerMs: number } = { answerMs }
   const transactions = open(poolSize.transactions)
   const db = drizzle({ client: prepareStatements(statements) })
   const inner = drizzle({ client: prepareStatements(transactions) })
+  const counted = countTransactions(inner.transaction.bind(inner), options.onTransaction)
   return {
     sql: statements,
-    db: Object.assign(db, { transaction: inner.transaction.bind(inner) }),
+    db: Object.assign(db, { transaction: counted.run }),
+    pool: { size: poolSize.transactions, inUse: counted.inUse },
     close: async () =>
       void (await Promise.all([statements.end({ timeout: 2 }), transactions.end({ timeout: 2 })])),
   }
+}
+
+function countTransactions(
+  begin: Database['transaction'],
+  onEnd: ConnectOptions['onTransaction'],
+): { readonly run: Database['transaction']; readonly inUse: () => number } {
+  let inUse = 0
+  const run: Database['transaction'] = async (...parameters) => {
+    const since = performance.now()
+    const end = (outcome: 'committed' | 'rolled_back'): void =>
+      onEnd?.(outcome, (performance.now() - since) / 1000)
+    inUse++
+    try {
+      const result = await begin(...parameters)
+      end('committed')
+      return result
+    } catch (error) {
+      end('rolled_back')
+      throw error
+    } finally {
+      inUse--
+    }
+  }
+  return { run, inUse: () => inUse }
 }
 
 /** Resolves if the database answers. */

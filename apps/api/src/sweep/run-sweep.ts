@@ -10,7 +10,7 @@ import { deleteTicketsBefore } from '../terminals/store.ts'
 import { endOverdue } from './end-overdue.ts'
 import { tellCutOff } from './tell-cut-off.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals' | 'failPoint' | 'config'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'log' | 'signals' | 'failPoint' | 'config' | 'metrics'>
 
 /** Also the most by which a deadline is overrun. */
 const intervalMs = 2000
@@ -52,9 +52,17 @@ export async function runSweep(deps: Parts, signal: AbortSignal): Promise<void> 
     const isDue = performance.now() - sweptAt >= intervalMs
     if (isDue) sweptAt = performance.now()
     // A database that is away is back at some later round.
-    await (isDue ? sweep(deps) : placeWaiting(deps)).catch((error: unknown) => {
-      if (!signal.aborted) deps.log.error({ err: error }, 'a sweep failed')
-    })
+    const since = performance.now()
+    const tell = (outcome: 'ok' | 'failed'): void => {
+      if (isDue) deps.metrics.swept(outcome, (performance.now() - since) / 1000)
+    }
+    await (isDue ? sweep(deps) : placeWaiting(deps)).then(
+      () => tell('ok'),
+      (error: unknown) => {
+        tell('failed')
+        if (!signal.aborted) deps.log.error({ err: error }, 'a sweep failed')
+      },
+    )
     await wait(restMs, undefined, { signal }).catch(() => {})
     await listener.wait(Math.max(sweptAt + intervalMs - performance.now(), 0), signal)
   }

@@ -12,7 +12,7 @@ const lookMs = 60_000
 
 /** Where agents dial in. What they dial for is the other way round, so this is no endpoint of the contract. */
 export function uplinkRoutes(app: Server, deps: Deps): void {
-  app.get(uplinkPath, async (request, reply) => {
+  app.get(uplinkPath, { config: { streamKind: 'duplex' } }, async (request, reply) => {
     const { hostUuid, hostName } = await authenticateHost(deps, request, { maxAgeMs: sessionMaxAgeMs })
     const upgrade = takeUpgrade(request, uplinkProtocol)
     if (!upgrade)
@@ -20,6 +20,7 @@ export function uplinkRoutes(app: Server, deps: Deps): void {
     reply.hijack()
     const session = acceptUplink(upgrade.socket, upgrade.head)
     deps.uplinks.add(hostUuid, session)
+    deps.metrics.uplinkOpened()
     request.log.info({ host: hostName }, 'uplink opened')
     upgrade.socket.once('close', () => request.log.info({ host: hostName }, 'uplink closed'))
     void hangUpOnStranger(deps, request, hostUuid, session)

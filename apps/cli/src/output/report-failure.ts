@@ -29,8 +29,13 @@ export function reportFailure(error: unknown, { isJson, isExec }: FailureOptions
     return { text: `${text}\n`, exitCode }
   }
   const second = hint === undefined ? '' : `  ${escapeText(hint)}\n`
-  return { text: `gpulab: ${escapeText(toPlain(failure))}\n${second}`, exitCode }
+  const third = isForOperators(failure) ? `  Request id: ${escapeText(failure.requestId ?? '')}\n` : ''
+  return { text: `gpulab: ${escapeText(toPlain(failure))}\n${second}${third}`, exitCode }
 }
+
+/** What its logs say more of than the message; what a user can mend alone needs no id. */
+const isForOperators = ({ status, requestId, hint }: GpulabError): boolean =>
+  status >= 500 && requestId !== undefined && hint?.includes(requestId) !== true
 
 /** "body.host_name: too long" is about the request, which people do not see. */
 const toPlain = ({ code, message }: GpulabError): string =>

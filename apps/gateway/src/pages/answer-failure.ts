@@ -1,5 +1,5 @@
 import { type ErrorCode, GpulabError } from '@gpulab/contract'
-import { randomBytes } from 'node:crypto'
+import { requestIdHeader } from '@gpulab/http'
 import { STATUS_CODES } from 'node:http'
 import { pagePolicy, renderPage } from './render-page.ts'
 
@@ -26,13 +26,13 @@ export interface Answer {
 }
 
 /** What a client is told: a page for browsers, the API's envelope for others. */
-export function toAnswer(failure: GpulabError, accept: string | undefined): Answer {
-  const requestId = `req_${randomBytes(9).toString('base64url')}`
+export function toAnswer(failure: GpulabError, accept: string | undefined, requestId: string): Answer {
   const { code, status, message, hint } = failure
   const passes = passing.has(code) || failure.details?.['passes'] === true
   const headers = {
     'cache-control': 'no-store',
     'request-id': requestId,
+    [requestIdHeader]: requestId,
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
     ...(passes && { 'retry-after': String(retrySeconds) }),

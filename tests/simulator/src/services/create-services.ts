@@ -28,6 +28,8 @@ import { waitForTarget, welcomeHost } from '../../../../apps/api/src/hosts/servi
 import { once } from '../../../../apps/api/src/idempotency/service.ts'
 import { sweep } from '../../../../apps/api/src/sweep/run-sweep.ts'
 import { createUplinks } from '@gpulab/http'
+import { createReadiness } from '@gpulab/monitoring'
+import { createMetrics } from '../../../../apps/api/src/metrics/metrics.ts'
 import type { ControlPlane, Request, Shown } from '../control-plane.ts'
 import type { ControlPlaneOptions } from '../world/world.ts'
 import { readHosts, readSnapshot } from './read-snapshot.ts'
@@ -89,6 +91,9 @@ function toDeps({ db }: Connection, now: () => number): Deps {
   return {
     config: {
       listen: [],
+      monitorListen: undefined,
+      drainDelayMs: 0,
+      drainTimeoutMs: 0,
       tls: undefined,
       databaseUrl: undefined,
       dataDir: '',
@@ -111,6 +116,8 @@ function toDeps({ db }: Connection, now: () => number): Deps {
     clock: { now: () => new Date(now()) },
     log: pino({ level: 'silent' }),
     failPoint: () => Promise.resolve(),
+    metrics: createMetrics(),
+    readiness: createReadiness(),
   }
 }
 

@@ -1,0 +1,7 @@
+export { createMetrics, durationBuckets } from './create-metrics.ts'
+export { once, within } from './bounded-read.ts'
+export { observeRequests } from './observe-requests.ts'
+export { countRequests, type RequestsInFlight } from './requests-in-flight.ts'
+export { createReadiness, type Readiness } from './readiness.ts'
+export { serveMonitoring } from './serve-monitoring.ts'
+export { Counter, Gauge, Histogram, type Registry } from 'prom-client'
