@@ -116,6 +116,16 @@ describe('an uplink', () => {
     expect(session.destroyed).toBe(false)
   })
 
+  it('is not lost over 3,000 streams that are left in their middle', async () => {
+    const { client, session } = await connect()
+    for (let round = 0; round < 30; round++) {
+      const channels = await Promise.all(Array.from({ length: 100 }, () => client.fill()))
+      for (const channel of channels) channel.destroy()
+      await client.ping()
+    }
+    expect(session.destroyed).toBe(false)
+  })
+
   it('on which nothing arrives any more is given up by both sides within 30 seconds', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const { client, session, served, network } = await connect()
