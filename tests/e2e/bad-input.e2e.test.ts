@@ -194,7 +194,7 @@ describe('a Docker that is down', () => {
     const options = { stateDir, name: 'down', gpus: '1x NVIDIA H100:81559' }
     const engine = await startEngine(options)
     await ensureImages({ dockerHost: engine.dockerHost, keys: ['busybox'] })
-    const other = await startSystem(engine)
+    const other = await startSystem({ engine })
     try {
       await engine.stop({ graceSeconds: 0 })
       await eventually(

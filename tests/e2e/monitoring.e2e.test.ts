@@ -10,7 +10,7 @@ const tenantName = 'a-name-that-tenants-chose'
 let system: System
 let uuid: string
 beforeAll(async () => {
-  system = await startSystem(undefined, { logLevel: 'info' })
+  system = await startSystem({ logLevel: 'info' })
   const args = ['--name', tenantName, '--template', 'ubuntu', '--gpu-type', 'RTX 4090', '--wait']
   uuid = (await system.json<{ uuid: string }>('deploy', ...args)).uuid
 })

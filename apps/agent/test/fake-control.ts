@@ -182,6 +182,6 @@ function acceptUplinks(app: Server, door: Door, onSession: (session: ClientHttp2
     const upgrade = takeUpgrade(request, uplinkProtocol)
     if (!upgrade) throw new GpulabError('invalid_request')
     reply.hijack()
-    onSession(acceptUplink(upgrade.socket, upgrade.head))
+    onSession(await acceptUplink(upgrade.socket, upgrade.head))
   })
 }

@@ -150,12 +150,12 @@ const viaHttp = () => createClient(things, createHttpTransport({ url }))
 /** The host dials the control plane, which then calls the host over that connection. */
 async function viaUplink() {
   const control = createServer({ logger: false })
-  const { promise, resolve } = Promise.withResolvers<ReturnType<typeof acceptUplink>>()
+  const { promise, resolve } = Promise.withResolvers<Awaited<ReturnType<typeof acceptUplink>>>()
   control.get('/agent/v1/uplink', async (request, reply) => {
     const upgrade = takeUpgrade(request, 'gpulab-uplink')
     if (!upgrade) throw new GpulabError('invalid_request')
     reply.hijack()
-    resolve(acceptUplink(upgrade.socket, upgrade.head))
+    resolve(await acceptUplink(upgrade.socket, upgrade.head))
   })
   const controlUrl = await control.listen({ host: '127.0.0.1', port: 0 })
   const host = createApp()

@@ -1,8 +1,8 @@
 import { createClient, duplex, endpoint, frameType, json } from '@gpulab/contract'
+import { type Certificate, makeCertificate } from '@gpulab/testing'
 import { createHttpTransport } from '@gpulab/transport'
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -30,34 +30,16 @@ const tree = {
     errors: [],
   }),
 }
-const dir = mkdtempSync(join(tmpdir(), 'gpulab-tls-'))
-const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+let dir: string
+let certificate: Certificate
 let app: Server
 let port: number
 
 beforeAll(async () => {
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      ...subject,
-    ],
-    { stdio: 'ignore' },
-  )
-  app = createServer({ logger: false, tls: { key: readFileSync(key), cert: readFileSync(cert) } })
+  dir = await mkdtemp(join(tmpdir(), 'gpulab-tls-'))
+  certificate = await makeCertificate(dir, ['localhost'])
+  const { keyFile, certFile } = certificate
+  app = createServer({ logger: false, tls: { key: await readFile(keyFile), cert: await readFile(certFile) } })
   const serve = createServe(app, async () => null)
   serve(tree.hello, async () => ({ ok: true }))
   serve(tree.echo, async (_input, _context, open) => {
@@ -69,7 +51,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await app.close()
-  rmSync(dir, { recursive: true })
+  await rm(dir, { recursive: true })
 })
 
 it('refuses a certificate that nobody vouches for, with the way to trust it', async () => {
@@ -83,13 +65,13 @@ it('refuses a certificate that nobody vouches for, with the way to trust it', as
 it('carries requests and sockets over TLS', async () => {
   const body = await new Promise<string>((resolve, reject) => {
     https
-      .get(`https://localhost:${port}/v1/hello`, { ca: readFileSync(cert) }, (response) => {
+      .get(`https://localhost:${port}/v1/hello`, { ca: certificate.ca }, (response) => {
         response.setEncoding('utf8').on('data', resolve)
       })
       .on('error', reject)
   })
   expect(JSON.parse(body)).toEqual({ ok: true })
-  const socket = new WebSocket(`wss://localhost:${port}/v1/echo`, { ca: readFileSync(cert) })
+  const socket = new WebSocket(`wss://localhost:${port}/v1/echo`, { ca: certificate.ca })
   await once(socket, 'open')
   socket.send(Buffer.of(frameType.stdin, 1, 2, 3))
   const [message] = (await once(socket, 'message')) as [Buffer]

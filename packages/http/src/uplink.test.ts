@@ -1,7 +1,11 @@
 import { createClient, duplex, empty, endpoint, frameType, GpulabError } from '@gpulab/contract'
-import { startTcpProxy } from '@gpulab/testing'
+import { makeCertificate, startTcpProxy } from '@gpulab/testing'
 import { createSessionTransport } from '@gpulab/transport'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import type { ClientHttp2Session } from 'node:http2'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   acceptUplink,
@@ -40,14 +44,14 @@ afterEach(async () => {
 })
 
 /** A host that has dialled the control plane through a network that can fail. */
-async function connect() {
-  const control = createServer({ logger: false })
+async function connect(tls?: { readonly key: Buffer; readonly cert: Buffer }) {
+  const control = createServer({ logger: false, ...(tls && { tls }) })
   const { promise, resolve } = Promise.withResolvers<ClientHttp2Session>()
   control.get('/agent/v1/uplink', async (request, reply) => {
     const upgrade = takeUpgrade(request, 'gpulab-uplink')
     if (!upgrade) throw new GpulabError('invalid_request')
     reply.hijack()
-    resolve(acceptUplink(upgrade.socket, upgrade.head))
+    resolve(await acceptUplink(upgrade.socket, upgrade.head))
   })
   const url = new URL(await control.listen({ host: '127.0.0.1', port: 0 }))
   closers.defer(() => control.close())
@@ -74,7 +78,7 @@ async function connect() {
   closers.defer(() => app.close())
   closers.defer(() => uplinks.close())
   const socket = await dialUplink({
-    url: `http://127.0.0.1:${network.port}`,
+    url: `${url.protocol}//127.0.0.1:${network.port}`,
     headers: {},
     signal: new AbortController().signal,
   })
@@ -124,6 +128,27 @@ describe('an uplink', () => {
       await client.ping()
     }
     expect(session.destroyed).toBe(false)
+  })
+
+  it('is the same over TLS', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'gpulab-uplink-'))
+    closers.defer(() => rm(dir, { recursive: true }))
+    const { ca, keyFile, certFile } = await makeCertificate(dir, ['127.0.0.1'])
+    const trusted = getCACertificates()
+    closers.defer(() => setDefaultCACertificates(trusted))
+    setDefaultCACertificates([ca])
+    const { client, release, heard } = await connect({
+      key: await readFile(keyFile),
+      cert: await readFile(certFile),
+    })
+    const channels = await Promise.all(Array.from({ length: 20 }, () => client.fill()))
+    for (const channel of channels) {
+      await channel.send({ type: frameType.stdin, payload: content })
+      await channel.end()
+    }
+    release()
+    for (const { incoming } of channels) for await (const _ of incoming);
+    expect(heard).toEqual(channels.map(() => content.length))
   })
 
   it('on which nothing arrives any more is given up by both sides within 30 seconds', async () => {

@@ -25,10 +25,12 @@ const pingMs = 10_000
 const pongsMissedMax = 2
 
 /** Control plane's end: answers an upgrade request and speaks HTTP/2 as the client on its connection. */
-export function acceptUplink(socket: Duplex, head: Buffer): ClientHttp2Session {
-  socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${uplinkProtocol}\r\n\r\n`,
-  )
+export async function acceptUplink(socket: Duplex, head: Buffer): Promise<ClientHttp2Session> {
+  const answer = `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${uplinkProtocol}\r\n\r\n`
+  // To its end: with TLS that takes a moment, and Node aborts where HTTP/2 takes over in the middle of a write.
+  await new Promise<void>((resolve, reject) => {
+    socket.write(answer, (error) => (error ? reject(error) : resolve()))
+  })
   if (head.length > 0) socket.unshift(head)
   closeAtEnd(socket)
   const session = http2.connect('http://host', { createConnection: () => socket, maxSessionMemory, settings })
@@ -128,6 +130,8 @@ export function createUplinkServer(app: Server): UplinkServer {
     serve: async (socket) => {
       await app.ready()
       closeAtEnd(socket)
+      // Agreed on by the upgrade: Node looks at what TLS has agreed on, and refuses anything else.
+      if ('alpnProtocol' in socket) socket.alpnProtocol = 'h2'
       server.emit('connection', socket)
       if (!socket.destroyed) await once(socket, 'close').catch(() => {})
     },

@@ -2,6 +2,7 @@ export { createFakeClock, type FakeClock } from './clock.ts'
 export { eventually, type EventuallyOptions } from './eventually.ts'
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './postgres.ts'
 export { createRandom, growTree } from './grow-tree.ts'
+export { type Certificate, makeCertificate } from './make-certificate.ts'
 export { readTree } from './read-tree.ts'
 export {
   type Direction,

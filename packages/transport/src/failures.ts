@@ -16,6 +16,9 @@ export const outcomeUnknown = (url: string, cause: unknown): GpulabError =>
     cause,
   })
 
+const authorityUnknown =
+  'its certificate is by an authority that is not known here; add that with NODE_EXTRA_CA_CERTS'
+
 function reasonOf(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException
   const why: Record<string, string> = {
@@ -28,6 +31,9 @@ function reasonOf(cause: unknown): string {
     ECONNRESET: 'the connection was cut',
     CERT_HAS_EXPIRED: 'its certificate has expired',
     DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; add it with NODE_EXTRA_CA_CERTS',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: authorityUnknown,
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: authorityUnknown,
+    SELF_SIGNED_CERT_IN_CHAIN: authorityUnknown,
     ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
   }
   return why[code ?? ''] ?? message

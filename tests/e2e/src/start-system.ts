@@ -3,6 +3,7 @@ import {
   eventually,
   type Finished,
   findFreePort,
+  makeCertificate,
   run,
   type Service,
   startService,
@@ -17,6 +18,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import { checkOutput } from './check-output.ts'
+import { requireNoSecrets } from './require-no-secrets.ts'
+import { untilHealthy } from './until-healthy.ts'
 
 const program = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url))
 /** `npm run test:full` puts a release's executable in the place of the sources. */
@@ -36,6 +39,13 @@ export interface Engine {
 export interface Gateway {
   service: Service
   readonly port: number
+}
+
+export interface SystemOptions {
+  readonly engine?: Engine
+  /** Let the gateway serve TLS, with a certificate that only the agent trusts by itself. */
+  readonly tls?: boolean
+  readonly logLevel?: 'debug' | 'info' | 'warn'
 }
 
 export interface System extends AsyncDisposable {
@@ -61,6 +71,8 @@ export interface System extends AsyncDisposable {
   startGateway(port?: number): Promise<Gateway>
   readonly gateway: Gateway
   readonly apiPort: number
+  /** PEM of the authority behind the gateway's certificate. */
+  readonly ca: string | undefined
   /** How the built CLI is started, logged in. */
   readonly cli: { readonly program: string; readonly env: NodeJS.ProcessEnv }
   /** Of `api`, `agent` or `gateway`: the socket of its metrics and health. */
@@ -76,20 +88,27 @@ export function testEngine(): Engine {
   return { dockerHost, nvidiaSmi }
 }
 
-/** Everything real: PostgreSQL in a container, API and agent as processes, Docker with simulated GPUs, the built CLI. */
-export async function startSystem(
-  engine: Engine = testEngine(),
-  { logLevel = 'warn' }: { logLevel?: string } = {},
-): Promise<System> {
+/**
+ * Everything real: PostgreSQL in a container, API and agent as processes, Docker with simulated GPUs, the built CLI. At
+ * its end it sees to it that none of them has logged a secret.
+ */
+export async function startSystem({
+  engine = testEngine(),
+  tls = false,
+  logLevel = 'warn',
+}: SystemOptions = {}): Promise<System> {
   const stack = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'gpulab-e2e-'))
   stack.defer(() => rm(dir, { recursive: true, force: true }))
   const databaseUrl = await startDatabase(stack)
+  stack.defer(() => requireNoSecrets(dir))
   const id = randomBytes(2).toString('hex')
   const port = await findFreePort()
   const apiUrl = `http://127.0.0.1:${port}`
   const gatewayPort = await findFreePort()
-  const proxyUrl = `http://proxy.localhost:${gatewayPort}`
+  const certificate = tls ? await makeCertificate(dir, ['*.proxy.localhost', '127.0.0.1']) : undefined
+  const scheme = certificate ? 'https' : 'http'
+  const proxyUrl = `${scheme}://proxy.localhost:${gatewayPort}`
   const standIns = await findStandIns(engine)
   const monitor = (name: string): string => join(dir, `monitor-${name}.sock`)
   const env = {
@@ -108,8 +127,7 @@ export async function startSystem(
   if (code !== 0) throw new Error(`bootstrap failed: ${stderr}`)
   const apiKey = stdout.trim()
   const serve = (): Service => startService(apiProgram, ['serve'], env, join(dir, 'api.log'))
-  const untilServed = (): Promise<void> =>
-    eventually(async () => void (await fetch(`${apiUrl}/healthz`)), { timeoutMs: 20_000 })
+  const untilServed = (): Promise<void> => untilHealthy(apiUrl)
   let api = serve()
   stack.defer(() => api.stop())
   await untilServed()
@@ -121,14 +139,15 @@ export async function startSystem(
       GPULAB_LISTEN: `127.0.0.1:${at}`,
       GPULAB_GATEWAY_KEY_FILE: env.GPULAB_GATEWAY_KEY_FILE,
       GPULAB_PROXY_URL: proxyUrl,
-      GPULAB_UPLINK_URL: `http://127.0.0.1:${at}`,
+      GPULAB_UPLINK_URL: `${scheme}://127.0.0.1:${at}`,
+      ...(certificate && { GPULAB_TLS_CERT: certificate.certFile, GPULAB_TLS_KEY: certificate.keyFile }),
       GPULAB_ANSWER_TIMEOUT: '5',
       GPULAB_LOG_LEVEL: logLevel,
       ...(at === gatewayPort && { GPULAB_MONITOR_LISTEN: `unix:${monitor('gateway')}` }),
     }
     const service = startService(gatewayProgram, [], settings, join(dir, `gateway-${at}.log`))
     stack.defer(() => service.stop())
-    await eventually(async () => void (await fetch(`http://127.0.0.1:${at}/healthz`)), { timeoutMs: 20_000 })
+    await untilHealthy(`${scheme}://127.0.0.1:${at}`, certificate?.ca)
     return { service, port: at }
   }
   const gateway = await startGateway(gatewayPort)
@@ -136,6 +155,7 @@ export async function startSystem(
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
   stack.defer(() => sql.end())
   const agentEnv = {
+    ...(certificate && { NODE_EXTRA_CA_CERTS: certificate.caFile }),
     DOCKER_HOST: engine.dockerHost,
     GPULAB_API_URL: apiUrl,
     GPULAB_HOST_NAME: 'host-one',
@@ -195,6 +215,7 @@ export async function startSystem(
     startGateway,
     gateway,
     apiPort: port,
+    ca: certificate?.ca,
     cli: { program: gpulabProgram, env: cliEnv },
     monitor,
     listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),

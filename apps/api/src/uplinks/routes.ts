@@ -18,7 +18,7 @@ export function uplinkRoutes(app: Server, deps: Deps): void {
     if (!upgrade)
       throw new GpulabError('invalid_request', { message: `Ask for an upgrade to ${uplinkProtocol}.` })
     reply.hijack()
-    const session = acceptUplink(upgrade.socket, upgrade.head)
+    const session = await acceptUplink(upgrade.socket, upgrade.head)
     deps.uplinks.add(hostUuid, session)
     deps.metrics.uplinkOpened()
     request.log.info({ host: hostName }, 'uplink opened')

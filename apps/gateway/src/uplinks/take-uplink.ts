@@ -21,7 +21,7 @@ export async function takeUplink(
   if (ticket === undefined) throw new GpulabError('host_session_invalid')
   const { host_uuid: uuid, key } = await control.verifyHost({ body: { ticket } }, { timeoutMs: verifyMs })
   if (socket.destroyed) return
-  uplinks.add(toUplinkName({ uuid, key }), acceptUplink(socket, head))
+  uplinks.add(toUplinkName({ uuid, key }), await acceptUplink(socket, head))
   log.info({ host: uuid }, 'uplink opened')
   socket.once('close', () => log.info({ host: uuid }, 'uplink closed'))
 }
