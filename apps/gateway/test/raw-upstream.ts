@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 
 export interface RawUpstream extends AsyncDisposable {
   readonly port: number
@@ -7,9 +7,12 @@ export interface RawUpstream extends AsyncDisposable {
   readonly heard: string[]
 }
 
-/** Writes down what it hears, byte for byte, and answers each head that it sees with 200. */
+/** Bytes, or what is done with the connection; `nth` counts the heads on it from 0. */
+type Answer = string | ((socket: Socket, nth: number) => void)
+
+/** Writes down what it hears, byte for byte, and answers each head that it sees, by itself with 200. */
 export async function startRawUpstream(
-  answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Upstream: yes\r\n\r\nok',
+  answer: Answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Upstream: yes\r\n\r\nok',
 ): Promise<RawUpstream> {
   const heard: string[] = []
   const server = createServer((socket) => {
@@ -19,7 +22,10 @@ export async function startRawUpstream(
     socket.on('data', (part: Buffer) => {
       heard[index] += part.toString('latin1')
       const heads = heard[index]?.split('\r\n\r\n').length ?? 1
-      for (; answered < heads - 1; answered++) socket.write(answer)
+      for (; answered < heads - 1; answered++) {
+        if (typeof answer === 'string') socket.write(answer)
+        else answer(socket, answered)
+      }
     })
   })
   server.listen(0, '127.0.0.1')

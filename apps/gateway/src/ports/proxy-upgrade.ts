@@ -29,7 +29,10 @@ export async function proxyUpgrade(call: UpgradeCall, options: Options): Promise
   const { request, socket, target, path, forwarding } = call
   const upstream = await options.connectPort(target)
   if (socket.destroyed) return void upstream.destroy()
-  upstream.on('error', () => socket.destroy())
+  let isAnswered = false
+  upstream.on('error', () => {
+    if (isAnswered) socket.destroy()
+  })
   socket.once('close', () => upstream.destroy())
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const headers = toUpstreamHeaders(request.rawHeaders, forwarding)
@@ -49,11 +52,13 @@ export async function proxyUpgrade(call: UpgradeCall, options: Options): Promise
   })
   outgoing.once('upgrade', (answer, _upstream, rest) => {
     clearTimeout(timer)
+    isAnswered = true
     splice(call, upstream, answer, rest)
     resolve()
   })
   outgoing.once('response', (answer) => {
     clearTimeout(timer)
+    isAnswered = true
     refuse(socket, answer)
     resolve()
   })

@@ -1,10 +1,10 @@
 import { GpulabError } from '@gpulab/contract'
-import { Agent, type AgentOptions } from 'node:http'
+import { Agent, type AgentOptions, type ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ConnectPort } from './connect-port.ts'
 
 const idleMs = 15_000
-const idleMaxPerPort = 16
+const idleMaxPerPort = 64
 
 type Connected = (error: Error | null, socket?: Duplex) => void
 
@@ -54,7 +54,8 @@ class UplinkAgent extends Agent {
     return true
   }
 
-  override reuseSocket(socket: Duplex): void {
+  override reuseSocket(socket: Duplex, request: ClientRequest): void {
+    super.reuseSocket(socket, request)
     socket.off('end', leave)
     clearTimeout(this.#idle.get(socket))
   }
