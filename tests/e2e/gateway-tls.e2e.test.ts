@@ -180,7 +180,7 @@ describe('the page of a container, in a browser', () => {
     }, planted)
     expect((await visitor.goto(urlOf(good, 8888)))?.status()).toBe(401)
     await visitor.goto(urlOf(good, 8888).replace('-8888', '-terminal'))
-    const token = await visitor.evaluate(async () => (await fetch('/token')).json() as Promise<unknown>)
+    const token = await visitor.evaluate(async () => (await fetch('/token')).json())
     expect(token).toEqual({ token: '' })
     await other.close()
   })
