@@ -1,6 +1,12 @@
 import { GpulabError } from '@gpulab/contract'
 import { runAsRequest, toRequestId } from '@gpulab/http'
-import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttp,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
@@ -195,7 +201,9 @@ function toFailure(
 function answer(response: ServerResponse, { status, headers, body }: Answer): void {
   if (response.headersSent || response.destroyed) return void response.destroy()
   const leaves = response.req.complete ? {} : { connection: 'close' }
-  response.writeHead(status, { ...headers, ...leaves, 'content-length': Buffer.byteLength(body) })
+  // What the service has said may have been set already.
+  const fields = { ...headers, ...leaves, 'content-length': Buffer.byteLength(body) }
+  response.writeHead(status, STATUS_CODES[status] ?? '', fields)
   response.end(response.req.method === 'HEAD' ? undefined : body)
 }
 

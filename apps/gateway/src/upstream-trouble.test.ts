@@ -56,6 +56,26 @@ describe('a service that gives no answer', () => {
     ['has many fields', end(`${head}${'X-A: b\r\n'.repeat(20_000)}\r\n`), 502, 'port_answer_invalid'],
     ['speaks something else', end('SSH-2.0-OpenSSH_9.2\r\n'), 502, 'port_answer_invalid'],
     [
+      'has a control character in its reason',
+      end('HTTP/1.1 200 O\x01K\r\nContent-Length: 0\r\n\r\n'),
+      502,
+      'port_answer_invalid',
+    ],
+    [
+      'has DEL in a field',
+      end(`${head}X-A: b\x7fc\r\nContent-Length: 0\r\n\r\n`),
+      502,
+      'port_answer_invalid',
+    ],
+    ['has a status of 0', end('HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n'), 502, 'port_answer_invalid'],
+    [
+      'has a status below 100',
+      end('HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n'),
+      502,
+      'port_answer_invalid',
+    ],
+    ['has 101 for nothing', end('HTTP/1.1 101 Switching Protocols\r\n\r\nx'), 502, 'port_answer_invalid'],
+    [
       'gives its length twice',
       end(`${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`),
       502,
@@ -74,6 +94,12 @@ describe('a service that gives no answer', () => {
       expect(told.answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*"code":"${code}"`))
     }
   })
+})
+
+it('switches to another protocol without being asked to, and its client is told', async () => {
+  const { host } = await serve('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nx')
+  const { answer } = await exchange(get(host, 'Connection: close'))
+  expect(answer).toMatch(/^HTTP\/1\.1 502 [^]*"code":"port_answer_invalid"/)
 })
 
 describe('an answer that breaks off', () => {

@@ -7,6 +7,7 @@ import {
 import { type Forwarding, toClientHeaders, toUpstreamHeaders } from '../requests/forward-headers.ts'
 import { valuesOf } from '../requests/check-request.ts'
 import { carry } from './carry.ts'
+import { checkAnswer, switchedUnasked } from './check-answer.ts'
 import { answerTimedOut } from './upstream-failure.ts'
 import type { Target, UpstreamPool } from './upstream-pool.ts'
 
@@ -74,8 +75,20 @@ function attempt(call: ProxyRequest, { pool, answerTimeoutMs }: Options): Promis
     else if (response.headersSent) response.destroy()
     else reject(isStale(outgoing, error) && isSafe(call) ? new StaleConnection() : error)
   })
+  outgoing.once('upgrade', (_answer, upstream) => {
+    clearTimeout(timer)
+    upstream.destroy()
+    reject(switchedUnasked())
+  })
   outgoing.once('response', (answer) => {
     clearTimeout(timer)
+    try {
+      checkAnswer(answer)
+    } catch (error) {
+      outgoing.destroy()
+      reject(error)
+      return
+    }
     passBack(answer, response)
     answer.once('close', () => {
       if (!answer.complete) response.destroy()

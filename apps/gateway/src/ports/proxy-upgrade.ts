@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { type Forwarding, toClientHeaders, toUpstreamHeaders } from '../requests/forward-headers.ts'
 import { carry } from './carry.ts'
+import { checkAnswer } from './check-answer.ts'
 import type { ConnectPort } from './connect-port.ts'
 import { answerTimedOut } from './upstream-failure.ts'
 import type { Target } from './upstream-pool.ts'
@@ -58,6 +59,13 @@ export async function proxyUpgrade(call: UpgradeCall, options: Options): Promise
   })
   outgoing.once('response', (answer) => {
     clearTimeout(timer)
+    try {
+      checkAnswer(answer)
+    } catch (error) {
+      upstream.destroy()
+      reject(error)
+      return
+    }
     isAnswered = true
     refuse(socket, answer)
     resolve()
