@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { request as sendRequest, type IncomingMessage } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -166,6 +167,67 @@ describe('the URL that deploy has printed', () => {
     }
     expect(length).toBe(1024 << 20)
     for (const [index, bytes] of most.entries()) expect(bytes - (before[index] ?? 0)).toBeLessThan(150 << 20)
+  })
+})
+
+describe('a client that stops reading', () => {
+  /** Asks, and takes nothing of the answer. */
+  async function stall(path: string, ...fields: string[]): Promise<Socket> {
+    const { host, port } = new URL(url)
+    const socket = connect({ host: '127.0.0.1', port: Number(port) })
+    closers.push(() => socket.destroy())
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write([`GET ${path} HTTP/1.1`, `Host: ${host}`, ...fields, '', ''].join('\r\n'))
+    return socket.pause()
+  }
+  const closers: (() => void)[] = []
+  afterAll(() => closers.forEach((close) => close()))
+
+  it('of an answer, a WebSocket or a terminal holds the sender back, and nobody else', async () => {
+    const pids = [system.gateway.service.pid, system.agent.pid]
+    const before = await Promise.all(pids.map(residentBytes))
+    for (let n = 0; n < 30; n++) await stall('/big?mib=1024')
+
+    const { host, port } = new URL(url)
+    const echo = new WebSocket(`ws://127.0.0.1:${port}/ws`, { headers: { host } })
+    closers.push(() => echo.terminate())
+    await once(echo, 'open')
+    echo.pause()
+    let taken = 0
+    for (let n = 0; n < 512; n++) echo.send(Buffer.alloc(1 << 20), () => taken++)
+
+    const shell = await system.json<{ websocket_url: string; token: string }>('ssh', 'served', '--web')
+    const terminal = new WebSocket(`ws://127.0.0.1:${port}/ws`, 'gpulab.tty.v1', {
+      headers: { host: new URL(shell.websocket_url).host },
+    })
+    closers.push(() => terminal.terminate())
+    await once(terminal, 'open')
+    terminal.send(JSON.stringify({ AuthToken: shell.token, columns: 80, rows: 24 }))
+    await once(terminal, 'message')
+    terminal.pause()
+    terminal.send(Buffer.from('\0yes\r'))
+
+    // Until nothing moves any more: what is on its way is all that there will be.
+    let held = -1
+    await eventually(
+      async () => {
+        const now = taken
+        const isStill = now === held
+        held = now
+        await wait(500)
+        if (!isStill || now === 0) throw new Error(`${now} messages were taken`)
+      },
+      { timeoutMs: 60_000 },
+    )
+    expect(taken).toBeLessThan(128)
+    expect(await ask(url)).toMatchObject({ status: 200 })
+    const answer = await open(`${url}/big?mib=64`)
+    let length = 0
+    for await (const part of answer) length += (part as Buffer).length
+    expect(length).toBe(64 << 20)
+    const after = await Promise.all(pids.map(residentBytes))
+    for (const [index, bytes] of after.entries()) expect(bytes - (before[index] ?? 0)).toBeLessThan(200 << 20)
   })
 })
 
