@@ -12,7 +12,7 @@ const packaged = [
 const assets: Plugin = {
   name: 'assets',
   writeBundle: async ({ dir = 'dist' }) => {
-    await cp('assets', `${dir}/assets`, { recursive: true })
+    await cp(fileURLToPath(new URL('assets', import.meta.url)), `${dir}/assets`, { recursive: true })
     for (const name of packaged)
       await cp(fileURLToPath(import.meta.resolve(name)), `${dir}/assets/${name.split('/').at(-1)}`)
   },
