@@ -6,12 +6,42 @@ const ackEveryBytes = 32 << 10
 const retryMs = [0, 500, 1000, 2000, 3000]
 const saveMs = 1000
 
+/** The sixteen colours that programs print in have to be read on either ground. */
+const themes = {
+  dark: { background: '#101014' },
+  light: {
+    background: '#fdfdfe',
+    foreground: '#1a1a20',
+    cursor: '#1a1a20',
+    cursorAccent: '#fdfdfe',
+    selectionBackground: '#bcd5f5',
+    black: '#1a1a20',
+    red: '#b42318',
+    green: '#1a7f37',
+    yellow: '#8a6100',
+    blue: '#0b57d0',
+    magenta: '#8b2fb0',
+    cyan: '#0b7285',
+    white: '#5c5c68',
+    brightBlack: '#6e6e7a',
+    brightRed: '#c4321f',
+    brightGreen: '#2b8a3e',
+    brightYellow: '#9a6700',
+    brightBlue: '#1d6fe0',
+    brightMagenta: '#9c36b5',
+    brightCyan: '#0c8599',
+    brightWhite: '#3a3a44',
+  },
+}
+const isDark = matchMedia('(prefers-color-scheme: dark)')
+const chooseTheme = () => (isDark.matches ? themes.dark : themes.light)
+
 const notice = document.getElementById('notice')
 const terminal = new globalThis.Terminal({
   fontFamily: 'ui-monospace, Menlo, Consolas, monospace',
   fontSize: 14,
   scrollback: 10_000,
-  theme: { background: '#101014' },
+  theme: chooseTheme(),
   // What programs print may look like a link to one place and lead to another.
   linkHandler: {
     activate: (_event, target) => {
@@ -25,6 +55,9 @@ terminal.loadAddon(fit)
 terminal.open(document.getElementById('terminal'))
 fit.fit()
 terminal.focus()
+isDark.addEventListener('change', () => {
+  terminal.options.theme = chooseTheme()
+})
 
 /** What has come: its end counts from the session's start, its bytes are the last of it. */
 const screen = { offset: 0, bytes: new Uint8Array(0) }
@@ -130,7 +163,9 @@ const handlers = {
   },
   exit: (message) => {
     control({ type: 'ack', offset: screen.offset })
-    finish(`The session has ended${message.exit_code === null ? '' : ` with ${message.exit_code}`}.`)
+    finish(
+      `The session has ended${message.exit_code === null ? '' : ` with ${message.exit_code}`}. gpulab ssh CONTAINER --web opens another.`,
+    )
   },
   error: (message) => {
     if (!message.retryable) finish(message.message)
@@ -182,6 +217,7 @@ async function connect(askFor) {
   )
   socket.addEventListener('message', ({ data }) => receive(new Uint8Array(data)))
   socket.addEventListener('close', () => {
+    if (hasEnded) return
     document.body.dataset.state = 'cut'
     again()
   })

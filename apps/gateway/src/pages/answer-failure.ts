@@ -13,6 +13,9 @@ const titles: Partial<Record<ErrorCode, string>> = {
   host_unreachable: 'The host does not answer',
   rate_limited: 'Too much at once',
   port_answer_invalid: 'No proper answer',
+  port_answer_timeout: 'No answer in time',
+  api_unreachable: 'GPULab does not answer',
+  route_not_found: 'Nothing here',
   invalid_request: 'Not a proper request',
 }
 /** States that pass: a page asks again by itself. */
@@ -43,7 +46,7 @@ export function toAnswer(failure: GpulabError, accept: string | undefined, reque
   }
   const title = titles[code] ?? STATUS_CODES[status] ?? 'Failed'
   const retryAfter = passes ? retrySeconds : undefined
-  const body = renderPage({ title, text: message, hint, code: `${code} · ${requestId}`, retryAfter })
+  const body = renderPage({ status, title, text: message, hint, code, requestId, retryAfter })
   return {
     status,
     headers: {

@@ -10,7 +10,7 @@ function setUp() {
   const takes: (() => void)[] = []
   const from = new PassThrough()
   const to = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => void takes.push(done) })
-  const onStuck = vi.fn()
+  const onStuck = vi.fn<() => void>()
   carry(from, to, onStuck)
   return { from, takes, onStuck }
 }
