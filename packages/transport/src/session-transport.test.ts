@@ -42,3 +42,26 @@ it('lets a stream take its time', async () => {
   })
   expect(await text((await transport.request(call)).body)).toBe('half more')
 })
+
+it.each([201, 204, 302, 303, 307, 308])(
+  'takes %i for no channel, and goes where it leads to no more',
+  async (status) => {
+    let asked = 0
+    const transport = await open((stream) => {
+      asked++
+      stream.respond(
+        { ':status': status, location: 'http://169.254.169.254/' },
+        { endStream: status === 204 },
+      )
+    })
+    await expect(transport.connect(call)).rejects.toMatchObject({ code: 'host_unreachable' })
+    expect(asked).toBe(1)
+  },
+)
+
+it('takes no header without end for an answer', async () => {
+  const transport = await open((stream) => {
+    stream.respond({ ':status': 200, 'x-huge': 'x'.repeat(200_000) })
+  })
+  await expect(transport.connect(call)).rejects.toMatchObject({ code: 'host_unreachable' })
+})

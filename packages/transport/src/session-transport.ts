@@ -41,6 +41,11 @@ export function createSessionTransport(session: ClientHttp2Session): Transport {
     const lift = limit(stream, call.timeoutMs)
     const { status } = await headOf(stream, call.signal)
     if (status >= 400) throw toGpulabError(status, JSON.parse(await textOf(stream)))
+    // A host that was taken over leads nobody anywhere, and what else it may answer opens nothing.
+    if (status !== 200) {
+      stream.close(NGHTTP2_CANCEL)
+      throw lost(new Error(`the host answered with ${status}`))
+    }
     lift()
     return createStreamChannel(stream)
   }

@@ -7,6 +7,7 @@ import {
   toControlFrame,
 } from '@gpulab/contract'
 import { type GuestConnection, GuestError, type GuestStream } from '@gpulab/guest'
+import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { orAbort } from '@gpulab/transport/or-abort'
 import type { Guests } from '../guest/guests.ts'
 
@@ -66,7 +67,9 @@ const isRefusal = (error: unknown): boolean => error instanceof GuestError && er
 
 async function drain(channel: Channel, stream: GuestStream): Promise<void> {
   for await (const item of stream.output()) {
-    if (item.kind !== 'gap') await channel.send({ type: frameType.stdout, payload: item.bytes })
+    if (item.kind === 'gap') continue
+    notePassed(item.bytes.length)
+    await channel.send({ type: frameType.stdout, payload: item.bytes })
   }
   const ending = await Promise.race([stream.ended, Promise.resolve()])
   if (ending?.failure)
