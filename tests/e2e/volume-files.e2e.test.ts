@@ -278,3 +278,13 @@ describe('what is hostile', () => {
     expect(await inBox('cat /workspace/kept')).toBe('old')
   })
 })
+
+it('a volume whose files were just looked at can be deleted', async () => {
+  await system.gpulab(['rm', 'box', '--force'])
+  await volumes('ls', 'my-data')
+  await eventually(
+    async () => expect((await system.gpulab(['volumes', 'rm', 'my-data', '--force'])).code).toBe(0),
+    { timeoutMs: 60_000 },
+  )
+  await eventually(async () => expect(await volumes()).toEqual([]), { timeoutMs: 30_000 })
+})

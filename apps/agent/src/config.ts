@@ -51,6 +51,35 @@ const settings = {
     help: 'image, folder (whose size nothing enforces), or auto: images where this machine can mount them (default auto)',
     schema: z.enum(['auto', 'image', 'folder']).default('auto'),
   },
+  GPULAB_MOOSEFS_MASTER: {
+    help: 'master of a MooseFS cell, as host or host:port, for volumes that hosts share',
+    schema: z
+      .string()
+      .regex(/^[^\s:]+(:\d+)?$/, 'must be host or host:port')
+      .optional(),
+  },
+  GPULAB_MOOSEFS_FOLDER: {
+    help: 'folder of the cell that holds the volumes (default /gpulab)',
+    schema: z.string().startsWith('/').default('/gpulab'),
+  },
+  GPULAB_MOOSEFS_PASSWORD_FILE: {
+    help: "file with the password of the cell's exports",
+    schema: z.string().startsWith('/').optional(),
+  },
+  GPULAB_NFS_EXPORT: {
+    help: 'server:/folder of an NFS export, for volumes that hosts share and whose sizes nothing enforces',
+    schema: z
+      .string()
+      .regex(/^[^\s:]+:\/\S*$/, 'must be server:/folder')
+      .optional(),
+  },
+  GPULAB_NFS_OPTIONS: {
+    help: 'options of its mount (default nfsvers=4.2)',
+    schema: z
+      .string()
+      .regex(/^[^\s]+$/, 'must be options with commas between them')
+      .default('nfsvers=4.2'),
+  },
   GPULAB_INSECURE: {
     help: 'let sessions go over plain http to other machines (true or false)',
     schema: z.stringbool().default(false),
@@ -152,6 +181,10 @@ export interface Config {
   readonly guestProgram: string
   readonly volumesDir: string
   readonly localVolumes: 'auto' | 'image' | 'folder'
+  readonly moosefs:
+    | { readonly master: string; readonly folder: string; readonly passwordFile: string | undefined }
+    | undefined
+  readonly nfs: { readonly source: string; readonly options: string } | undefined
   readonly insecure: boolean
   readonly engineSocket: string
   readonly agentSocket: string
@@ -209,6 +242,18 @@ const toConfig = (values: Values): Config => ({
   guestProgram: values.GPULAB_GUEST_PROGRAM ?? findGuestProgram(),
   volumesDir: values.GPULAB_VOLUMES_DIR ?? join(values.GPULAB_STATE_DIR, 'volumes'),
   localVolumes: values.GPULAB_LOCAL_VOLUMES,
+  moosefs:
+    values.GPULAB_MOOSEFS_MASTER === undefined
+      ? undefined
+      : {
+          master: values.GPULAB_MOOSEFS_MASTER,
+          folder: values.GPULAB_MOOSEFS_FOLDER,
+          passwordFile: values.GPULAB_MOOSEFS_PASSWORD_FILE,
+        },
+  nfs:
+    values.GPULAB_NFS_EXPORT === undefined
+      ? undefined
+      : { source: values.GPULAB_NFS_EXPORT, options: values.GPULAB_NFS_OPTIONS },
   insecure: values.GPULAB_INSECURE,
   engineSocket: values.DOCKER_HOST,
   agentSocket: values.GPULAB_AGENT_SOCKET,

@@ -32,7 +32,7 @@ import { createSignalBox, type SignalBox } from './signal-box.ts'
 import { createDeployLog, type DeployLogWriter } from './target/deploy-log.ts'
 import { createReconciler, type Reconciler } from './target/reconciler.ts'
 import { createReporter, type Reporter } from './target/report.ts'
-import { openVolumes } from './volumes/open-volumes.ts'
+import { openVolumes, toClosedPorts } from './volumes/open-volumes.ts'
 import { createWorkers, type Workers } from './volumes/files/workers.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import type { Volumes } from './volumes/volumes.ts'
@@ -89,7 +89,14 @@ export async function createDeps(
   const session = createHostSession({ join: createClient(control.join, transport), identity, log })
   const client = createClient(control, createAuthorizedTransport(transport, session))
   const firewall = config.firewall
-    ? createFirewall({ chain: config.firewallChain, prefix: config.bridgePrefix }, log)
+    ? createFirewall(
+        {
+          chain: config.firewallChain,
+          prefix: config.bridgePrefix,
+          closedPorts: toClosedPorts(config),
+        },
+        log,
+      )
     : noFirewall
   const { clock } = systemTiming
   const networks = createTeamNetworks(
@@ -130,6 +137,8 @@ export async function createDeps(
   const { hostUuid } = identity
   const imageAccess = await openImageAccess(join(config.stateDir, 'image-access.json'))
   const volumes = await openVolumes({ config, clock, log, failPoint })
+  const volumeWorkers = createWorkers(volumes.folders, log)
+  volumes.onRemoval(volumeWorkers.release)
   const reconciler = createReconciler({
     ...systemTiming,
     engine,
@@ -189,6 +198,6 @@ export async function createDeps(
     captureBudget: createByteBudget(captureMaxBytes),
     stats: createStatsReader({ ...systemTiming, engine, reconciler, log, nvidiaSmi: config.nvidiaSmi }),
     volumes,
-    volumeWorkers: createWorkers(volumes.folders, log),
+    volumeWorkers,
   }
 }

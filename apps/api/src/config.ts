@@ -1,4 +1,5 @@
 import { drainSettings, File, monitorSettings, readSettings, SecretFile, tlsSettings } from '@gpulab/http'
+import { type VolumeDriver, volumeDrivers } from '@gpulab/contract'
 import { z } from 'zod'
 
 const JsonFile = File.transform((content, context) => {
@@ -48,6 +49,10 @@ const Environment = z.object({
         .filter(Boolean),
     )
     .describe('Registries by address or local name that images may come from, with commas: 10.0.0.5:5000.'),
+  GPULAB_VOLUME_DRIVER: z
+    .enum(volumeDrivers)
+    .default('local')
+    .describe('Kind of the volumes that do not ask for one: local, moosefs or nfs (local).'),
   GPULAB_BALANCE_WARNING: z.coerce
     .number()
     .min(0)
@@ -81,6 +86,7 @@ export interface Config {
   readonly standIns: Readonly<Record<string, string>>
   /** Registries that are allowed although they are addresses or local names. */
   readonly registries: readonly string[]
+  readonly volumeDriver: VolumeDriver
   readonly balanceWarningMs: number
   /** What rate limits are multiplied with. */
   readonly rateFactor: number
@@ -135,6 +141,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
     standIns: env.GPULAB_STAND_INS_FILE ?? {},
     registries: env.GPULAB_REGISTRIES,
+    volumeDriver: env.GPULAB_VOLUME_DRIVER,
     balanceWarningMs: env.GPULAB_BALANCE_WARNING * 1000,
     rateFactor: env.GPULAB_RATE_FACTOR,
     logLevel: env.GPULAB_LOG_LEVEL,

@@ -67,6 +67,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     proxyUrl: undefined,
     standIns: { 'ubuntu:22.04': 'gpulab.invalid/standin/ubuntu:22.04' },
     registries: [],
+    volumeDriver: 'local',
     balanceWarningMs: 600_000,
     // Its clock stands still.
     rateFactor: 1000,

@@ -15,7 +15,7 @@ export function serveVolumes(serve: ServeFake, state: FakeState): void {
   // What is passing is over at the next look.
   serve(api.volumes.get, async ({ params }) => Object.assign(find(params.uuid), state.volumeChanges.shift()))
   serve(api.volumes.create, async ({ body }) => {
-    const { name, size_bytes, driver } = body
+    const { name, size_bytes, driver = 'local' } = body
     state.volumesCreated.push(body)
     const volume = sampleVolume({ uuid: uuidOf('77777777'), name, size_bytes, driver, status: 'creating' })
     state.volumes = [volume, ...state.volumes]

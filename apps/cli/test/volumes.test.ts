@@ -68,7 +68,7 @@ describe('create', () => {
     fake.state.volumeChanges = [{}, { status: 'available' }]
     const { code, stdout } = await run('create', '--name', 'new', '--size', '100')
     expect({ code, stdout }).toEqual({ code: 0, stdout: '✓ Created new (100 GB)\n' })
-    expect(fake.state.volumesCreated).toEqual([{ name: 'new', size_bytes: 100 * gib, driver: 'local' }])
+    expect(fake.state.volumesCreated).toEqual([{ name: 'new', size_bytes: 100 * gib }])
   })
 
   it('says why it could not be made', async () => {

@@ -43,6 +43,8 @@ export interface Gateway {
 
 export interface SystemOptions {
   readonly engine?: Engine
+  /** Of the agent, before all others. */
+  readonly agentSettings?: NodeJS.ProcessEnv
   /** Let the gateway serve TLS, with a certificate that only the agent trusts by itself. */
   readonly tls?: boolean
   readonly logLevel?: 'debug' | 'info' | 'warn'
@@ -67,6 +69,8 @@ export interface System extends AsyncDisposable {
   /** Starts it on that port again after it was stopped. */
   startApi(): Promise<void>
   startAgent(): Promise<void>
+  /** Starts the agent of another host, on an engine of its own. */
+  addHost(name: string, engine: Engine, settings: NodeJS.ProcessEnv): Promise<Service>
   /** Starts another gateway, on a port of its own; the first one is the domain's. */
   startGateway(port?: number): Promise<Gateway>
   readonly gateway: Gateway
@@ -94,6 +98,7 @@ export function testEngine(): Engine {
  */
 export async function startSystem({
   engine = testEngine(),
+  agentSettings = {},
   tls = false,
   logLevel = 'warn',
 }: SystemOptions = {}): Promise<System> {
@@ -154,21 +159,38 @@ export async function startSystem({
 
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
   stack.defer(() => sql.end())
-  const agentEnv = {
+  const toAgentEnv = async (name: string, ownEngine: Engine, folder: string, ownId: string) => ({
     ...(certificate && { NODE_EXTRA_CA_CERTS: certificate.caFile }),
-    DOCKER_HOST: engine.dockerHost,
+    DOCKER_HOST: ownEngine.dockerHost,
     GPULAB_API_URL: apiUrl,
-    GPULAB_HOST_NAME: 'host-one',
-    GPULAB_STATE_DIR: join(dir, 'agent'),
-    GPULAB_JOIN_TOKEN_FILE: await inviteHost(dir, env),
-    GPULAB_AGENT_SOCKET: join(dir, 'agent.sock'),
-    GPULAB_NVIDIA_SMI: engine.nvidiaSmi,
+    GPULAB_HOST_NAME: name,
+    GPULAB_STATE_DIR: join(dir, folder),
+    GPULAB_JOIN_TOKEN_FILE: await inviteHost(dir, name, env),
+    GPULAB_AGENT_SOCKET: join(dir, `${folder}.sock`),
+    GPULAB_NVIDIA_SMI: ownEngine.nvidiaSmi,
     // Templates ask for the memory of real GPU hosts.
     GPULAB_OVERCOMMIT: '16',
-    GPULAB_BRIDGE_PREFIX: `e${id}`,
-    GPULAB_FIREWALL_CHAIN: `GPULAB-${id}`,
+    GPULAB_BRIDGE_PREFIX: `e${ownId}`,
+    GPULAB_FIREWALL_CHAIN: `GPULAB-${ownId}`,
     GPULAB_LOG_LEVEL: logLevel,
-    GPULAB_MONITOR_LISTEN: `unix:${monitor('agent')}`,
+    GPULAB_MONITOR_LISTEN: `unix:${monitor(folder)}`,
+  })
+  const agentEnv = { ...(await toAgentEnv('host-one', engine, 'agent', id)), ...agentSettings }
+  const addHost: System['addHost'] = async (name, ownEngine, settings) => {
+    const ownId = randomBytes(2).toString('hex')
+    const own = { ...(await toAgentEnv(name, ownEngine, `agent-${name}`, ownId)), ...settings }
+    const service = startService(agentProgram, [], own, join(dir, `agent-${name}.log`))
+    stack.defer(() => run(agentProgram, ['cleanup'], { env: own }).then(() => undefined))
+    stack.defer(() => service.stop())
+    await eventually(
+      async () => {
+        const [host] =
+          await sql`select 1 from hosts where name = ${name} and engine_available and last_seq > 0`
+        if (!host) throw new Error(`The agent is not ready:\n${service.log()}`)
+      },
+      { timeoutMs: 20_000 },
+    )
+    return service
   }
   const startAgent = async (): Promise<void> => {
     system.agent = startService(agentProgram, [], agentEnv, join(dir, 'agent.log'))
@@ -212,6 +234,7 @@ export async function startSystem({
       await untilServed()
     },
     startAgent,
+    addHost,
     startGateway,
     gateway,
     apiPort: port,
@@ -232,10 +255,10 @@ export async function startSystem({
 }
 
 /** Gives the file of a token that the agent joins with at its first start. */
-async function inviteHost(dir: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout, stderr, code } = await run(apiProgram, ['invite', '--host-name', 'host-one'], { env })
+async function inviteHost(dir: string, name: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout, stderr, code } = await run(apiProgram, ['invite', '--host-name', name], { env })
   if (code !== 0) throw new Error(`invite failed: ${stderr}`)
-  const path = join(dir, 'join-token')
+  const path = join(dir, `join-token-${name}`)
   await writeFile(path, stdout, { mode: 0o600 })
   return path
 }

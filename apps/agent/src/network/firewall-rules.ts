@@ -3,6 +3,8 @@ export interface FirewallLayout {
   readonly chain: string
   /** Every team's bridge is called `<prefix>-<8 hex digits>`. */
   readonly prefix: string
+  /** TCP ports that no tenant may reach anywhere: who serves volumes there takes this host's address for its word. */
+  readonly closedPorts: readonly string[]
 }
 
 /** Marks the jumps of every agent of this machine: each wants to be first, and they need not fight over it. */
@@ -46,6 +48,7 @@ export function renderRules(layout: FirewallLayout, bridges: readonly string[]):
     // With bridge-nf-call-iptables, frames between two containers of one bridge pass here too.
     ...bridges.map((bridge) => [forward, '-i', bridge, '-o', bridge, '-j', 'RETURN']),
     [forward, '-i', any, '-d', metadataRange, '-j', 'REJECT'],
+    ...layout.closedPorts.map((ports) => [forward, '-i', any, '-p', 'tcp', '--dport', ports, '-j', 'REJECT']),
     [forward, '-i', any, '-o', any, '-j', 'DROP'],
     [forward, '-o', any, ...established, '-j', 'RETURN'],
     [forward, '-o', any, '-j', 'DROP'],

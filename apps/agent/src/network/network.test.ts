@@ -4,7 +4,7 @@ import { jumpsLead, renderIpv6Rules, renderRules, toJumps } from './firewall-rul
 import { toBridge } from './team-networks.ts'
 import { freeSubnets, parseRange } from './subnets.ts'
 
-const layout = { chain: 'GPULAB', prefix: 'gl' }
+const layout = { chain: 'GPULAB', prefix: 'gl', closedPorts: [] }
 
 describe('the rules', () => {
   it('open a bridge to itself, close it to all others, to the host and to link-local addresses', () => {
@@ -24,6 +24,12 @@ describe('the rules', () => {
       '',
     ])
     expect(renderIpv6Rules(layout)).toContain('-A GPULAB-FWD -j DROP')
+  })
+
+  it('keep tenants from those that serve volumes to this host', () => {
+    const rules = renderRules({ ...layout, closedPorts: ['9419:9422'] }, ['gl-0a0a0a0a']).split('\n')
+    const closed = rules.indexOf('-A GPULAB-FWD -i gl-+ -p tcp --dport 9419:9422 -j REJECT')
+    expect(closed).toBeGreaterThan(rules.indexOf('-A GPULAB-FWD -i gl-0a0a0a0a -o gl-0a0a0a0a -j RETURN'))
   })
 })
 

@@ -15,3 +15,9 @@ export class VolumeFailure extends Error {
     this.code = code
   }
 }
+
+export const lost = (uuid: string): VolumeFailure =>
+  new VolumeFailure(
+    'volume_lost',
+    `The volume ${uuid} was on this host and is gone from it. It is not made anew, as what was in it would be missing.`,
+  )

@@ -10,8 +10,8 @@ it('reads what is mounted where', () => {
     '',
   ].join('\n')
   expect(parseMountTable(text)).toEqual([
-    { device: '254:0', target: '/', type: 'ext4', source: '/dev/vda' },
-    { device: '7:3', target: '/srv/with blank', type: 'xfs', source: '/dev/loop3' },
-    { device: '0:51', target: '/srv/mfs', type: 'fuse.mfs', source: 'mfs:9421' },
+    { device: '254:0', target: '/', type: 'ext4', source: '/dev/vda', isShared: true },
+    { device: '7:3', target: '/srv/with blank', type: 'xfs', source: '/dev/loop3', isShared: true },
+    { device: '0:51', target: '/srv/mfs', type: 'fuse.mfs', source: 'mfs:9421', isShared: false },
   ])
 })

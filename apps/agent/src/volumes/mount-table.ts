@@ -6,16 +6,19 @@ export interface Mount {
   readonly target: string
   readonly type: string
   readonly source: string
+  /** Whether what is mounted below it appears in other views of mounts that have it. */
+  readonly isShared: boolean
 }
 
 /** The mounts of this process's view, the last of one place on top: see proc_pid_mountinfo(5). */
 export function parseMountTable(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [head = '', tail = ''] = line.split(' - ')
-    const [, , device, , target] = head.split(' ')
+    const [, , device, , target, , ...facts] = head.split(' ')
     const [type, source] = tail.split(' ')
     if (device === undefined || target === undefined || type === undefined || source === undefined) return []
-    return [{ device, target: unescape(target), type, source: unescape(source) }]
+    const isShared = facts.some((fact) => fact.startsWith('shared:'))
+    return [{ device, target: unescape(target), type, source: unescape(source), isShared }]
   })
 }
 

@@ -40,6 +40,8 @@ export interface Volumes {
   require(wanted: TargetContainer['volumes']): Promise<VolumeBind[]>
   /** Where its files are; throws `volume_not_found` or `volume_unavailable`. */
   folders(uuid: string): Promise<VolumeFolders>
+  /** Called before a volume goes: whoever looks into it has to let go of it. */
+  onRemoval(release: (uuid: string) => Promise<void>): void
   /** Kinds of volumes of this host. */
   offer(): Promise<HostVolumes[]>
   facts(): VolumeFacts[]
@@ -69,6 +71,7 @@ export function createVolumes({ clock, log, records, drivers }: VolumesDeps): Vo
   const entries = new Map<string, Entry>()
   const news = createSignalBox(clock)
   const inTurn = createLimiter(atOnce)
+  let release = (_uuid: string): Promise<void> => Promise.resolve()
   const driverOf = ({ wish }: Entry): VolumeDriver | undefined => drivers.get(wish.driver)?.driver
 
   const keep = async (): Promise<void> => {
@@ -79,6 +82,7 @@ export function createVolumes({ clock, log, records, drivers }: VolumesDeps): Vo
   const work = async (entry: Entry): Promise<void> => {
     const { wish } = entry
     const before = entry.facts
+    if (wish.desired === 'absent') await release(wish.uuid)
     const after = await inTurn(() => settle(driverOf(entry), wish, before))
     entry.facts = after
     if (after.problem !== null && after.problem !== before.problem) {
@@ -168,6 +172,7 @@ export function createVolumes({ clock, log, records, drivers }: VolumesDeps): Vo
         message: `The volume is not there: ${entry.facts.problem ?? 'it is being made.'}`,
       })
     },
+    onRemoval: (given) => (release = given),
     offer: () =>
       Promise.all([...drivers].map(async ([driver, { offer }]) => ({ driver, ...(await offer()) }))),
     facts: () => [...entries.values()].map(({ facts }) => facts),

@@ -1,4 +1,4 @@
-import { type CreateVolume, GpulabError, type Volume } from '@gpulab/contract'
+import { type CreateVolume, GpulabError, type Volume, type VolumeDriver } from '@gpulab/contract'
 import { randomUUID } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
 import { isDuplicate } from '../db/errors.ts'
@@ -11,7 +11,7 @@ import { requireVolumeQuota } from './quota.ts'
 import { showVolume } from './service.ts'
 import { insertVolume, listPlaces, readFree } from './store.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock'>
+type Parts = Pick<Deps, 'db' | 'clock' | 'config'>
 
 const mib = 2 ** 20
 
@@ -22,11 +22,11 @@ export async function createVolume(
   input: CreateVolume,
   remember: Remember,
 ): Promise<Volume> {
-  const { db, clock } = deps
-  const { name, driver, size_bytes: sizeBytes, gpu_type: gpuType } = input
+  const { db, clock, config } = deps
+  const { name, driver = config.volumeDriver, size_bytes: sizeBytes, gpu_type: gpuType } = input
   if (gpuType !== undefined) await requireGpuType({ db }, gpuType, 0)
   const places = await listPlaces(db, driver, { seenAfter: aliveSince(clock.now()), gpuType })
-  if (places.length === 0) throw noHost(input)
+  if (places.length === 0) throw noHost(driver, gpuType)
   const uuid = randomUUID()
   let mostBytes = 0
   try {
@@ -68,7 +68,7 @@ export const noSpace = (freeBytes: number): GpulabError =>
     details: { free_bytes: Math.max(0, freeBytes) },
   })
 
-function noHost({ driver, gpu_type: gpuType }: CreateVolume): GpulabError {
+function noHost(driver: VolumeDriver, gpuType: string | undefined): GpulabError {
   if (driver === 'local') {
     return new GpulabError('no_space', {
       message: `No host${gpuType === undefined ? '' : ` with ${gpuType} cards`} is connected and open for volumes.`,

@@ -45,7 +45,7 @@ export const CreateVolume = z
   .object({
     name: Name,
     size_bytes: Size,
-    driver: VolumeDriver.default('local'),
+    driver: VolumeDriver.optional().describe('How it is kept (as the operator has chosen, else `local`).'),
     gpu_type: text(255)
       .optional()
       .describe('Of a local volume: on a host that has GPUs of this type, as its containers run there.'),

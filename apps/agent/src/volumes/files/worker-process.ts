@@ -20,7 +20,8 @@ export interface WorkerProcess {
   readonly isAlive: boolean
   /** Answers with the head; whoever gets it reads the body or destroys it. Rejects with WorkerSilence. */
   call(call: WorkerCall): Promise<IncomingMessage>
-  kill(): void
+  /** Until it has gone, or waits in the kernel for something that does not answer. */
+  kill(): Promise<void>
 }
 
 /** It has not answered for too long: its file system does not, most likely. */
@@ -30,6 +31,7 @@ export class WorkerSilence extends Error {}
 export class BodyCut extends Error {}
 
 const startMs = 20_000
+const killMs = 5000
 const answerMs = 30_000
 /** From the last byte of a body until it is on disk. */
 const syncMs = 600_000
@@ -70,9 +72,10 @@ export async function startWorker(
       return !hasEnded(child)
     },
     call: (call) => send(socketPath, agent, call),
-    kill: () => {
+    kill: async () => {
       child.kill('SIGKILL')
       agent.destroy()
+      if (!hasEnded(child)) await orAbort(once(child, 'exit'), AbortSignal.timeout(killMs)).catch(() => {})
     },
   }
 }

@@ -12,6 +12,8 @@ import { BodyCut, startWorker, type WorkerCall, type WorkerProcess, WorkerSilenc
 export interface Workers {
   /** Does one thing with the files of a volume. Throws what users shall see. */
   call(uuid: string, call: WorkerCall): Promise<IncomingMessage>
+  /** Ends the one of a volume, whose mount it would hold. */
+  release(uuid: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -40,14 +42,15 @@ export function createWorkers(
     const folder = await (sockets ??= mkdtemp(join(tmpdir(), 'gpulab-files-')))
     return startWorker(join(folder, `${count++}.sock`), folders)
   }
-  const drop = (uuid: string, slot: Slot): void => {
+  const end = async (uuid: string, slot: Slot): Promise<void> => {
     if (slots.get(uuid) === slot) slots.delete(uuid)
     clearTimeout(slot.idle)
-    slot.worker.then(
+    await slot.worker.then(
       (worker) => worker.kill(),
       () => {},
     )
   }
+  const drop = (uuid: string, slot: Slot): void => void end(uuid, slot)
   const open = async (uuid: string): Promise<{ slot: Slot; worker: WorkerProcess }> => {
     const slot = slots.getOrInsertComputed(uuid, () => ({ worker: start(uuid), calls: 0, idle: undefined }))
     try {
@@ -87,8 +90,12 @@ export function createWorkers(
         return toSilence(error)
       }
     },
+    release: async (uuid) => {
+      const slot = slots.get(uuid)
+      if (slot) await end(uuid, slot)
+    },
     close: async () => {
-      for (const [uuid, slot] of slots) drop(uuid, slot)
+      await Promise.all([...slots].map(([uuid, slot]) => end(uuid, slot)))
       if (sockets) await rm(await sockets, { recursive: true, force: true })
     },
   }

@@ -1,14 +1,12 @@
 import { chmod, mkdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { VolumeDriver } from '../driver.ts'
+import { lost } from '../failure.ts'
+import { createMeasure } from '../measure.ts'
 import { runTool } from '../run-tool.ts'
-import { lost } from './image-driver.ts'
 import { requireRoom } from './room.ts'
 
 const dataMode = 0o777
-const measureMs = 120_000
-/** Counting is dear: once for many looks. */
-const measureAgainMs = 300_000
 
 /**
  * For hosts that can not mount images: a volume is a plain folder (`folders/<uuid>`), whose size nothing enforces. It is
@@ -17,19 +15,7 @@ const measureAgainMs = 300_000
 export function createFolderDriver(folder: string): VolumeDriver {
   const folders = join(folder, 'folders')
   const folderOf = (uuid: string): string => join(folders, uuid)
-  const measured = new Map<string, { readonly at: number; readonly bytes: Promise<number> }>()
-
-  const measure = (uuid: string): Promise<number> => {
-    const known = measured.get(uuid)
-    if (known && performance.now() - known.at < measureAgainMs) return known.bytes
-    // As a program of its own, so that a hostile tree can hold up nothing here.
-    const bytes = runTool('du', ['-sx', '--block-size=1', folderOf(uuid)], { timeoutMs: measureMs }).then(
-      (text) => Number.parseInt(text, 10),
-    )
-    measured.set(uuid, { at: performance.now(), bytes })
-    bytes.catch(() => measured.delete(uuid))
-    return bytes
-  }
+  const { measure, forget } = createMeasure(folderOf)
 
   return {
     ensure: async ({ uuid, sizeBytes, wasMade }) => {
@@ -49,7 +35,7 @@ export function createFolderDriver(folder: string): VolumeDriver {
       return { sizeBytes: blocks * bsize, usedBytes: await measure(uuid), enforced: false }
     },
     remove: async (uuid) => {
-      measured.delete(uuid)
+      forget(uuid)
       // rm of coreutils goes by descriptors and follows no link that is put in its way.
       await runTool('rm', ['-rf', '--one-file-system', '--', folderOf(uuid), `${folderOf(uuid)}.new`], {
         timeoutMs: 600_000,

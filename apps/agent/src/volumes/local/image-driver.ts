@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import type { FailPoint } from '@gpulab/fail-points'
 import type { VolumeDriver, VolumeUsage, VolumeWish } from '../driver.ts'
-import { VolumeFailure } from '../failure.ts'
+import { lost, VolumeFailure } from '../failure.ts'
 import { findMount, readMounts } from '../mount-table.ts'
 import { runTool, ToolError } from '../run-tool.ts'
 import { logSize, toImageBytes } from './image-size.ts'
@@ -151,12 +151,6 @@ export function createImageDriver(folder: string, { log, failPoint }: ImageDeps)
     },
   }
 }
-
-export const lost = (uuid: string): VolumeFailure =>
-  new VolumeFailure(
-    'volume_lost',
-    `The volume ${uuid} was on this host and is gone from it. It is not made anew, as what was in it would be missing.`,
-  )
 
 async function reserve(path: string, bytes: number): Promise<void> {
   try {

@@ -16,7 +16,7 @@ export default class Create extends BaseCommand {
     name: string({ summary: 'Name of the volume.', helpValue: 'NAME', required: true }),
     size: string({ summary: 'What it may hold, in GiB or with a unit.', helpValue: 'SIZE', required: true }),
     driver: option({
-      summary: 'How it is kept (local).',
+      summary: 'How it is kept (as the operator has chosen).',
       options: volumeDrivers,
       helpValue: volumeDrivers.join('|'),
     })(),

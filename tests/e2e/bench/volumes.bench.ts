@@ -1,0 +1,137 @@
+import type { Volume } from '@gpulab/contract'
+import { run } from '@gpulab/testing'
+import { randomBytes } from 'node:crypto'
+import { createReadStream, createWriteStream, readdirSync, readFileSync } from 'node:fs'
+import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { it } from 'vitest'
+import { startSystem, type System } from '../src/start-system.ts'
+import { type Comparison, compare, median, timeOf } from './measure.ts'
+
+/** GPULAB_BENCH_VOLUME_MIB=100 makes a short run. */
+const bigMib = Number(process.env['GPULAB_BENCH_VOLUME_MIB'] ?? 1024)
+const runs = 3
+const entries = 10_000
+const mib = 2 ** 20
+
+it('files of a volume beside cp', { timeout: 1_800_000 }, async () => {
+  await using system = await startSystem()
+  const size = `${Math.max(512, 3 * bigMib)}MiB`
+  const made = await system.gpulab(['volumes', 'create', '--name', 'bench', '--size', size, '--json'])
+  if (made.code !== 0) throw new Error(made.stderr)
+  const volume = JSON.parse(made.stdout) as Volume
+  const kind = volume.enforced === true ? 'mounts' : 'folders'
+  const inside = join(system.dir, 'agent/volumes', kind, volume.uuid, 'data')
+  const [big, out] = [join(system.dir, 'big'), join(system.dir, 'out')]
+  await writeBig(big)
+  await run('cp', [big, join(inside, 'source')])
+
+  const path = (route: string, name: string): string =>
+    `/v1/volumes/${volume.uuid}/files${route}?path=${encodeURIComponent(name)}`
+  const rows = [
+    await compare(`${bigMib} MiB in`, runs, {
+      ours: () => timeOf(() => upload(system, path('/content', '/ours'), big)),
+      // Ours is on disk when it is answered.
+      peer: () =>
+        timeOf(() => succeed('dd', [`if=${big}`, `of=${join(inside, 'peer')}`, 'bs=1M', 'conv=fsync'])),
+    }),
+    await compare(`${bigMib} MiB out`, runs, {
+      ours: () => timeOf(() => download(system, path('/content', '/source'), out)),
+      peer: () => timeOf(() => succeed('cp', [join(inside, 'source'), `${out}-peer`])),
+    }),
+  ]
+  const memory = listMemory(system)
+  await makeEntries(join(inside, 'many'))
+  const url = `${system.apiUrl}${path('', '/many')}&limit=${entries}`
+  const lists: number[] = []
+  for (let n = 0; n <= 10; n++) {
+    const ms = await timeOf(async () => {
+      const answer = await fetch(url, { headers: { 'api-key': system.apiKey } })
+      const { items } = (await answer.json()) as { items: unknown[] }
+      if (items.length !== entries) throw new Error(`${items.length} entries came`)
+    })
+    if (n > 0) lists.push(ms)
+  }
+  process.stdout.write(`
+${rows.map(describe).join('\n')}
+list of ${entries} entries: ${median(lists).toFixed(0)} ms (median of ${lists.length}, the answer parsed)
+most memory that each has had after all of that: ${memory}
+
+MiB/s; cp reads and writes the same file systems in turn with ours, and syncs what it writes to the volume.
+`)
+  await rm(join(inside, 'many'), { recursive: true, force: true })
+})
+
+async function writeBig(file: string): Promise<void> {
+  const piece = randomBytes(mib)
+  await using handle = await open(file, 'w')
+  for (let index = 0; index < bigMib; index++) {
+    piece.writeUInt32BE(index)
+    await handle.write(piece)
+  }
+}
+
+async function makeEntries(folder: string): Promise<void> {
+  await mkdir(folder)
+  for (let index = 0; index < entries; index++) await writeFile(join(folder, `entry-${index}`), '')
+}
+
+async function succeed(program: string, args: string[]): Promise<void> {
+  const { code, stderr } = await run(program, args)
+  if (code !== 0) throw new Error(stderr)
+}
+
+function call(
+  { apiPort, apiKey }: System,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+) {
+  const { promise, resolve, reject } = Promise.withResolvers<import('node:http').IncomingMessage>()
+  const outgoing = request(
+    { port: apiPort, method, path, headers: { 'api-key': apiKey, ...headers } },
+    resolve,
+  )
+  outgoing.once('error', reject)
+  return { outgoing, answer: promise }
+}
+
+async function upload(system: System, path: string, file: string): Promise<void> {
+  const { size } = await stat(file)
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) }
+  const { outgoing, answer } = call(system, 'PUT', path, headers)
+  await pipeline(createReadStream(file, { highWaterMark: mib }), outgoing)
+  const { statusCode } = (await answer).resume()
+  if (statusCode !== 200) throw new Error(`The upload was answered with ${statusCode}`)
+}
+
+async function download(system: System, path: string, file: string): Promise<void> {
+  const { outgoing, answer } = call(system, 'GET', path)
+  outgoing.end()
+  await pipeline(await answer, createWriteStream(file, { highWaterMark: mib }))
+}
+
+function describe({ name, ours, peer }: Comparison): string {
+  const rate = (ms: readonly number[]): string => ((bigMib / median(ms)) * 1000).toFixed(0)
+  const ratio = median(ours.map((ms, n) => (peer[n] ?? Number.NaN) / ms))
+  return `${name}: ${rate(ours)} beside ${rate(peer)} of cp, ${ratio.toFixed(2)} of it`
+}
+
+function listMemory(system: System): string {
+  const peak = (pid: number | string): string => {
+    const [, kib] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return `${Math.round(Number(kib) / 1024)} MiB`
+  }
+  const worker = readdirSync('/proc').find((pid) => {
+    if (!/^\d+$/.test(pid)) return false
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      return line.includes('files/worker/main.ts') && line.includes(system.dir)
+    } catch {
+      return false
+    }
+  })
+  return `API ${peak(system.api.pid)}, agent ${peak(system.agent.pid)}, the volume's process ${peak(worker ?? 'self')}`
+}
