@@ -84,6 +84,45 @@ describe('a finished log', () => {
   })
 })
 
+/** Numbered lines of 4 kB, which fill one of the engine's files with every 2,400. */
+const manyLines = (count: number): string =>
+  `awk 'BEGIN { s = sprintf("%4000s", ""); for (i = 0; i < ${count}; i++) print i s }'`
+const numberOf = ({ line }: LogLine): number => Number(line.trim())
+
+describe('a log of several files', () => {
+  it('is followed from one to the next without a loss or a double', async () => {
+    const { uuid } = await write(manyLines(9000))
+    const seen: number[] = []
+    for await (const line of await open(uuid, { follow: 'true', tail: 'all' })) {
+      expect(line.gap).toBeUndefined()
+      seen.push(numberOf(line))
+    }
+    expect(seen).toEqual(Array.from({ length: 9000 }, (_, n) => n))
+  })
+
+  it('says where lines are gone that were not read in time', async () => {
+    const { uuid } = await write(
+      `echo 0; until [ -e /tmp/go ]; do sleep 0.1; done; ${manyLines(18_000)}; echo end`,
+    )
+    const [first] = await eventually(async () => {
+      const lines = await read(uuid)
+      expect(lines).toHaveLength(1)
+      return lines
+    })
+    const client = await host.control.host()
+    await client.exec({ body: { container_uuid: uuid, command: 'touch /tmp/go' } })
+    await eventually(async () => expect((await host.list(uuid))[0]?.state).toBe('exited'), {
+      timeoutMs: 60_000,
+    })
+    const rest = await read(uuid, { follow: 'true', cursor: first?.cursor ?? '' })
+    expect(rest.filter(({ gap }) => gap)).toEqual([rest[0]])
+    expect(rest.at(-1)?.line).toBe('end')
+    const numbers = rest.slice(0, -1).map(numberOf)
+    expect(numbers[0]).toBeGreaterThan(0)
+    expect(numbers).toEqual(numbers.map((_, n) => (numbers[0] ?? 0) + n))
+  })
+})
+
 describe('a followed log', () => {
   it('comes as it is written and ends with the container', async () => {
     const { uuid } = await write('for i in 1 2 3; do date +%s%N; usleep 300000; done; echo end >&2')

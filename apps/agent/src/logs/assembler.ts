@@ -1,6 +1,14 @@
 import type { LogLine } from '@gpulab/contract'
 import type { EngineFrame } from '../docker/demux.ts'
-import { type Cursor, encodeCursor, isAfter, type LogStream, type Position, toNanoseconds } from './cursor.ts'
+import {
+  type Cursor,
+  encodeCursor,
+  findAnchor,
+  isAfter,
+  type LogStream,
+  type Position,
+  toNanoseconds,
+} from './cursor.ts'
 
 /** The engine cuts longer lines into records of this size; a shorter one without newline was the program's last. */
 const recordBytes = 16_384
@@ -24,14 +32,22 @@ export interface Assembler {
   cursor(): Cursor
 }
 
+export interface AssemblerOptions {
+  /** Whether the log is read from where the cursor is, so that its record has to come again. */
+  readonly isContinued?: boolean
+}
+
 /** Makes lines of the engine's records. */
-export function createAssembler(from: Cursor): Assembler {
+export function createAssembler(from: Cursor, { isContinued = false }: AssemblerOptions = {}): Assembler {
   let done: Cursor = {
     ...(from.stdout && { stdout: from.stdout }),
     ...(from.stderr && { stderr: from.stderr }),
   }
   const previous: Partial<Record<LogStream, Position>> = {}
   const open: Partial<Record<LogStream, OpenLine>> = {}
+  const anchor = isContinued ? findAnchor(from) : undefined
+  let hasAnchor = anchor === undefined
+  let hasGap = false
 
   const cursor = (): Cursor => {
     const times = Object.values(open).map(({ ns }) => ns)
@@ -45,7 +61,18 @@ export function createAssembler(from: Cursor): Assembler {
     done = { ...done, [stream]: line.last }
     const bytes = Buffer.concat(line.parts)
     const text = (bytes.at(-1) === newline ? bytes.subarray(0, -1) : bytes).toString('utf8')
-    return [{ ts: line.ts, stream, line: text, ...(partial && { partial }), cursor: encodeCursor(cursor()) }]
+    const gap = hasGap
+    hasGap = false
+    return [
+      {
+        ts: line.ts,
+        stream,
+        line: text,
+        ...(partial && { partial }),
+        ...(gap && { gap }),
+        cursor: encodeCursor(cursor()),
+      },
+    ]
   }
 
   return {
@@ -57,7 +84,10 @@ export function createAssembler(from: Cursor): Assembler {
       const before = previous[stream]
       const position = { ns, part: before?.ns === ns ? before.part + 1 : 0 }
       previous[stream] = position
+      if (stream === anchor?.stream && ns === anchor.ns && position.part === anchor.part) hasAnchor = true
       if (!isAfter(position, done[stream])) return []
+      hasGap ||= !hasAnchor
+      hasAnchor = true
 
       const begun = open[stream]
       const cut = begun && begun.ns !== ns ? close(stream, true) : []

@@ -47,6 +47,24 @@ export function parseCursor(text: string): Cursor {
 export const isAfter = (position: Position, at: Position | undefined): boolean =>
   !at || position.ns > at.ns || (position.ns === at.ns && position.part > at.part)
 
+/**
+ * The newest record that was read, which is read again with what follows; where it is missing, so may others be. None
+ * where nothing was read yet.
+ */
+export function findAnchor({
+  stdout,
+  stderr,
+}: Cursor): (Position & { readonly stream: LogStream }) | undefined {
+  const newest =
+    stdout && (!stderr || isAfter(stdout, stderr))
+      ? { ...stdout, stream: 'stdout' as const }
+      : stderr && { ...stderr, stream: 'stderr' as const }
+  return newest?.part === beforeFirst ? undefined : newest
+}
+
+/** The part of a position that is no record's: whatever comes at that time has been passed over. */
+export const beforeFirst = 999_999_999
+
 /** Streams are that far out of order at the most. */
 const overlapNs = 2_000_000_000n
 

@@ -108,6 +108,45 @@ describe('lines', () => {
   })
 })
 
+describe('lines that are gone', () => {
+  const log = ['one', 'two', 'three', 'four'].map((text, n) => record('stdout', n, `${text}\n`))
+  const resume = (frames: readonly EngineFrame[], after: number, isContinued = true) => {
+    const [line] = assemble(log.slice(0, after)).slice(-1)
+    const assembler = createAssembler(parseCursor(line?.cursor ?? ''), { isContinued })
+    return frames.flatMap((frame) => assembler.push(frame)).map(({ line, gap }) => (gap ? `… ${line}` : line))
+  }
+
+  it('are told where the one before them is gone too, once', () => {
+    expect(resume(log, 2)).toEqual(['three', 'four'])
+    expect(resume(log.slice(1), 2)).toEqual(['three', 'four'])
+    expect(resume(log.slice(2), 1)).toEqual(['… three', 'four'])
+    expect(resume(log.slice(3), 1)).toEqual(['… four'])
+  })
+
+  it('are not missed where only a part of the log was asked for', () => {
+    expect(resume(log.slice(3), 1, false)).toEqual(['four'])
+    expect(createAssembler({}, { isContinued: true }).push(record('stdout', 1, 'x\n'))[0]).not.toHaveProperty(
+      'gap',
+    )
+  })
+
+  it('are looked for by the newest record of either stream', () => {
+    const both = [
+      record('stderr', 0, 'old\n'),
+      record('stdout', 5000, 'new\n'),
+      record('stderr', 5001, 'next\n'),
+    ]
+    const [, last] = assemble(both.slice(0, 2))
+    const cursor = parseCursor(last?.cursor ?? '')
+    const read = (frames: readonly EngineFrame[]) => {
+      const assembler = createAssembler(cursor, { isContinued: true })
+      return frames.flatMap((frame) => assembler.push(frame)).map(({ line, gap }) => [line, gap])
+    }
+    expect(read(both.slice(1))).toEqual([['next', undefined]])
+    expect(read(both.slice(2))).toEqual([['next', true]])
+  })
+})
+
 describe('the tail', () => {
   const log = [
     ...records('stdout', 1, 'one\n'),

@@ -1,7 +1,7 @@
 import type { LogLine } from '@gpulab/contract'
 import type { EngineFrame } from '../docker/demux.ts'
 import { createAssembler } from './assembler.ts'
-import { type Cursor, type LogStream, toNanoseconds } from './cursor.ts'
+import { beforeFirst, type Cursor, type LogStream, toNanoseconds } from './cursor.ts'
 
 /** Reads the last `records` records of a log, all of them when undefined. */
 export type ReadRecords = (records: number | undefined) => AsyncIterable<EngineFrame>
@@ -93,6 +93,6 @@ const sizeOf = ({ line }: LogLine): number => 2 * line.length + lineOverheadByte
 /** A stream that wrote nothing within the window goes on after the window's beginning. */
 function fillIn(cursor: Cursor, firstTs: string | undefined): Cursor {
   if (firstTs === undefined) return cursor
-  const start = { ns: toNanoseconds(firstTs), part: 999_999_999 }
+  const start = { ns: toNanoseconds(firstTs), part: beforeFirst }
   return { stdout: start, stderr: start, ...cursor }
 }

@@ -67,6 +67,7 @@ export async function readDeployLog(
 
 async function print({ output }: ApiContext, record: LogLine, timestamps: boolean): Promise<void> {
   if (output.mode === 'json') return write(process.stdout, `${JSON.stringify(record)}\n`)
+  if (record.gap) output.warn('Lines are missing here: they are not kept any more.')
   const text = `${timestamps ? `${record.ts} ` : ''}${record.line}${record.partial ? '' : '\n'}`
   await (record.stream === 'stdout'
     ? write(process.stdout, text)

@@ -22,6 +22,10 @@ export const LogLine = z
     stream: z.enum(['stdout', 'stderr']),
     line: z.string().describe('Without its newline; `partial` when the newline has not come.'),
     partial: z.boolean().optional(),
+    gap: z
+      .literal(true)
+      .optional()
+      .describe('Lines before this one are missing: they were not kept until they were read.'),
     cursor: z.string(),
   })
   .meta({ id: 'LogLine' })
