@@ -1,8 +1,6 @@
-// V8's heap is the process's, and so is this.
-const v8 = process.getBuiltinModule('node:v8')
-
 const collectEveryBytes = 16 << 20
 
+// V8's heap is the process's, and so are these.
 let collect: ((options: { type: 'minor' }) => void) | undefined
 let isWanted = false
 let passedBytes = 0
@@ -15,10 +13,10 @@ let passedBytes = 0
  */
 export function collectAsBytesPass(): void {
   isWanted = true
-  v8.setFlagsFromString('--external-memory-accounted-in-global-limit')
+  process.getBuiltinModule('node:v8').setFlagsFromString('--external-memory-accounted-in-global-limit')
 }
 
-/** To be told of what comes in. */
+/** To be told of what comes in, of whichever kind. */
 export function notePassed(bytes: number): void {
   passedBytes += bytes
   if (!isWanted || passedBytes < collectEveryBytes) return
@@ -29,6 +27,6 @@ export function notePassed(bytes: number): void {
 
 /** Contexts have it that are made after the flag was set. */
 function findCollector(): NonNullable<typeof collect> {
-  v8.setFlagsFromString('--expose-gc')
+  process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc')
   return process.getBuiltinModule('node:vm').runInNewContext('gc')
 }

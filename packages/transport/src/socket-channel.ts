@@ -1,7 +1,7 @@
 import { type Channel, decodeMessage, type Frame, framePayloadMaxBytes } from '@gpulab/contract'
 import type { WebSocket } from 'ws'
 import { notePassed } from './collect-as-bytes-pass.ts'
-import { encodeMessage } from './encode-message.ts'
+import { writeMessage } from './write-message.ts'
 
 /** What a WebSocket that becomes a channel is made with, on either side. */
 export const socketOptions = { maxPayload: framePayloadMaxBytes + 1, perMessageDeflate: false } as const
@@ -63,7 +63,7 @@ export function createSocketChannel(socket: WebSocket): Channel {
     send: (frame) =>
       new Promise((resolve, reject) => {
         // The callback comes when the message has left for the kernel.
-        socket.send(encodeMessage(frame), (error) => (error ? reject(error) : resolve()))
+        writeMessage(socket, frame, (error) => (error ? reject(error) : resolve()))
         if (socket.readyState === socket.OPEN && socket.bufferedAmount < queueMaxBytes) resolve()
       }),
     end: () =>

@@ -8,6 +8,7 @@ import {
   toControlFrame,
 } from '@gpulab/contract'
 import type { OffsetOutput } from '@gpulab/guest'
+import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import { InputQueue, type InputTotal } from './input-queue.ts'
@@ -187,6 +188,7 @@ async function sendOutput(
       const bytes = item.kind === 'gap' ? item.lostBytes : item.bytes.length
       // Before it is sent: its acknowledgement may come while we wait for room.
       taken.addSent(bytes, item.kind === 'gap')
+      if (item.kind !== 'gap') notePassed(bytes)
       if (item.kind === 'gap') await channel.send(toControlFrame({ type: 'gap', bytes }))
       else await channel.send({ type: frameType[item.kind], payload: item.bytes })
       if (!acks) taken.take(taken.sent)

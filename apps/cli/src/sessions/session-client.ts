@@ -11,6 +11,7 @@ import {
   toChannelFailure,
   toControlFrame,
 } from '@gpulab/contract'
+import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../api-client.ts'
 import { type Ending, toEnding } from './ending.ts'
@@ -316,6 +317,7 @@ export class SessionClient {
   async #readInput(window: InputWindow, input: AsyncIterable<Uint8Array>): Promise<void> {
     try {
       for await (const bytes of input) {
+        notePassed(bytes.length)
         for (let at = 0; at < bytes.length;) {
           while (window.room === 0) await this.#room.wait()
           const part = bytes.subarray(at, at + window.room)
