@@ -1,10 +1,11 @@
 import { createRandom, growTree, readTree, startTcpProxy } from '@gpulab/testing'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { appendFile, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Box, hashOf, makeFile, openBox, type Result } from './src/open-box.ts'
+import { peakKib } from './src/peak-memory.ts'
+import { spawnCli } from './src/spawn-cli.ts'
 import type { System } from './src/start-system.ts'
 
 /** GPULAB_TEST_CP_MIB=10240 makes the long run. */
@@ -32,10 +33,6 @@ const cp = (...args: string[]): Promise<Result> => box.cp(...args)
 const tryCp = (...args: string[]) => box.tryCp(...args)
 const startCopy = (args: readonly string[], partBytes: () => Promise<number>) =>
   box.startCopy(args, partBytes)
-
-/** The most memory that a process has had. */
-const peakBytes = (pid: number): number =>
-  Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 
 describe('a tree', () => {
   it.each([11, 12, 13, 14])('is the same after it went in and out (%i)', async (seed) => {
@@ -139,16 +136,42 @@ describe('a file', () => {
     const file = join(work, 'big')
     await makeFile(file, bigBytes)
     const sha256 = await hashOf(file)
-    const pids = { api: system.api.pid, agent: system.agent.pid }
-    const before = { api: peakBytes(pids.api), agent: peakBytes(pids.agent) }
-    expect(await cp(file, `box:${there}/big`)).toMatchObject({ bytes: bigBytes, sha256, resumed_bytes: 0 })
-    expect(await cp(`box:${there}/big`, join(work, 'back'))).toMatchObject({ bytes: bigBytes, sha256 })
+    const pids = [system.api.pid, system.agent.pid]
+    const before = pids.map((pid) => peakKib(pid))
+    const up = await cpWatched(file, `box:${there}/big`)
+    expect(up.result).toMatchObject({ bytes: bigBytes, sha256, resumed_bytes: 0 })
+    const down = await cpWatched(`box:${there}/big`, join(work, 'back'))
+    expect(down.result).toMatchObject({ bytes: bigBytes, sha256 })
     expect(await hashOf(join(work, 'back'))).toBe(sha256)
-    const grown = [peakBytes(pids.api) - before.api, peakBytes(pids.agent) - before.agent]
-    expect(Math.max(...grown), `api and agent grew by ${grown.join(', ')}`).toBeLessThan(160 << 20)
+    const grown = pids.map((pid, n) => peakKib(pid) - (before[n] ?? 0))
+    const guest = Number(
+      await inBox('sh', '-c', `grep -h VmHWM /proc/$(pidof gpulab-guest)/status | tr -dc 0-9`),
+    )
+    const peaks = { api: grown[0], agent: grown[1], guest, up: up.peak, down: down.peak }
+    process.stderr.write(`KiB at most: ${JSON.stringify(peaks)}\n`)
+    expect(Math.max(...grown), JSON.stringify(peaks)).toBeLessThan(160 << 10)
+    expect(Math.max(up.peak, down.peak), JSON.stringify(peaks)).toBeLessThan(300 << 10)
+    expect(guest).toBeLessThan(40 << 10)
     await inBox('rm', `${there}/big`)
   })
 })
+
+/** With the most memory that the CLI has had, in KiB. */
+async function cpWatched(...args: string[]): Promise<{ result: Result; peak: number }> {
+  const { child, ended, stdout, stderr } = spawnCli(system, ['cp', '--json', ...args])
+  let peak = 0
+  const timer = setInterval(() => {
+    try {
+      peak = Math.max(peak, peakKib(child.pid ?? 0))
+    } catch {
+      // It has ended.
+    }
+  }, 100)
+  const code = await ended
+  clearInterval(timer)
+  expect(code, stderr()).toBe(0)
+  return { result: JSON.parse(stdout().toString()) as Result, peak }
+}
 
 const partThere = async (): Promise<number> =>
   Number((await inBox('sh', '-c', `cat ${there}/.gpulab-part-* 2>/dev/null | wc -c`)).trim())

@@ -1,40 +1,20 @@
-import type { Container, Session } from '@gpulab/contract'
+import type { Container } from '@gpulab/contract'
 import { ensureImages } from '@gpulab/images'
-import { eventually, startTcpProxy, type TcpProxy } from '@gpulab/testing'
+import { eventually } from '@gpulab/testing'
 import { readdir, readFile } from 'node:fs/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { openPty, type Pty, type PtyOptions } from './src/open-pty.ts'
 import { readScreen } from './src/read-screen.ts'
-import { startSystem, type System, testEngine } from './src/start-system.ts'
+import { testEngine } from './src/start-system.ts'
+import { useWorkshop } from './src/use-workshop.ts'
 
-let system: System
-let proxy: TcpProxy
-const name = 'workshop'
-
-beforeAll(async () => {
-  system = await startSystem()
-  proxy = await startTcpProxy({ target: { port: system.apiPort } })
-  await system.json<Container>('deploy', '--name', name, '--template', 'ubuntu', '--memory', '1', '--wait')
-})
-afterEach(async () => {
-  proxy.heal()
-  // Whatever a failed test has left is no other one's.
-  for (const { id } of await running()) await system.gpulab(['sessions', 'kill', name, id])
-})
-afterAll(async () => {
-  await proxy?.[Symbol.asyncDispose]()
-  await system?.[Symbol.asyncDispose]()
-})
-
-const proxied = (): { apiUrl: string } => ({ apiUrl: `http://127.0.0.1:${proxy.port}` })
-const list = async (): Promise<Session[]> =>
-  JSON.parse((await system.gpulab(['sessions', 'ls', name, '--all', '--json'])).stdout)
-const running = async (): Promise<Session[]> => (await list()).filter(({ state }) => state === 'running')
+const shop = useWorkshop()
+const { running, proxied } = shop
 
 /** A prompt that nothing else on the screen looks like. */
 const prompt = 'READY> '
 async function openShell(command = 'ssh workshop', options: PtyOptions = {}): Promise<Pty> {
-  const pty = openPty(system, `gpulab ${command}; echo "code $?"`, options)
+  const pty = openPty(shop.system, `gpulab ${command}; echo "code $?"`, options)
   await pty.shows(/[#$] $/)
   pty.type(`PS1='READY''> '; bind 'set enable-bracketed-paste off' 2>/dev/null\r`)
   await pty.shows(prompt)
@@ -64,7 +44,7 @@ const guarded = (line: string, tries = 1): string =>
 
 describe('a shell', () => {
   it('is a login shell on a terminal of this size, and ends with its code', async () => {
-    const pty = openPty(system, guarded('gpulab ssh workshop'), { columns: 91, rows: 31 })
+    const pty = openPty(shop.system, guarded('gpulab ssh workshop'), { columns: 91, rows: 31 })
     await pty.shows(/[#$] $/)
     pty.type('stty size; tty; echo "term $TERM"; shopt login_shell\r')
     await pty.shows('31 91')
@@ -111,7 +91,7 @@ describe('a shell', () => {
 
   it('passes bytes that are no text, both ways', async () => {
     const script = String.raw`stty raw -echo; printf "<\377\303(\200>"; head -c 3 | od -An -tx1`
-    const pty = openPty(system, `gpulab exec -it workshop -- sh -c '${script}'; echo "code $?"`, {
+    const pty = openPty(shop.system, `gpulab exec -it workshop -- sh -c '${script}'; echo "code $?"`, {
       encoding: 'latin1',
     })
     await pty.shows('<\u00ff\u00c3(\u0080>')
@@ -122,7 +102,7 @@ describe('a shell', () => {
 
   it('runs a command without a terminal, with standard input', async () => {
     const pty = openPty(
-      system,
+      shop.system,
       `printf 'a\\nb\\n' | gpulab ssh workshop -- sh -c 'cat; [ -t 0 ]'; echo "code $?"`,
     )
     await pty.shows('code 1')
@@ -140,7 +120,7 @@ describe('a cut', () => {
       await eventually(() => expect(pty.screen().length - from).toBeGreaterThan(bytes), {
         timeoutMs: 30_000,
       })
-      proxy.cut()
+      shop.proxy.cut()
     }
     await pty.shows('\nthe end\n', from)
     const notes = /\r\ngpulab: [^\r]*\r\n/g
@@ -156,11 +136,11 @@ describe('a cut', () => {
     const pty = await openShell('ssh workshop', proxied())
     pty.type('echo begin; sleep 1; seq 500000; echo the end\r')
     await pty.shows('\nbegin\r\n')
-    proxy.set({ kind: 'cut' })
+    shop.proxy.set({ kind: 'cut' })
     await eventually(async () => expect((await running())[0]?.end_offset).toBeGreaterThan(3_880_000), {
       timeoutMs: 30_000,
     })
-    proxy.heal()
+    shop.proxy.heal()
     await pty.shows('\nthe end\r\n')
     expect(pty.screen()).toMatch(/gpulab: \d+ bytes of output are not kept any more/)
     pty.type('exit 0\r')
@@ -169,7 +149,7 @@ describe('a cut', () => {
 
   it('can be left with ~.', async () => {
     const pty = await openShell('ssh workshop', proxied())
-    proxy.set({ kind: 'cut' })
+    shop.proxy.set({ kind: 'cut' })
     await pty.shows('trying to go on')
     pty.type('\r~.')
     await pty.shows('code 130')
@@ -177,10 +157,10 @@ describe('a cut', () => {
 
   it('does not lose what is typed meanwhile', async () => {
     const pty = await openShell('ssh workshop', proxied())
-    proxy.set({ kind: 'cut' })
+    shop.proxy.set({ kind: 'cut' })
     await pty.shows('trying to go on')
     pty.type('echo "typed" "anyway"\r')
-    proxy.heal()
+    shop.proxy.heal()
     await pty.shows('typed anyway')
     pty.type('exit 0\r')
     await pty.shows('code 0')
@@ -208,7 +188,7 @@ describe('escapes', () => {
     pty.type('~d')
     await pty.shows('code 0')
     const [session] = await running()
-    const again = openPty(system, `gpulab sessions attach workshop ${session?.id}; echo "code $?"`)
+    const again = openPty(shop.system, `gpulab sessions attach workshop ${session?.id}; echo "code $?"`)
     await again.shows(prompt)
     again.type('exit 3\r')
     await again.shows('code 3')
@@ -217,9 +197,9 @@ describe('escapes', () => {
 
 describe('a copy', () => {
   it('shows how far it is, and nothing of that is left', async () => {
-    const file = `${system.dir}/big`
+    const file = `${shop.system.dir}/big`
     const copying = `gpulab cp ${file} workshop:/tmp/big`
-    const pty = openPty(system, `head -c 200M /dev/zero >${file}; ${copying}; echo "code $?"`)
+    const pty = openPty(shop.system, `head -c 200M /dev/zero >${file}; ${copying}; echo "code $?"`)
     await pty.shows(/[█░]{20} \d+% [\d.]+ [KM]?B of 200 MB · [\d.]+ [KMG]?B\/s/)
     await pty.shows('code 0')
     expect(await readScreen(pty)).toMatch(/^✓ 1 file, 200 MB in [\d.]+ s\ncode 0\n/)
@@ -240,12 +220,12 @@ const resets = ['\u001b[?1049l', '\u001b[?25h', '\u001b[?1000l', '\u001b[0m']
 
 describe('a program that has the whole screen', () => {
   it('draws again when the size changes, and is taken over with its screen', async () => {
-    const pty = openPty(system, `gpulab ${fullScreenCommand}; echo "code $?"`)
+    const pty = openPty(shop.system, `gpulab ${fullScreenCommand}; echo "code $?"`)
     await pty.shows('<30 90>')
     pty.process.resize(100, 33)
     await pty.shows('<33 100>')
     const [session] = await running()
-    const next = openPty(system, `gpulab sessions attach workshop ${session?.id}; echo "code $?"`, {
+    const next = openPty(shop.system, `gpulab sessions attach workshop ${session?.id}; echo "code $?"`, {
       columns: 100,
       rows: 33,
     })
@@ -265,7 +245,7 @@ describe('a program that has the whole screen', () => {
     ['SIGSEGV', 139],
   ] as const)('leaves the terminal as it was when the CLI gets %s', async (signal, code) => {
     const isCaught = signal === 'SIGTERM' || signal === 'SIGHUP'
-    const pty = openPty(system, guarded(`gpulab ${fullScreenCommand}`, isCaught ? 1 : 100))
+    const pty = openPty(shop.system, guarded(`gpulab ${fullScreenCommand}`, isCaught ? 1 : 100))
     await pty.shows('<30 90>')
     const from = pty.screen().length
     process.kill(await findCli(pty), signal)
@@ -279,7 +259,7 @@ describe('the screen', () => {
   beforeAll(async () => {
     const { screens } = await ensureImages({ dockerHost: testEngine().dockerHost, keys: ['screens'] })
     const options = ['--image', screens.reference, '--memory', '1', '--wait']
-    await system.json<Container>('deploy', '--name', 'screens', ...options)
+    await shop.system.json<Container>('deploy', '--name', 'screens', ...options)
   }, 600_000)
 
   it.each([
@@ -287,11 +267,11 @@ describe('the screen', () => {
     ['htop', 'htop', 'Load average', 'q'],
     ['tmux', String.raw`tmux new 'seq -f "line %g of the pane" 60; cat'`, 'line 59 of', '\u0004'],
   ])('of %s is whole again after a cut, and for who takes it over', async (_name, command, shown, quit) => {
-    const pty = openPty(system, 'gpulab ssh screens', proxied())
+    const pty = openPty(shop.system, 'gpulab ssh screens', proxied())
     await pty.shows(/[#$] $/)
     pty.type(`cd /tmp; clear; ${command}\r`)
     await eventually(async () => expect(await readScreen(pty)).toContain(shown), { timeoutMs: 20_000 })
-    proxy.cut()
+    shop.proxy.cut()
     await pty.shows('Connected again')
     await eventually(
       async () => {
@@ -301,8 +281,8 @@ describe('the screen', () => {
       },
       { timeoutMs: 20_000 },
     )
-    const { stdout } = await system.gpulab(['sessions', 'ls', 'screens', '-q'])
-    const next = openPty(system, `gpulab sessions attach screens ${stdout.trim()}; echo "code $?"`)
+    const { stdout } = await shop.system.gpulab(['sessions', 'ls', 'screens', '-q'])
+    const next = openPty(shop.system, `gpulab sessions attach screens ${stdout.trim()}; echo "code $?"`)
     await eventually(async () => expect(await readScreen(next)).toContain(shown), { timeoutMs: 20_000 })
     next.type(quit)
     await next.shows(/[#$] $/)

@@ -102,7 +102,9 @@ export async function startSystem({
   tls = false,
   logLevel = 'warn',
 }: SystemOptions = {}): Promise<System> {
-  const stack = new AsyncDisposableStack()
+  await using stack = new AsyncDisposableStack()
+  // Of all that is started; another one once the system is whole.
+  let owner: AsyncDisposableStack = stack
   const dir = await mkdtemp(join(tmpdir(), 'gpulab-e2e-'))
   stack.defer(() => rm(dir, { recursive: true, force: true }))
   const databaseUrl = await startDatabase(stack)
@@ -151,7 +153,7 @@ export async function startSystem({
       ...(at === gatewayPort && { GPULAB_MONITOR_LISTEN: `unix:${monitor('gateway')}` }),
     }
     const service = startService(gatewayProgram, [], settings, join(dir, `gateway-${at}.log`))
-    stack.defer(() => service.stop())
+    owner.defer(() => service.stop())
     await untilHealthy(`${scheme}://127.0.0.1:${at}`, certificate?.ca)
     return { service, port: at }
   }
@@ -242,7 +244,7 @@ export async function startSystem({
     cli: { program: gpulabProgram, env: cliEnv },
     monitor,
     listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => owner.disposeAsync(),
   }
   stack.defer(() => run(agentProgram, ['cleanup'], { env: agentEnv }).then(() => undefined))
   stack.defer(async () => {
@@ -251,6 +253,7 @@ export async function startSystem({
   })
   stack.defer(() => system.agent.stop())
   await startAgent()
+  owner = stack.move()
   return system
 }
 

@@ -75,8 +75,11 @@ function writeSome(fd: number, bytes: Uint8Array, at: number): Promise<number> {
 
 const isPipeError = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE'
 
+const isFull = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+
 const cannotWrite = (cause: unknown): GpulabError =>
-  new GpulabError('output_truncated', {
+  new GpulabError(isFull(cause) ? 'space_exhausted' : 'output_truncated', {
     message: `The output could not be written: ${(cause as Error).message}.`,
     hint: 'The command was ended.',
     cause,
