@@ -11,6 +11,7 @@ const suffixes = [
 const postgres = 'packages/testing/src/postgres-global-setup.ts'
 const engine = 'packages/testing/src/engine-global-setup.ts'
 const bundles = 'tests/faults/src/global-setup.ts'
+const executable = 'tests/e2e/bench/executable-global-setup.ts'
 const builtCli = 'infra/up/src/cli-global-setup.ts'
 
 export default defineConfig({
@@ -88,7 +89,7 @@ export default defineConfig({
           name: 'bench',
           include: ['tests/**/*.bench.ts'],
           exclude,
-          globalSetup: [engine, builtCli],
+          globalSetup: [engine, builtCli, executable],
           fileParallelism: false,
         },
       },

@@ -7,7 +7,7 @@ import { type Bench, deploy, dockerExec, image, keepAlive, openBench } from './o
 it('beside docker', { timeout: 600_000 }, async () => {
   await using bench = await openBench()
   const rows: string[] = []
-  for (const comparison of [benchExec, benchExecProcess, benchDeploy, benchLogLatency]) {
+  for (const comparison of [benchExec, benchEngineExec, benchExecProcess, benchDeploy, benchLogLatency]) {
     rows.push(describeComparison(await comparison(bench)))
   }
   process.stdout.write(`
@@ -23,6 +23,15 @@ async function benchExec({ client, uuid, system, dockerId }: Bench): Promise<Com
   return compare('exec true, warm client', 40, {
     ours: () => timeOf(() => client.exec.run({ params: { uuid }, body: { command: ['true'] } })),
     peer: () => timeOf(() => dockerExec(system.docker, dockerId)),
+  })
+}
+
+/** As a user that the guest is not: the engine starts it. */
+async function benchEngineExec({ client, uuid, system, dockerId }: Bench): Promise<Comparison> {
+  const user = '65534'
+  return compare('exec true through the engine', 30, {
+    ours: () => timeOf(() => client.exec.run({ params: { uuid }, body: { command: ['true'], user } })),
+    peer: () => timeOf(() => dockerExec(system.docker, dockerId, user)),
   })
 }
 

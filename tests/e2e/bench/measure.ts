@@ -39,10 +39,15 @@ export function describeComparison({ name, ours, peer }: Comparison): string {
   const pairs = ours.map((time, n) => ({ time, other: peer[n] ?? Number.NaN }))
   const ratio = median(pairs.map(({ time, other }) => time / other))
   const over = median(pairs.map(({ time, other }) => time - other))
-  const columns = [median(peer), quantile(peer, 0.95), median(ours), quantile(ours, 0.95), over].map((ms) =>
-    ms.toFixed(1).padStart(9),
-  )
+  const columns = [
+    median(peer),
+    quantile(peer, 0.95),
+    median(ours),
+    quantile(ours, 0.95),
+    quantile(ours, 0.99),
+    over,
+  ].map((ms) => ms.toFixed(1).padStart(9))
   return `${name.padEnd(34)}${columns.join('')}${ratio.toFixed(2).padStart(9)}`
 }
 
-export const header = `${'ms'.padEnd(34)}${['docker', 'p95', 'gpulab', 'p95', 'over', 'ratio'].map((title) => title.padStart(9)).join('')}`
+export const header = `${'ms'.padEnd(34)}${['docker', 'p95', 'gpulab', 'p95', 'p99', 'over', 'ratio'].map((title) => title.padStart(9)).join('')}`

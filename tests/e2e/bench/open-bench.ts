@@ -48,10 +48,13 @@ export async function deploy(client: Bench['client'], name: string): Promise<Con
   throw new Error(`${name} did not start`)
 }
 
-export async function dockerExec(docker: Docker, dockerId: string): Promise<void> {
-  const exec = await docker
-    .getContainer(dockerId)
-    .exec({ Cmd: ['true'], AttachStdout: true, AttachStderr: true })
+export async function dockerExec(docker: Docker, dockerId: string, user?: string): Promise<void> {
+  const exec = await docker.getContainer(dockerId).exec({
+    Cmd: ['true'],
+    AttachStdout: true,
+    AttachStderr: true,
+    ...(user !== undefined && { User: user }),
+  })
   const stream = await exec.start({})
   stream.resume()
   await once(stream, 'end')

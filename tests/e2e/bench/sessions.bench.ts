@@ -1,6 +1,7 @@
 import { run } from '@gpulab/testing'
+import { readFileSync } from 'node:fs'
 import { it } from 'vitest'
-import { type Comparison, compare, describeComparison, header, timeOf } from './measure.ts'
+import { type Comparison, compare, describeComparison, header, median, quantile, timeOf } from './measure.ts'
 import { openPty, type Pty } from '../src/open-pty.ts'
 import { type Bench, dockerExec, openBench } from './open-bench.ts'
 
@@ -12,8 +13,12 @@ it('sessions beside docker', { timeout: 600_000 }, async () => {
   await using bench = await openBench()
   const rows: string[] = []
   for (const comparison of [benchParallelExec, benchOutput, benchInput, benchPrompt, benchEcho]) {
-    rows.push(describeComparison(await comparison(bench)))
+    const found = await comparison(bench)
+    rows.push(describeComparison(found))
+    if (comparison === benchParallelExec)
+      rows.push(`${''.padEnd(4)}a second: ${((1000 * calls) / median(found.ours)).toFixed(0)}`)
   }
+  rows.push(await benchInterrupt(bench), await measureTerminals(bench))
   process.stdout.write(`
 ${header}
 ${rows.join('\n')}
@@ -87,6 +92,57 @@ async function benchEcho({ uuid, system, dockerId }: Bench): Promise<Comparison>
     ours: await open(`gpulab exec -it ${uuid} -- sh -c 'printf READY; cat'`),
     peer: await open(`docker exec -it ${dockerId} sh -c 'printf READY; cat'`),
   })
+}
+
+/** From the key to the shell's prompt, in a flood. */
+async function benchInterrupt({ uuid, system }: Bench): Promise<string> {
+  const pty = openPty(system, `gpulab exec -it ${uuid} -- sh`)
+  await untilShown(pty, '# ')
+  const times: number[] = []
+  for (let n = 0; n < 10; n++) {
+    const from = pty.screen().length
+    pty.type('yes\r')
+    while (pty.screen().length - from < 4 << 20) await untilShown(pty, 'y')
+    times.push(
+      await timeOf(() => {
+        const shown = untilShown(pty, '# ')
+        pty.type('\u0003')
+        return shown
+      }),
+    )
+  }
+  pty.process.kill('SIGKILL')
+  return `Ctrl-C in a flood, until the prompt: ${median(times).toFixed(0)} ms, at most ${quantile(times, 1).toFixed(0)} ms`
+}
+
+const terminals = 20
+
+/** What they take of the agent's memory, each with a client and a full buffer. */
+async function measureTerminals({ uuid, system }: Bench): Promise<string> {
+  const open = async (): Promise<Pty> => {
+    const pty = openPty(system, `gpulab exec -it ${uuid} -- sh -c 'seq 300000; echo READY; cat'`)
+    await untilShown(pty, 'READY')
+    return pty
+  }
+  const close = (ptys: readonly Pty[]): void => ptys.forEach(({ process: child }) => child.kill('SIGKILL'))
+  // What the first ones need is there for all.
+  close(await Promise.all(Array.from({ length: terminals }, open)))
+  const before = await settledKib(system.agent.pid)
+  const ptys = await Promise.all(Array.from({ length: terminals }, open))
+  const after = await settledKib(system.agent.pid)
+  close(ptys)
+  return `${terminals} terminals, memory of the agent: ${((after - before) / terminals).toFixed(0)} KiB each`
+}
+
+async function settledKib(pid: number): Promise<number> {
+  const residentKib = (): number =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  const seen: number[] = []
+  for (let n = 0; n < 20; n++) {
+    seen.push(residentKib())
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+  return median(seen)
 }
 
 /** In what is printed from now on. */

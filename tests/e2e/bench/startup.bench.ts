@@ -1,4 +1,3 @@
-import { buildOwnExecutable } from '@gpulab/release'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -19,8 +18,7 @@ interface Row {
 /** Whole processes, from their start to their end. Ratios are gates: times differ between machines. */
 it('startup beside docker and node', { timeout: 600_000 }, async () => {
   await using bench = await openBench()
-  const gpulab = join(bench.system.dir, 'gpulab')
-  await buildOwnExecutable(gpulab)
+  const gpulab = bench.system.cli.program
   const env = { ...process.env, ...bench.system.cli.env }
   const rows: Row[] = [
     { name: 'version', ours: [gpulab, 'version'], peer: ['docker', '--version'], ratioMax: 1.7 },
