@@ -3,6 +3,7 @@ import { migrate } from 'drizzle-orm/postgres-js/migrator'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
+import { settleRestored } from './settle-restored.ts'
 
 /** Any number that nothing else in the database locks on. */
 const lockKey = 7_164_022
@@ -29,6 +30,7 @@ export async function migrateDatabase(url: string): Promise<void> {
       throw new Error(`PostgreSQL 15 or newer is needed, this is ${row?.version}`)
     await sql`select pg_advisory_lock(${lockKey})`
     await migrate(drizzle({ client: sql }), { migrationsFolder })
+    await settleRestored(sql)
   } finally {
     await sql.end({ timeout: 2 })
   }
