@@ -1,5 +1,4 @@
 import { eventually } from '@gpulab/testing'
-import { request } from 'node:http'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -16,26 +15,22 @@ beforeAll(async () => {
 })
 afterAll(() => system[Symbol.asyncDispose]())
 
-const ask = (name: string, path: string): Promise<{ status: number; text: string }> =>
-  new Promise((resolve, reject) => {
-    request({ socketPath: system.monitor(name), path }, (response) => {
-      let text = ''
-      response.setEncoding('utf8').on('data', (part: string) => (text += part))
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, text }))
-    })
-      .once('error', reject)
-      .end()
-  })
+type Part = keyof System['monitors']
+
+async function ask(name: Part, path: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(`http://${system.monitors[name]}${path}`)
+  return { status: response.status, text: await response.text() }
+}
 
 /** By name and labels, as they are written. */
-async function readMetrics(name: string): Promise<Map<string, number>> {
+async function readMetrics(name: Part): Promise<Map<string, number>> {
   const { status, text } = await ask(name, '/metrics')
   expect(status).toBe(200)
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]))
 }
 
-const parts = ['api', 'agent', 'gateway']
+const parts = ['api', 'agent', 'gateway'] as const
 
 describe('api, agent and gateway', () => {
   it.each(parts)('%s lives and is ready', async (name) => {

@@ -14,6 +14,7 @@ import { createMetrics } from './metrics/metrics.ts'
 import { isReplaced } from './target/refusal.ts'
 import { showOrphans } from './orphans/show-orphans.ts'
 import { startAgent } from './run-agent.ts'
+import { showStatus } from './show-status.ts'
 import { version } from './version.ts'
 
 const help = `gpulab-agent ${version}: serves this GPU host to a GPULab control plane.
@@ -24,6 +25,7 @@ const help = `gpulab-agent ${version}: serves this GPU host to a GPULab control 
                                  the join token is read from standard input
   gpulab-agent doctor [--json] [flags]
                                  look for what is wrong with this machine; 1 if something is
+  gpulab-agent status            say whether the agent runs on this machine; 1 if not
   gpulab-agent sweep --dry-run   show what the running agent would remove, as the control plane has forgotten it
   gpulab-agent cleanup [flags]   remove the firewall rules and unused networks of a stopped agent
 
@@ -43,6 +45,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
     process.stdout.write(`${version}\n`)
     return 0
   }
+  if (command === 'status') return showStatus(rest, (text) => process.stdout.write(text))
   if (command === 'sweep') return showOrphans(rest, (text) => process.stdout.write(text))
   if (command === 'cleanup') return cleanUp(rest)
   if (command === 'join') return runJoin(rest)

@@ -22,10 +22,10 @@ export interface LyingServer extends AsyncDisposable {
 }
 
 /** Serves a release, or something else. */
-export async function startLyingServer(archive: Buffer): Promise<LyingServer> {
+export async function startLyingServer(archive: Buffer, prefix = 'gpulab_'): Promise<LyingServer> {
   const sum = createHash('sha256').update(archive).digest('hex')
   const names = ['linux_amd64', 'linux_arm64', 'darwin_amd64', 'darwin_arm64']
-  const sums = names.map((name) => `${sum}  gpulab_${name}.tar.gz\n`).join('')
+  const sums = names.map((name) => `${sum}  ${prefix}${name}.tar.gz\n`).join('')
   const http = createServer(({ url = '' }, response) => {
     server.asked.push(url)
     if (url.endsWith('/checksums.txt')) giveChecksums(response)

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { buildExecutable } from './build-executable.ts'
 import { buildNpmPackage } from './build-npm-package.ts'
+import { buildServices } from './build-services.ts'
 import { readTarget } from './executable-format.ts'
 import { toSbom } from './sbom.ts'
 import { archiveName, type Target } from './targets.ts'
@@ -43,6 +44,7 @@ export async function buildRelease(options: ReleaseOptions): Promise<void> {
     await rm(program)
     tell(archiveName(target))
   }
+  for (const name of await buildServices(outDirectory, { version, time })) tell(name)
   const names = (await readdir(outDirectory)).toSorted()
   const sums = await Promise.all(names.map((name) => checksumLine(join(outDirectory, name))))
   await writeFile(join(outDirectory, 'checksums.txt'), sums.join(''))

@@ -25,7 +25,7 @@ const program = (name: string): string => fileURLToPath(new URL(`../../../apps/$
 /** `npm run test:full` puts a release's executable in the place of the sources. */
 const gpulabProgram = process.env['GPULAB_TEST_CLI'] ?? program('cli/bin/gpulab')
 const apiProgram = program('api/bin/gpulab-api')
-const agentProgram = program('agent/bin/gpulab-agent')
+const agentProgram = process.env['GPULAB_TEST_AGENT'] ?? program('agent/bin/gpulab-agent')
 const gatewayProgram = program('gateway/bin/gpulab-gateway')
 
 /** Templates of the plan whose images need a stand-in where no registry is reachable. */
@@ -79,8 +79,8 @@ export interface System extends AsyncDisposable {
   readonly ca: string | undefined
   /** How the built CLI is started, logged in. */
   readonly cli: { readonly program: string; readonly env: NodeJS.ProcessEnv }
-  /** Of `api`, `agent` or `gateway`: the socket of its metrics and health. */
-  monitor(name: string): string
+  /** Addresses of metrics and health. */
+  readonly monitors: Readonly<Record<'api' | 'agent' | 'gateway', string>>
   /** Docker's containers of ours, whatever their state. */
   listOwn(): Promise<Docker.ContainerInfo[]>
 }
@@ -117,7 +117,11 @@ export async function startSystem({
   const scheme = certificate ? 'https' : 'http'
   const proxyUrl = `${scheme}://proxy.localhost:${gatewayPort}`
   const standIns = await findStandIns(engine)
-  const monitor = (name: string): string => join(dir, `monitor-${name}.sock`)
+  const monitors = {
+    api: `127.0.0.1:${await findFreePort()}`,
+    agent: `127.0.0.1:${await findFreePort()}`,
+    gateway: `127.0.0.1:${await findFreePort()}`,
+  }
   const env = {
     DATABASE_URL: databaseUrl,
     GPULAB_LISTEN: `127.0.0.1:${port}`,
@@ -127,7 +131,7 @@ export async function startSystem({
     GPULAB_GATEWAY_KEY_FILE: await writeSecret(dir, 'gateway-key'),
     GPULAB_PROXY_URL: proxyUrl,
     GPULAB_LOG_LEVEL: logLevel,
-    GPULAB_MONITOR_LISTEN: `unix:${monitor('api')}`,
+    GPULAB_MONITOR_LISTEN: monitors.api,
   }
   await writeFile(env.GPULAB_STAND_INS_FILE, JSON.stringify(standIns))
   const { stdout, stderr, code } = await run(apiProgram, ['bootstrap', '--email', 'ann@example.com'], { env })
@@ -150,7 +154,7 @@ export async function startSystem({
       ...(certificate && { GPULAB_TLS_CERT: certificate.certFile, GPULAB_TLS_KEY: certificate.keyFile }),
       GPULAB_ANSWER_TIMEOUT: '5',
       GPULAB_LOG_LEVEL: logLevel,
-      ...(at === gatewayPort && { GPULAB_MONITOR_LISTEN: `unix:${monitor('gateway')}` }),
+      ...(at === gatewayPort && { GPULAB_MONITOR_LISTEN: monitors.gateway }),
     }
     const service = startService(gatewayProgram, [], settings, join(dir, `gateway-${at}.log`))
     owner.defer(() => service.stop())
@@ -175,7 +179,7 @@ export async function startSystem({
     GPULAB_BRIDGE_PREFIX: `e${ownId}`,
     GPULAB_FIREWALL_CHAIN: `GPULAB-${ownId}`,
     GPULAB_LOG_LEVEL: logLevel,
-    GPULAB_MONITOR_LISTEN: `unix:${monitor(folder)}`,
+    ...(folder === 'agent' && { GPULAB_MONITOR_LISTEN: monitors.agent }),
   })
   const agentEnv = { ...(await toAgentEnv('host-one', engine, 'agent', id)), ...agentSettings }
   const addHost: System['addHost'] = async (name, ownEngine, settings) => {
@@ -242,7 +246,7 @@ export async function startSystem({
     apiPort: port,
     ca: certificate?.ca,
     cli: { program: gpulabProgram, env: cliEnv },
-    monitor,
+    monitors,
     listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),
     [Symbol.asyncDispose]: () => owner.disposeAsync(),
   }
