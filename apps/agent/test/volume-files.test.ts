@@ -169,6 +169,37 @@ describe('a list', () => {
   })
 })
 
+it('is cut where a page would take more memory than others can spare', { timeout: 60_000 }, async () => {
+  const count = 1000
+  const control = '\x01'.repeat(4000)
+  for (let index = 0; index < count; index++) await symlink(control, join(open.root, `link${index}`))
+  const seen = new Set<string>()
+  let cursor: string | undefined
+  let pages = 0
+  do {
+    const page = await list('', { limit: 10_000, ...(cursor !== undefined && { cursor }) })
+    expect(JSON.stringify(page).length).toBeLessThan(9 << 20)
+    for (const { name } of page.items) seen.add(name)
+    cursor = page.next_cursor ?? undefined
+    pages++
+  } while (cursor !== undefined)
+  expect(seen.size).toBe(count)
+  expect(pages).toBeGreaterThan(1)
+})
+
+it(
+  'a folder of more entries than are read at once is removed with all of them',
+  { timeout: 60_000 },
+  async () => {
+    await run('sh', [
+      '-c',
+      `mkdir ${open.root}/many && cd ${open.root}/many && seq 1 25000 | xargs -n 5000 touch`,
+    ])
+    await remove('many', true)
+    expect(await readdir(open.root)).toEqual([])
+  },
+)
+
 describe('names', () => {
   it.each([
     ['with a newline', Buffer.from('a\nb')],

@@ -1,17 +1,8 @@
 import { paddingBytes, type TarEntry, encodeTarHeader, tarEnd } from '@gpulab/transport/tar-header'
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  read,
-  readdirSync,
-} from 'node:fs'
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, read } from 'node:fs'
 import { promisify } from 'node:util'
 import { readTarget } from './entry.ts'
-import { at, openFolder, openPlace, self, toNames, walk, WalkError } from './walk.ts'
+import { at, openFolder, openPlace, readNames, toNames, walk, WalkError } from './walk.ts'
 
 const readInto = promisify(read)
 const chunkBytes = 1 << 20
@@ -45,8 +36,7 @@ async function* pack(
   depth: number,
 ): AsyncGenerator<Buffer> {
   if (depth > depthMax) throw new WalkError('E2BIG', 'Folders are nested too deeply.')
-  const names = readdirSync(self(folder), { encoding: 'buffer' })
-  for (const name of names.toSorted((left, right) => Buffer.compare(left, right))) {
+  for (const name of readNames(folder).toSorted((left, right) => Buffer.compare(left, right))) {
     if (hidden?.equals(name)) continue
     const stat = lstatSync(at(folder, name), { bigint: true, throwIfNoEntry: false })
     if (!stat) continue

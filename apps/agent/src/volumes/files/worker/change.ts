@@ -1,6 +1,6 @@
-import { closeSync, linkSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
+import { closeSync, linkSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { at, openFolder, type Place, self, statPlace, toNames, walk, WalkError } from './walk.ts'
+import { at, openFolder, type Place, readSome, statPlace, toNames, walk, WalkError } from './walk.ts'
 
 const isCode = (error: unknown, ...codes: string[]): boolean =>
   codes.includes((error as NodeJS.ErrnoException).code ?? '')
@@ -55,6 +55,7 @@ interface Removed {
 }
 /** After so many, others who ask this process for something get their turn. */
 const atATime = 500
+const readAtOnce = 10_000
 
 /** Goes by folders that are held open: what is exchanged for a link meanwhile is unlinked, and not entered. */
 async function removeTree(folder: number, name: Buffer, removed: Removed): Promise<void> {
@@ -77,10 +78,14 @@ async function removeTree(folder: number, name: Buffer, removed: Removed): Promi
 async function empty(folder: number, name: Buffer, removed: Removed): Promise<void> {
   const fd = openFolder(folder, name)
   try {
-    for (const entry of readdirSync(self(fd), { withFileTypes: true, encoding: 'buffer' })) {
-      if (entry.isDirectory()) await removeTree(fd, entry.name, removed)
-      else await removeOne(fd, entry.name, removed)
-      if (++removed.entries % atATime === 0) await setImmediate()
+    for (;;) {
+      const entries = readSome(fd, readAtOnce)
+      for (const entry of entries) {
+        if (entry.isDirectory()) await removeTree(fd, entry.name, removed)
+        else await removeOne(fd, entry.name, removed)
+        if (++removed.entries % atATime === 0) await setImmediate()
+      }
+      if (entries.length < readAtOnce) return
     }
   } finally {
     closeSync(fd)

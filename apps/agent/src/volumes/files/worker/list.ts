@@ -1,9 +1,9 @@
-import { closeSync, lstatSync, readdirSync } from 'node:fs'
+import { closeSync, lstatSync } from 'node:fs'
 import { type FileEntry, readTarget, toEntry } from './entry.ts'
-import { at, openPlace, self, toNames, walk, WalkError } from './walk.ts'
+import { at, openPlace, readNames, toNames, walk, WalkError } from './walk.ts'
 
-/** More than these are not sorted: a folder of that size is of no use to anybody. */
-const namesMax = 2_000_000
+/** Of a page as JSON: names and targets of links can be made to take 25 KiB an entry, and API and agent hold it whole. */
+const pageMaxBytes = 8 << 20
 
 export interface ListOptions {
   readonly path: Buffer
@@ -27,20 +27,25 @@ export function list(root: number, { path, limit, after, hidden }: ListOptions):
   const { fd, stat } = openPlace(place)
   try {
     if (!stat.isDirectory()) throw new WalkError('ENOTDIR', 'It is not a folder.')
-    const all = readdirSync(self(fd), { encoding: 'buffer' })
-    if (all.length > namesMax) throw new WalkError('E2BIG', 'The folder has too many entries to list.')
-    const rest = all
+    const rest = readNames(fd)
       .filter(
         (name) =>
           (!after || Buffer.compare(name, after) > 0) && !(names.length === 0 && hidden?.equals(name)),
       )
       .toSorted((left, right) => Buffer.compare(left, right))
-    const page = rest.slice(0, limit)
-    const items = page.flatMap((name) => {
+    const items: FileEntry[] = []
+    let bytes = 0
+    let seen = 0
+    for (const name of rest.slice(0, limit)) {
+      if (bytes >= pageMaxBytes) break
+      seen++
       const found = lstatSync(at(fd, name), { bigint: true, throwIfNoEntry: false })
-      return found ? [toEntry(name, found, readTarget(fd, name, found))] : []
-    })
-    return { items, next: rest.length > limit ? page.at(-1) : undefined }
+      if (!found) continue
+      const entry = toEntry(name, found, readTarget(fd, name, found))
+      bytes += JSON.stringify(entry).length
+      items.push(entry)
+    }
+    return { items, next: seen < rest.length ? rest[seen - 1] : undefined }
   } finally {
     closeSync(fd)
   }

@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync, type BigIntStats, lstatSync } from 'node:fs'
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readlinkSync,
+} from 'node:fs'
 
 /*
  * A tenant changes the tree while we walk in it, so no path of more than one name is ever given to the kernel. Each step
@@ -153,3 +163,29 @@ export const openFolder = (folder: number, name: Buffer): number =>
 
 export const statPlace = ({ folder, name }: Place): BigIntStats =>
   name === undefined ? fstatSync(folder, { bigint: true }) : lstatSync(at(folder, name), { bigint: true })
+
+/**
+ * Entries of a folder that is held open, at most so many: a tenant can make more than this machine has memory for, and
+ * all at once is how readdir takes them.
+ */
+export function readSome(folder: number, max: number): Dirent<Buffer>[] {
+  // Node takes it for names, though its types know of texts only.
+  const encoding = 'buffer' as BufferEncoding
+  using entries = opendirSync(self(folder), { encoding, bufferSize: 1024 })
+  const found: Dirent<Buffer>[] = []
+  while (found.length < max) {
+    const entry = entries.readSync()
+    if (!entry) break
+    found.push(entry as unknown as Dirent<Buffer>)
+  }
+  return found
+}
+
+/** More than these are not sorted: a folder of that size is of no use to anybody. */
+const namesMax = 1_000_000
+
+export function readNames(folder: number): Buffer[] {
+  const entries = readSome(folder, namesMax + 1)
+  if (entries.length > namesMax) throw new WalkError('E2BIG', 'The folder has too many entries.')
+  return entries.map(({ name }) => name)
+}
