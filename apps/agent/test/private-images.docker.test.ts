@@ -70,6 +70,33 @@ describe('a private image', () => {
     await expect(restarted(name, null)).rejects.toMatchObject(refusal)
   })
 
+  it('is not given to who knows its digest', async () => {
+    const name = toName('digest')
+    const ensure = await openPuller()
+    await ensure(name, owner)
+    const { references = [] } = (await findImage(engine, name)) ?? {}
+    const byDigest = references.find((reference) => reference.includes('/digest@')) ?? ''
+    expect(byDigest).toContain('@sha256:')
+    for (const login of [null, wrong])
+      await expect(ensure(byDigest, login)).rejects.toMatchObject({ code: 'image_not_found' })
+    await expect(ensure(name, null)).rejects.toMatchObject({ code: 'image_not_found' })
+    expect(await ensure(byDigest, owner)).toBe('was there')
+    expect(await ensure(byDigest, { id: randomUUID(), ...secret })).toBe('pulled')
+  })
+
+  it('that is sought in the repository of what was loaded leaves that to all', async () => {
+    const loaded = 'gpulab.test/base:1'
+    names.push(loaded)
+    registry.protect(null)
+    const ensure = await openPuller()
+    const source = toName('source')
+    await ensure(source, null)
+    registry.protect(secret)
+    await engine.getImage(source).tag({ repo: 'gpulab.test/base', tag: '1' })
+    await expect(ensure('gpulab.test/base:none', wrong)).rejects.toThrow()
+    expect(await ensure(loaded, null)).toBe('was there')
+  })
+
   it('is for everybody as soon as its registry says so', async () => {
     const name = toName('opened')
     const ensure = await openPuller()

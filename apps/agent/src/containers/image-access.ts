@@ -14,11 +14,14 @@ export const anybody = 'anybody'
 /** Which logins have proven that a registry gives them a repository. */
 export interface ImageAccess {
   /** Whether an image that is here may be used; those that nobody pulled with a login are everybody's. */
-  allows(reference: string, loginId: string): boolean
+  allows(reference: string, loginId: string, imageId: string): boolean
   /** Whether a login was needed for what has one of these names. */
   isGuarded(references: readonly string[]): boolean
-  /** Before a pull with a login: a crash after it must not leave the image to everybody. */
-  guard(reference: string): Promise<void>
+  /**
+   * Before a pull with a login: a crash after it must not leave the image to everybody. What is here of the repository
+   * already stays everybody's, so that nobody takes it from others by a pull, be it one that fails.
+   */
+  guard(reference: string, listPresent: (repository: string) => Promise<readonly string[]>): Promise<void>
   /** After a pull. */
   allow(reference: string, loginId: string): Promise<void>
 }
@@ -31,8 +34,10 @@ export const noGuards: ImageAccess = {
   allow: () => Promise.resolve(),
 }
 
-/** By repository: who has proven it. */
+/** By repository: who has proven it, and ids of images that are everybody's. */
 const Proven = z.record(z.string(), z.array(z.string()))
+
+const isImageId = (text: string): boolean => text.startsWith('sha256:')
 
 /** Logins that are kept for a repository: the newest. Older ones pull again. */
 const loginsMax = 50
@@ -49,20 +54,24 @@ export async function openImageAccess(path: string): Promise<ImageAccess> {
     return written
   }
   return {
-    allows: (reference, loginId) => {
-      const logins = proven.get(toRepository(reference))
-      return logins === undefined || logins.includes(anybody) || logins.includes(loginId)
+    allows: (reference, loginId, imageId) => {
+      const allowed = proven.get(toRepository(reference))
+      return allowed === undefined || [anybody, loginId, imageId].some((each) => allowed.includes(each))
     },
     isGuarded: (references) => references.some((reference) => proven.has(toRepository(reference))),
-    guard: async (reference) => {
+    guard: async (reference, listPresent) => {
       const repository = toRepository(reference)
-      if (!proven.has(repository)) await store(repository, [])
+      if (proven.has(repository)) return
+      const present = await listPresent(repository)
+      if (!proven.has(repository)) await store(repository, present)
     },
     allow: async (reference, loginId) => {
       const repository = toRepository(reference)
-      const logins = proven.get(repository)
-      if (logins === undefined || logins.includes(loginId)) return
-      await store(repository, [...logins, loginId].slice(-loginsMax))
+      const allowed = proven.get(repository)
+      if (allowed === undefined || allowed.includes(loginId)) return
+      const images = allowed.filter(isImageId)
+      const logins = allowed.filter((each) => !isImageId(each))
+      await store(repository, [...images, ...[...logins, loginId].slice(-loginsMax)])
     },
   }
 }

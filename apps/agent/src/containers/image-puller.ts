@@ -3,7 +3,7 @@ import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import type { Engine } from '../docker/connect.ts'
 import { EngineError, hasStatus, isEngineTrouble } from '../docker/errors.ts'
-import { type EngineImage, findImage, pullImage } from '../docker/images.ts'
+import { askRegistry, type EngineImage, findImage, listIds, pullImage } from '../docker/images.ts'
 import { holdsFiles, isCommittedReference } from './committed-images.ts'
 import { anybody, type ImageAccess, toRepository } from './image-access.ts'
 import { isDiskFull, StepFailure } from './failure.ts'
@@ -73,7 +73,7 @@ export function createImagePuller(deps: PullerDeps): ImagePuller {
       const present = await findNamed(engine, name)
       // The engine takes the beginning of an id for a name, so that a guess could give what is somebody else's.
       if (present && isSomebodys(present) && !isNameOf(present, name)) throw toNotFound(name)
-      if (present && access.allows(name, loginId)) return present
+      if (present && access.allows(name, loginId, present.id)) return present
       const reference = toPullReference(name)
       const key = `${reference} ${loginId}`
       onLine(`Pulling ${reference}`)
@@ -124,7 +124,8 @@ async function pull(
   }
   giveUpWhenStalled().catch(() => {})
   try {
-    if (login) await access.guard(reference)
+    if (login) await access.guard(reference, (repository) => listIds(engine, repository))
+    if (access.isGuarded([reference])) await askRegistry(engine, { reference, login }, controller.signal)
     await pullImage(engine, { reference, login }, onEvent, controller.signal)
     await access.allow(reference, loginId)
     onPulled()

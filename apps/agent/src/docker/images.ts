@@ -69,6 +69,28 @@ export async function listImages(engine: Engine, pattern?: string): Promise<List
   })
 }
 
+/** Of all that have a name in a repository. */
+export async function listIds(engine: Engine, repository: string): Promise<string[]> {
+  const options = {
+    abortSignal: AbortSignal.timeout(listMs),
+    filters: JSON.stringify({ reference: [repository] }),
+  }
+  return (await callEngine(() => engine.listImages(options))).map(({ Id }) => Id)
+}
+
+/**
+ * Has the registry itself say whether it gives an image to this login, or to all. A pull by the digest of what the engine
+ * has already asks nobody.
+ */
+export async function askRegistry(
+  engine: Engine,
+  { reference, login }: { reference: string; login: Login | null },
+  signal: AbortSignal,
+): Promise<void> {
+  const options = login ? { authconfig: { username: login.username, password: login.password } } : {}
+  await callEngine(() => orAbort(engine.getImage(reference).distribution(options), signal))
+}
+
 /** Takes a name from an image, and removes what nothing else needs; done as well when it was gone. */
 export async function removeImage(engine: Engine, reference: string): Promise<void> {
   // Forced, it goes even where somebody's container was made from it.
