@@ -4,7 +4,8 @@ import { resolveContainerUuid } from '../containers/kind.ts'
 import { requireExitCode } from '../sessions/ending.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import type { Interruption } from '../sessions/interruption.ts'
-import { SessionClient, type Sink } from '../sessions/session-client.ts'
+import { SessionClient } from '../sessions/session-client.ts'
+import { Capture } from './capture.ts'
 import { type ExecInput, toNewSession } from './exec-input.ts'
 
 /** As `POST …/exec`, of which this is what has no place in one request. */
@@ -62,34 +63,4 @@ export async function runCaptured(
   }
   output.render({ table: () => {}, json: result, quiet: [] })
   return exitCode
-}
-
-/** The beginning of a stream. */
-class Capture {
-  isTruncated = false
-  readonly #chunks: Uint8Array[] = []
-  #left: number
-
-  constructor(maxBytes: number) {
-    this.#left = maxBytes
-  }
-
-  readonly sink: Sink = (bytes) => {
-    this.add(bytes)
-    return Promise.resolve()
-  }
-
-  add(bytes: Uint8Array): void {
-    this.isTruncated ||= bytes.length > this.#left
-    const part = bytes.slice(0, this.#left)
-    this.#left -= part.length
-    if (part.length > 0) this.#chunks.push(part)
-  }
-
-  text(): { text: string; encoding: ExecResult['stdout_encoding'] } {
-    const bytes = Buffer.concat(this.#chunks)
-    return process.getBuiltinModule('node:buffer').isUtf8(bytes)
-      ? { text: bytes.toString(), encoding: 'utf-8' }
-      : { text: bytes.toString('base64'), encoding: 'base64' }
-  }
 }
