@@ -54,7 +54,15 @@ struct session *find_stream(uint32_t stream) {
   return s;
 }
 
+// The end of what is cut would pass for the end of what was sent.
+static void reset_dialled(const struct session *s) {
+  int fd = s->ends.input >= 0 ? s->ends.input : s->ends.output[OUT];
+  struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+  if (s->dialled && fd >= 0) setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void remove_session(struct session *s) {
+  reset_dialled(s);
   fifo_clear(&s->output);
   fifo_clear(&s->input);
   close_ends(&s->ends);

@@ -78,19 +78,19 @@ describe('a port', () => {
     expect((await stream.ended).failure).toEqual({ what: 'dial', code: 'ECONNRESET' })
   })
 
-  test('is closed when it is left, and when the connection ends', async () => {
+  test('is reset when it is left, and when the connection ends', async () => {
     const closed: Promise<unknown>[] = []
     const port = await serve((socket) => {
       socket.resume()
-      closed.push(once(socket, 'end'))
+      closed.push(once(socket, 'close').catch((error: unknown) => error))
     })
     const stream = await connection.dial(port)
     await stream.detach()
-    await closed[0]
+    expect(await closed[0]).toMatchObject({ code: 'ECONNRESET' })
     await connection.dial(port)
     connection.destroy()
     connection = await guest.connect()
-    await closed[1]
+    expect(await closed[1]).toMatchObject({ code: 'ECONNRESET' })
   })
 
   test(

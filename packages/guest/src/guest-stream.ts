@@ -123,7 +123,7 @@ export class GuestStream {
     return ended
   }
 
-  /** Leaves: the session goes on and keeps its newest output; a dialled port is closed. */
+  /** Leaves: the session goes on and keeps its newest output; a dialled port is reset. */
   async detach(): Promise<void> {
     if (this.#final || this.#detaching) return this.#released.promise
     this.#detaching = true

@@ -31,10 +31,10 @@ export async function connectPort(
   const stream = await dial(guest.connection, port)
   try {
     const channel = await open()
-    const { promise: inputEnded, resolve: endInput } = Promise.withResolvers<void>()
-    const left = feed(channel, stream, endInput).catch(() => {})
+    const left = feed(channel, stream).catch(() => {})
     await orAbort(Promise.race([drain(channel, stream), left]), caller)
-    await orAbort(Promise.race([inputEnded, left, stream.ended]), caller)
+    // Which is after the service has been given all: to detach before would reset it.
+    await orAbort(Promise.race([stream.ended, left]), caller)
   } catch (error) {
     if (!caller.aborted) throw error
   } finally {
@@ -78,9 +78,9 @@ async function drain(channel: Channel, stream: GuestStream): Promise<void> {
 }
 
 /** Reads until the client has left: leaving the loop early would cut the channel. */
-async function feed(channel: Channel, stream: GuestStream, onEnd: () => void): Promise<void> {
+async function feed(channel: Channel, stream: GuestStream): Promise<void> {
   for await (const frame of channel.incoming) {
-    if (isEnd(frame)) await stream.endInput().then(onEnd)
+    if (isEnd(frame)) await stream.endInput()
     // What the program does not read any more is dropped, as a closed socket does.
     else if (frame.type === frameType.stdin && !stream.inputClosed)
       await stream.write(frame.payload).catch(() => {})
