@@ -84,6 +84,11 @@ describe('a session', () => {
     await trap.send({ type: 'signal', signal: 'SIGUSR1' })
     expect(await trap.exit).toMatchObject({ exit_code: 9 })
     expect(trap.stdout()).toBe('ready\ngot\n')
+    const group = await create(busybox, { command: 'echo ready; sleep 600; echo on', ...user })
+    const asleep = await attach(group)
+    await eventually(() => expect(asleep.stdout()).toBe('ready\n'))
+    await asleep.send({ type: 'signal', signal: 'SIGTERM' })
+    expect(await asleep.exit).toMatchObject({ exit_code: 143, reason: 'exited' })
   })
 
   it.each([
@@ -214,7 +219,9 @@ describe('a new run of the agent', () => {
     const session = await create(busybox, { command: counting })
     const detached = await create(busybox, { command: counting, detached: true })
     const shell = await create(busybox, { command: ['cat'], stdin: true, tty: { columns: 80, rows: 24 } })
-    const lost = await create(busybox, { command: 'sleep 100', user: '65534' })
+    const body = { command: 'echo kept; sleep 100', user: '65534' }
+    const lost = await create(busybox, { ...body, timeout: 30 * 86_400 })
+    const lostDetached = await create(busybox, { ...body, detached: true })
     const ended = await create(busybox, { command: 'echo done', detached: true })
     // In whatever order the next agent learns of them.
     const idle = await Promise.all(
@@ -234,7 +241,9 @@ describe('a new run of the agent', () => {
     const again = await attach(shell)
     await again.write('x\n')
     await eventually(() => expect(again.stdout()).toContain('x\r\nx\r\n'))
-    expect(await get(lost)).toMatchObject({ state: 'ended', reason: 'lost' })
+    for (const each of [lost, lostDetached])
+      expect(await get(each)).toMatchObject({ state: 'ended', reason: 'lost' })
+    expect((await run2(lostDetached)).stdout()).toBe('kept\n')
     expect(await get(ended)).toMatchObject({ state: 'ended', exit_code: 0 })
     const client = await host.control.host()
     const output = await Array.fromAsync(

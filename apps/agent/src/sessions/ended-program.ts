@@ -27,12 +27,12 @@ export class EndedProgram implements Program {
   }
 
   attach(place: AttachPlace): Promise<Attachment> {
-    const closed = (): Promise<never> => Promise.reject(new GpulabError('session_ended'))
+    const drop = (): Promise<void> => Promise.resolve()
     return Promise.try(() =>
       new LogAttachments(this.log).attach(this.#spool ? place : { offset: 0 }, {
         inputOffset: 0,
-        write: closed,
-        endInput: closed,
+        write: drop,
+        endInput: drop,
       }),
     )
   }

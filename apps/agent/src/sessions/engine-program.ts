@@ -67,7 +67,10 @@ export class EngineProgram implements Program {
     this.#engine = engine
     this.#running = running
     this.log = new MemoryLog(request.bufferBytes, request.lossless)
-    this.#attachments = new LogAttachments(this.log, (offset) => this.log.release(offset))
+    this.#attachments = new LogAttachments(this.log, {
+      onTake: (offset) => this.log.release(offset),
+      onLeave: () => this.#letGo(),
+    })
     const reading = this.#read()
     this.started = this.#untilStarted(reading)
     this.#end = this.#watch(reading)
@@ -87,7 +90,8 @@ export class EngineProgram implements Program {
   async signal(signal: SessionSignal): Promise<void> {
     const pid = await this.#findPid()
     if (pid === undefined) throw new GpulabError('session_ended')
-    process.kill(pid, constants.signals[signal])
+    // The engine starts each command as the leader of a session, so its number is its process group's too.
+    process.kill(-pid, constants.signals[signal])
   }
 
   async resize(columns: number, rows: number): Promise<void> {
@@ -149,10 +153,7 @@ export class EngineProgram implements Program {
 
   async #watch(reading: Promise<void>): Promise<SessionEnd> {
     const { execId, stream, request } = this.#running
-    const timeout =
-      request.timeoutMs === null
-        ? undefined
-        : setTimeout(() => void this.#killAs('timed_out').catch(() => {}), request.timeoutMs)
+    using _deadline = after(request.timeoutMs, () => void this.#killAs('timed_out').catch(() => {}))
     try {
       const { exitCode, pid } = await waitForExit(this.#engine, execId, new AbortController().signal)
       // Its output ends at once, unless something in the background holds it.
@@ -161,7 +162,6 @@ export class EngineProgram implements Program {
     } catch {
       return toLostEnd('container_ended')
     } finally {
-      clearTimeout(timeout)
       stream.destroy()
       this.log.finish()
     }
@@ -181,9 +181,13 @@ export class EngineProgram implements Program {
 
   async #write(bytes: Uint8Array): Promise<void> {
     const { stream, request } = this.#running
-    if (!request.input || stream.writableEnded || stream.destroyed) throw new Error('It takes no input.')
+    if (!request.input || stream.writableEnded || stream.destroyed) return
     this.#inputBytes += bytes.length
-    if (!stream.write(bytes)) await once(stream, 'drain')
+    if (stream.write(bytes)) return
+    const written = new AbortController()
+    const events = ['drain', 'close'].map((event) => once(stream, event, { signal: written.signal }))
+    await Promise.race(events).catch(() => {})
+    written.abort()
   }
 
   #endInput(): Promise<void> {
@@ -201,7 +205,11 @@ export class EngineProgram implements Program {
     const pid = await this.#findPid()
     const root = pid !== undefined && pidNamespace !== undefined ? { pid, pidNamespace } : undefined
     await killTree(marker, root, killMs)
-    // Whoever waits for room waits for a reader that will not come.
+    this.#letGo()
+  }
+
+  /** Whoever waits for room waits for a reader that will not come. */
+  #letGo(): void {
     this.log.lossless = false
     this.log.release(0)
   }
@@ -213,6 +221,21 @@ export class EngineProgram implements Program {
     if (!running || pid === 0 || pidNamespace === undefined) return undefined
     return (await findPidNamespace(pid)) === pidNamespace ? pid : undefined
   }
+}
+
+/** What Node's timers take; a longer time is over at once. */
+const timerMaxMs = 2 ** 31 - 1
+
+/** Does it after so long, unless it is disposed of before. */
+function after(ms: number | null, work: () => void): Disposable {
+  const deadline = performance.now() + (ms ?? Infinity)
+  let timer: NodeJS.Timeout | undefined
+  const arm = (): void => {
+    const left = deadline - performance.now()
+    timer = left <= timerMaxMs ? setTimeout(work, Math.max(left, 0)) : setTimeout(arm, timerMaxMs)
+  }
+  if (ms !== null) arm()
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 /** Throws GpulabError for a program that the engine does not take. */

@@ -219,10 +219,15 @@ const toAttachment = (stream: GuestStream): Attachment => ({
   inputOffset: stream.inputOffset,
   output: () => stream.output({ keep: true }),
   take: (bytes) => stream.take(bytes),
-  write: (bytes) => stream.write(bytes),
+  write: (bytes) => stream.write(bytes).catch(dropUnread),
   endInput: () => stream.endInput(),
   leave: () => stream.detach().catch(() => {}),
 })
+
+/** What a program reads no more is dropped, as with a closed pipe. */
+function dropUnread(error: unknown): void {
+  if (!(error instanceof GuestError) || error.code !== 'EPIPE') throw error
+}
 
 /** By somebody else than us. */
 const wasKilled = ({ signal, killed, timedOut, failure }: Ending): boolean =>

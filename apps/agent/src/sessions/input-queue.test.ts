@@ -93,12 +93,16 @@ describe('input', () => {
     expect(reader.written).toEqual([chunk.length])
   })
 
-  it('that the program does not take any more holds nothing up', async () => {
+  it('that may not have come through is thrown away, holds nothing up and is never acknowledged', async () => {
     const reader = createReader()
     reader.fail()
-    const queue = new InputQueue(reader.attachment, { bytes: 0 }, () => {})
+    const total = { bytes: 0 }
+    const acks: number[] = []
+    const queue = new InputQueue(reader.attachment, total, (offset) => acks.push(offset))
     for (let n = 0; n < 50; n++) await queue.push(chunk)
     queue.end()
-    await eventually(() => expect(reader.ended()).toBe(1))
+    await eventually(() => expect(total.bytes).toBe(0))
+    expect(acks).toEqual([])
+    expect(reader.ended()).toBe(0)
   })
 })

@@ -15,8 +15,8 @@ export interface InputTotal {
 }
 
 /**
- * A client's input on its way to the program, so that a program that does not read it holds nothing else up. What the
- * program does not take any more is thrown away, as with a closed pipe.
+ * A client's input on its way to the program, so that a program that does not read it holds nothing else up. What comes
+ * after the attachment is over is thrown away and never acknowledged: the client sends it again.
  */
 export class InputQueue {
   readonly #attachment: Attachment
@@ -29,6 +29,7 @@ export class InputQueue {
   #isEnding = false
   #isWriting = false
   #isClosed = false
+  #isLost = false
   #room = Promise.withResolvers<void>()
 
   constructor(attachment: Attachment, total: InputTotal, onAck: (offset: number) => void) {
@@ -69,12 +70,13 @@ export class InputQueue {
     if (this.#isWriting) return
     this.#isWriting = true
     for (let chunk = this.#chunks.shift(); chunk; chunk = this.#chunks.shift()) {
-      await this.#attachment.write(chunk).catch(() => {})
+      if (!this.#isLost) await this.#attachment.write(chunk).catch(() => (this.#isLost = true))
       this.#bytes -= chunk.length
       this.#total.bytes -= chunk.length
-      this.#written += chunk.length
       this.#room.resolve()
       this.#room = Promise.withResolvers()
+      if (this.#isLost) continue
+      this.#written += chunk.length
       const sure = this.#written - lagBytes
       if (sure >= this.#acked + ackEveryBytes) {
         this.#acked = sure
@@ -82,6 +84,6 @@ export class InputQueue {
       }
     }
     this.#isWriting = false
-    if (this.#isEnding) await this.#attachment.endInput().catch(() => {})
+    if (this.#isEnding && !this.#isLost) await this.#attachment.endInput().catch(() => {})
   }
 }

@@ -3,6 +3,7 @@ import { follow, type OutputLog } from './output-log.ts'
 import type { Attachment, AttachPlace } from './program.ts'
 
 export interface LogInput {
+  /** Bytes that were taken before. What is being written counts: it comes before all that is written later. */
   readonly inputOffset: number
   write(bytes: Uint8Array): Promise<void>
   endInput(): Promise<void>
@@ -12,11 +13,28 @@ export interface LogInput {
 export class LogAttachments {
   readonly #log: OutputLog
   readonly #onTake: (offset: number) => void
+  readonly #onLeave: () => void
   #leaving = new AbortController()
+  /** Whoever may give input, also after having left: the newest. */
+  #writer: { hasWritten: boolean } | undefined
 
-  constructor(log: OutputLog, onTake: (offset: number) => void = () => {}) {
+  constructor(
+    log: OutputLog,
+    {
+      onTake = () => {},
+      onLeave = () => {},
+    }: { onTake?: (offset: number) => void; onLeave?: () => void } = {},
+  ) {
     this.#log = log
     this.#onTake = onTake
+    this.#onLeave = onLeave
+  }
+
+  /** Ends the present attachment if it has given input, which may not have come through: only a new one can tell. */
+  interruptInput(): void {
+    if (!this.#writer?.hasWritten) return
+    this.#writer = undefined
+    this.#leaving.abort(new GpulabError('session_interrupted'))
   }
 
   attach({ offset }: Pick<AttachPlace, 'offset'>, input: LogInput): Attachment {
@@ -25,7 +43,15 @@ export class LogAttachments {
     this.#leaving.abort(new GpulabError('session_taken_over'))
     const leaving = new AbortController()
     this.#leaving = leaving
+    const writer = { hasWritten: false }
+    this.#writer = writer
     let taken = offset
+    // What an earlier client has still on its way is given again by the later one.
+    const ifNewest = async (give: () => Promise<void>): Promise<void> => {
+      if (this.#writer !== writer) throw new GpulabError('session_taken_over')
+      writer.hasWritten = true
+      await give()
+    }
     return {
       offset,
       inputOffset: input.inputOffset,
@@ -34,9 +60,10 @@ export class LogAttachments {
         taken += bytes
         if (!leaving.signal.aborted) this.#onTake(taken)
       },
-      write: (bytes) => input.write(bytes),
-      endInput: () => input.endInput(),
+      write: (bytes) => ifNewest(() => input.write(bytes)),
+      endInput: () => ifNewest(() => input.endInput()),
       leave: () => {
+        if (!leaving.signal.aborted) this.#onLeave()
         leaving.abort(new GpulabError('session_taken_over'))
         return Promise.resolve()
       },

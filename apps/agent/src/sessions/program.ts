@@ -27,7 +27,10 @@ export interface Attachment {
   output(): AsyncIterable<OffsetOutput>
   /** So many more bytes need not be kept for a later attachment. */
   take(bytes: number): void
-  /** Resolves when there is room for more; rejects when the program takes no more input. */
+  /**
+   * Resolves when there is room for more, or the program takes no more; rejects when this attachment is over, so that the
+   * bytes may not have come through.
+   */
   write(bytes: Uint8Array): Promise<void>
   endInput(): Promise<void>
   /** The program goes on, whoever reads its output. */

@@ -1,7 +1,9 @@
 import { GpulabError, type SessionSignal } from '@gpulab/contract'
 import type { FastifyBaseLogger } from 'fastify'
+import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import { LogAttachments } from './log-attachment.ts'
+import { Pulse } from './output-log.ts'
 import type { Attachment, AttachPlace, Bounds, Program, SessionEnd } from './program.ts'
 import type { Spool } from './spool.ts'
 
@@ -11,6 +13,8 @@ interface SpooledDeps {
 }
 
 const againMs = 500
+/** A guest that lives dials again within a second or two. */
+const reachMs = 5000
 
 /**
  * A program whose output goes to disk as it comes, whoever is there to read it. So long as we are here it is slowed to
@@ -23,6 +27,7 @@ export class SpooledProgram implements Program {
   readonly #inner: Program
   readonly #attachments: LogAttachments
   readonly #end: Promise<SessionEnd>
+  readonly #reached = new Pulse()
   #source: Attachment | undefined
   #inputBytes = 0
   #hasEnded = false
@@ -36,14 +41,13 @@ export class SpooledProgram implements Program {
     this.#end = this.#watch()
   }
 
-  attach(place: AttachPlace): Promise<Attachment> {
-    return Promise.try(() =>
-      this.#attachments.attach(place, {
-        inputOffset: this.#inputBytes,
-        write: (bytes) => this.#write(bytes),
-        endInput: async () => this.#source?.endInput(),
-      }),
-    )
+  async attach(place: AttachPlace): Promise<Attachment> {
+    await this.#waitForSource()
+    return this.#attachments.attach(place, {
+      inputOffset: this.#inputBytes,
+      write: (bytes) => this.#write(bytes),
+      endInput: async () => this.#source?.endInput(),
+    })
   }
 
   signal(signal: SessionSignal): Promise<void> {
@@ -70,10 +74,17 @@ export class SpooledProgram implements Program {
     return this.log.remove()
   }
 
+  /** Without it nobody knows how much input the program has. What is on disk can be read all the same. */
+  async #waitForSource(): Promise<void> {
+    const late = this.#deps.clock.timeout(reachMs)
+    while (!this.#source && !this.#hasEnded && !late.aborted)
+      await orAbort(Promise.race([this.#reached.wait(), this.#end]), late).catch(() => {})
+  }
+
   async #write(bytes: Uint8Array): Promise<void> {
     if (!this.#source) throw new GpulabError('session_interrupted')
-    await this.#source.write(bytes)
     this.#inputBytes += bytes.length
+    await this.#source.write(bytes)
   }
 
   /** Ends when all output is on disk that will ever be. */
@@ -95,6 +106,8 @@ export class SpooledProgram implements Program {
       try {
         this.#source = await this.#inner.attach({ offset: this.log.end, lossless: true })
         this.#inputBytes = this.#source.inputOffset
+        this.#attachments.interruptInput()
+        this.#reached.beat()
         for await (const item of this.#source.output()) {
           await this.log.add(item)
           if (item.kind !== 'gap') this.#source.take(item.bytes.length)
@@ -103,6 +116,8 @@ export class SpooledProgram implements Program {
       } catch (error) {
         this.#deps.log.debug({ err: error }, 'output is spooled no more')
         if (isLastTry) return
+        this.#source = undefined
+        this.#attachments.interruptInput()
       }
       await clock.wait(againMs)
     }
