@@ -16,15 +16,12 @@ export async function recoverProgram(
   record: SessionRecord,
 ): Promise<Program> {
   const { id, container_uuid: containerUuid, argv, incarnation, run_started_at: runStartedAt } = record
-  if (record.end) {
+  if (record.end || record.transport === 'engine' || incarnation === null) {
+    // The rest of its output went to the agent that is gone.
+    if (!record.end) await killTree(toMarker(id), undefined, killMs)
     const spool = record.detached ? await Spool.open(store.spoolFolder(record)) : undefined
     await spool?.finish()
     return new EndedProgram(record.transport, spool)
-  }
-  if (record.transport === 'engine' || incarnation === null) {
-    // Its output went to the agent that is gone.
-    await killTree(toMarker(id), undefined, killMs)
-    return new EndedProgram('engine', undefined)
   }
   const workdir = record.workdir ?? undefined
   const program = new GuestProgram(deps, { id, containerUuid, incarnation, runStartedAt, argv, workdir })

@@ -30,6 +30,7 @@ export class Session {
   readonly #options: SessionOptions
   #claim: AbortController | undefined
   #holdTimer: NodeJS.Timeout | undefined
+  #letGoLater: (() => Promise<void>) | undefined
   #lastSeenMs: number
   #expired = false
 
@@ -85,8 +86,15 @@ export class Session {
 
   /** For whoever holds the claim. */
   async attach(offset: number): Promise<Attachment> {
+    const letGo = this.#letGoLater
     clearTimeout(this.#holdTimer)
-    return this.program.attach({ offset, lossless: this.isLossless })
+    try {
+      return await this.program.attach({ offset, lossless: this.isLossless })
+    } catch (error) {
+      // It is as alone as before.
+      if (letGo) this.#limitHold(letGo)
+      throw error
+    }
   }
 
   /** Keeps what nobody has taken for the next one, for a while; then the newest only. */
@@ -148,6 +156,7 @@ export class Session {
 
   #limitHold(end: () => Promise<void>): void {
     clearTimeout(this.#holdTimer)
+    this.#letGoLater = end
     this.#holdTimer = setTimeout(() => void end().catch(() => {}), this.#options.holdMs)
     this.#holdTimer.unref()
   }

@@ -158,11 +158,16 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   const start = async (uuid: string, input: CreateInput): Promise<Session> => {
     const request = toRequest(input)
-    const program = await startProgram(deps, uuid, request)
-    const place = program instanceof GuestProgram ? program.place : undefined
+    const place = { id: input.id, container_uuid: uuid }
+    // First: nothing may run whose output there is no place for.
+    const spool = input.detached ? await Spool.open(store.spoolFolder(place)) : undefined
+    const program = await startProgram(deps, uuid, request).catch(async (error: unknown) => {
+      if (spool) await store.remove(place)
+      throw error
+    })
+    const run = program instanceof GuestProgram ? program.place : undefined
     const record: SessionRecord = {
-      id: input.id,
-      container_uuid: uuid,
+      ...place,
       command: input.command === undefined ? null : [...request.argv],
       argv: [...request.argv],
       workdir: input.workdir ?? null,
@@ -172,14 +177,12 @@ export function createSessions(deps: SessionsDeps): Sessions {
       user: input.user ?? null,
       started_at: new Date(clock.now()).toISOString(),
       transport: program.transport,
-      incarnation: place?.incarnation ?? null,
-      run_started_at: place?.runStartedAt ?? null,
+      incarnation: run?.incarnation ?? null,
+      run_started_at: run?.runStartedAt ?? null,
       end: null,
     }
     await store.save(record).catch((err: unknown) => log.warn({ err }, 'a session could not be noted'))
-    const kept = input.detached
-      ? new SpooledProgram(deps, program, await Spool.open(store.spoolFolder(record)))
-      : program
+    const kept = spool ? new SpooledProgram(deps, program, spool) : program
     log.info({ session: record.id, container: uuid, transport: record.transport }, 'a session was started')
     return add(record, kept)
   }

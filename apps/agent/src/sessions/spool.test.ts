@@ -1,9 +1,9 @@
 import type { OffsetOutput } from '@gpulab/guest'
 import fc from 'fast-check'
-import { appendFile, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { appendFile, mkdtemp, open, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { follow } from './output-log.ts'
 import { Spool } from './spool.ts'
 
@@ -113,6 +113,34 @@ describe('a spool', () => {
     await spool.add(item('stdout', 'kept'))
     expect(textOf(await readAll(spool))).toBe('<4> okept')
     await spool.finish()
+  })
+
+  it('tells of what the disk did not take in the end', async () => {
+    const spool = await Spool.open(folder)
+    const reading = Array.fromAsync(follow(spool, 0, new AbortController().signal))
+    await rm(folder, { recursive: true })
+    await spool.add(item('stdout', 'lost'))
+    await spool.finish()
+    expect(textOf(await reading)).toBe('<4>')
+    expect([spool.first, spool.end]).toEqual([0, 4])
+  })
+
+  it('keeps no part of a record where the disk took only that', async () => {
+    const spool = await Spool.open(folder)
+    await spool.add(item('stdout', 'whole'))
+    await using file = await open(folder)
+    const handle = Object.getPrototypeOf(file) as typeof file
+    const { write } = handle as { write(...args: unknown[]): Promise<unknown> }
+    // As one on which little is left: a part is written, and nothing is said.
+    vi.spyOn(handle, 'write').mockImplementationOnce(function (this: typeof file, ...args: unknown[]) {
+      const [record, at, , position] = args as [Buffer, number, number, number]
+      return write.call(this, record, at, 3, position)
+    } as never)
+    await spool.add(item('stdout', 'lost'))
+    await spool.add(item('stdout', 'kept'))
+    expect(textOf(await readAll(spool))).toBe('owhole <4> okept')
+    await spool.finish()
+    expect(textOf(await readAll(await Spool.open(folder)))).toBe('owhole <4> okept')
   })
 
   it('is followed until it is finished', async () => {

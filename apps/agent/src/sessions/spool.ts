@@ -67,8 +67,7 @@ export class Spool implements OutputLog {
   /** Never rejects. */
   async add(item: OffsetOutput): Promise<void> {
     try {
-      if (this.#lostBytes > 0) await this.#write(encodeGap(this.#lostBytes), this.#lostBytes)
-      this.#lostBytes = 0
+      await this.#writeLost()
       if (item.kind === 'gap') await this.#write(encodeGap(item.lostBytes), item.lostBytes)
       else await this.#write(encodeRun(item.kind, item.bytes), item.bytes.length)
     } catch {
@@ -78,6 +77,8 @@ export class Spool implements OutputLog {
   }
 
   async finish(): Promise<void> {
+    // On a disk that is still full only those who read now are told.
+    if (!this.isFinished) await this.#writeLost().catch(() => {})
     this.isFinished = true
     await this.#file?.close().catch(() => {})
     this.#file = undefined
@@ -92,7 +93,7 @@ export class Spool implements OutputLog {
     return new SpoolReader(
       {
         find: (at) => this.#segments.findLast(({ first }) => first <= at) ?? this.#segments[0],
-        bounds: () => ({ first: this.first, end: this.#end }),
+        bounds: () => ({ first: this.first, written: this.#end, end: this.end }),
       },
       offset,
     )
@@ -103,10 +104,17 @@ export class Spool implements OutputLog {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
+  async #writeLost(): Promise<void> {
+    if (this.#lostBytes > 0) await this.#write(encodeGap(this.#lostBytes), this.#lostBytes)
+    this.#lostBytes = 0
+  }
+
   async #write(record: Buffer, outputBytes: number): Promise<void> {
     const segment = await this.#writable()
     try {
-      await this.#file?.write(record, 0, record.length, segment.size)
+      const { bytesWritten = 0 } = (await this.#file?.write(record, 0, record.length, segment.size)) ?? {}
+      // As a disk that is full takes it, without an error.
+      if (bytesWritten < record.length) throw new Error('a part of a record was written')
     } catch (error) {
       // So that the next record does not come after half of this one.
       await this.#file?.truncate(segment.size).catch(() => {})
@@ -149,7 +157,8 @@ async function measure(file: FileHandle): Promise<{ size: number; outputBytes: n
 
 interface SpoolView {
   find(offset: number): Segment | undefined
-  bounds(): { readonly first: number; readonly end: number }
+  /** What is between `written` and `end` was lost. */
+  bounds(): { readonly first: number; readonly written: number; readonly end: number }
 }
 
 class SpoolReader implements OutputReader {
@@ -171,10 +180,10 @@ class SpoolReader implements OutputReader {
     for (;;) {
       const item = this.#ready.shift()
       if (item) return this.#give(item)
-      const { first, end } = this.#view.bounds()
+      const { first, written, end } = this.#view.bounds()
       if (this.#offset >= end) return undefined
-      if (this.#offset < first)
-        return this.#give({ kind: 'gap', offset: this.#offset, lostBytes: first - this.#offset })
+      if (this.#offset >= written) return this.#giveGap(end)
+      if (this.#offset < first) return this.#giveGap(first)
       await this.#open()
       await this.#fill()
     }
@@ -183,6 +192,10 @@ class SpoolReader implements OutputReader {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file?.close().catch(() => {})
     this.#file = undefined
+  }
+
+  #giveGap(end: number): OffsetOutput {
+    return this.#give({ kind: 'gap', offset: this.#offset, lostBytes: end - this.#offset })
   }
 
   #give(item: OffsetOutput): OffsetOutput {
