@@ -37,6 +37,7 @@ export async function createGuestListener(options: GuestListenerOptions): Promis
   let server: Server | undefined
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
+  let opening: Promise<void> | undefined
 
   const accept = (socket: Socket): void => {
     if (!bucket.take()) pause()
@@ -55,22 +56,26 @@ export async function createGuestListener(options: GuestListenerOptions): Promis
     if (isClosed) return
     timer ??= setTimeout(() => {
       timer = undefined
-      listen().catch(pause)
+      opening = listen().catch(pause)
     }, 1000)
   }
   const listen = async (): Promise<void> => {
     await rm(path, { force: true })
+    if (isClosed) return
     // No descriptor left, for instance, is a reason to pause as well.
-    server = await listenOn(path, accept, pause)
+    const opened = await listenOn(path, accept, pause)
+    if (isClosed) return void opened.close()
+    server = opened
     await chmod(path, 0o666)
-    if (isClosed) server.close()
   }
   const close = async (): Promise<void> => {
     isClosed = true
     clearTimeout(timer)
     pause()
     for (const socket of sockets) socket.destroy()
+    await opening
     await rm(path, { force: true })
+    // Last: its number may be another container's folder from now on.
     await folder.close()
   }
   try {
