@@ -39,11 +39,9 @@ async function findMembers(
   known: ReadonlyMap<number, string>,
 ): Promise<Process[]> {
   const children = Map.groupBy(live, ({ parent }) => parent)
-  const marked = await Promise.all(
-    live.map(async (process) => ((await hasMarker(process.pid, marker)) ? [process] : [])),
-  )
+  const marked = await findMarked(live, marker)
   const roots = live.filter(({ pid, startedAt }) => pid === rootPid || known.get(pid) === startedAt)
-  const found = [...marked.flat(), ...roots]
+  const found = [...marked, ...roots]
   const seen = new Set(found.map(({ pid }) => pid))
   // The list grows while it is walked: children of children are found too.
   for (const { pid } of found) {
@@ -60,7 +58,24 @@ async function findMembers(
 export const findPidNamespace = (pid: number): Promise<string | undefined> =>
   readlink(`/proc/${pid}/ns/pid`).catch(() => undefined)
 
+/** Few at a time: a tenant's environments may have 2 MiB each, which all of its processes share. */
+const environmentsAtOnce = 8
+
+async function findMarked(live: readonly Process[], marker: string): Promise<Process[]> {
+  const marked: Process[] = []
+  const left = live.values()
+  const look = async (): Promise<void> => {
+    for (const process of left) if (await hasMarker(process.pid, marker)) marked.push(process)
+  }
+  await Promise.all(Array.from({ length: environmentsAtOnce }, look))
+  return marked
+}
+
 async function hasMarker(pid: number, marker: string): Promise<boolean> {
-  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
-  return environment.split('\0').includes(marker)
+  const environment = await readFile(`/proc/${pid}/environ`).catch(() => Buffer.alloc(0))
+  for (let at = environment.indexOf(marker); at !== -1; at = environment.indexOf(marker, at + 1)) {
+    const isWhole = at === 0 || environment[at - 1] === 0
+    if (isWhole && (environment[at + marker.length] ?? 0) === 0) return true
+  }
+  return false
 }

@@ -33,6 +33,7 @@ export interface EngineProgramDeps {
 }
 
 const killMs = 3000
+const killedCode = 128 + constants.signals.SIGKILL
 const turnMaxMs = 10_000
 const earlyMaxBytes = 64 << 10
 
@@ -42,7 +43,9 @@ export const toMarker = (id: string): string => `GPULAB_EXEC_ID=${id}`
 interface Running {
   readonly execId: string
   readonly marker: string
+  /** Of the container's first process, and its number on the host. */
   readonly pidNamespace: string | undefined
+  readonly containerPid: number
   readonly stream: Duplex
   readonly request: ProgramRequest
 }
@@ -156,6 +159,8 @@ export class EngineProgram implements Program {
     using _deadline = after(request.timeoutMs, () => void this.#killAs('timed_out').catch(() => {}))
     try {
       const { exitCode, pid } = await waitForExit(this.#engine, execId, new AbortController().signal)
+      if (exitCode === killedCode && !this.#verdict && !(await this.#hasContainer()))
+        return toLostEnd('container_ended')
       // Its output ends at once, unless something in the background holds it.
       await Promise.race([reading, once(AbortSignal.timeout(killMs), 'abort')])
       return this.#toEnd(exitCode, pid)
@@ -165,6 +170,12 @@ export class EngineProgram implements Program {
       stream.destroy()
       this.log.finish()
     }
+  }
+
+  /** A container's first process leaves its namespace before the others are killed with it. */
+  async #hasContainer(): Promise<boolean> {
+    const { containerPid, pidNamespace } = this.#running
+    return pidNamespace === undefined || (await findPidNamespace(containerPid)) === pidNamespace
   }
 
   #toEnd(exitCode: number, pid: number): SessionEnd {
@@ -263,7 +274,14 @@ export async function startInEngine(
     const spec = { argv, env: variables, workdir, user, stdin: input, terminal: terminal ?? undefined }
     const execId = await createExec(engine, container.id, spec)
     const { output: stream } = await startExec(engine, execId, { stdin: input, terminal: terminal !== null })
-    const program = new EngineProgram(engine, { execId, marker, pidNamespace, stream, request })
+    const program = new EngineProgram(engine, {
+      execId,
+      marker,
+      pidNamespace,
+      containerPid: container.pid,
+      stream,
+      request,
+    })
     void program.started.finally(finish)
     if (terminal) {
       // Engines before 23 take no size with the request.
