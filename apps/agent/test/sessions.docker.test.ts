@@ -185,6 +185,26 @@ describe('who attaches again', () => {
     expect(`${createHash('sha256').update(all).digest('hex')}  -\n`).toBe(expected)
   })
 
+  it('finds all that others have only looked at, from wherever', async () => {
+    const bytes = 3_000_000
+    const command = `head -c ${bytes} /dev/zero | tr '\\0' x; sleep 100`
+    const session = await create(busybox, { command, max_buffer: 4 << 20 })
+    await eventually(async () => expect(await get(session)).toMatchObject({ end_offset: bytes }))
+    const client = await host.control.host()
+    const params = { uuid: busybox.uuid, id: session.id }
+    const look = async (offset: number): Promise<number> => {
+      const events = await client.sessions.output({ params, query: { offset, limit: 8 << 20 } })
+      const found = await Array.fromAsync(events)
+      return found.reduce((sum, { data }) => sum + Buffer.from(data ?? '', 'base64').length, 0)
+    }
+    expect(await look(2_000_000)).toBe(bytes - 2_000_000)
+    expect(await look(0)).toBe(bytes)
+    const attached = await attach(session)
+    await eventually(() => expect(attached.output().length).toBe(bytes))
+    expect(attached.controls).toEqual([{ type: 'resumed', offset: 0, input_offset: 0 }])
+    await client.sessions.kill({ params })
+  })
+
   it('takes the place of whoever is there, who is told', async () => {
     const session = await create(busybox, { command: ['cat'], stdin: true })
     const first = await attach(session)
@@ -228,6 +248,7 @@ describe('a new run of the agent', () => {
       Array.from({ length: 10 }, () => create(busybox, { command: 'sleep 100' })),
     )
     await get(ended, 10)
+    await eventually(async () => expect(await get(lostDetached)).toMatchObject({ end_offset: 5 }))
     const before = await attach(session, { acks: true })
     await eventually(() => expect(before.stdout()).toContain('5\n'))
     await host.agent.kill(signal)

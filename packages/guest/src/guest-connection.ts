@@ -32,6 +32,8 @@ export interface AttachOptions {
   readonly offset?: number
   readonly lossless?: boolean
   readonly patienceMs?: number
+  /** So much output is given although none of it is taken; by default what the connection has for a stream. */
+  readonly windowBytes?: number
 }
 
 const defaults: Required<GuestConnectionOptions> = {
@@ -131,10 +133,10 @@ export class GuestConnection {
   }
 
   /** Attaches to a session, instead of whoever is. */
-  attach(id: string, { offset = 0, ...waits }: AttachOptions = {}): Promise<GuestStream> {
-    return this.#openStream(frameType.attach, (window) =>
-      Buffer.concat([sessionId(id), u64(offset), u32(window), u32(toPatience(waits))]),
-    )
+  attach(id: string, { offset = 0, windowBytes, ...waits }: AttachOptions = {}): Promise<GuestStream> {
+    const encode = (window: number): Buffer =>
+      Buffer.concat([sessionId(id), u64(offset), u32(window), u32(toPatience(waits))])
+    return this.#openStream(frameType.attach, encode, windowBytes)
   }
 
   /** Connects to a port of the container's own loopback address. Throws `ECONNREFUSED` where nothing listens. */
@@ -205,15 +207,22 @@ export class GuestConnection {
     this.#exits.delete(id)
   }
 
-  async #openStream(type: number, encode: (windowBytes: number) => Buffer): Promise<GuestStream> {
-    const share = Math.floor(windowsBytes / (this.#streams.size + 1))
-    const windowBytes = Math.min(this.#options.windowBytes, Math.max(share, windowMinBytes))
+  async #openStream(
+    type: number,
+    encode: (windowBytes: number) => Buffer,
+    windowBytes = this.#shareWindow(),
+  ): Promise<GuestStream> {
     const payload = encode(windowBytes)
     const id = this.#takeStreamId()
     const stream = new GuestStream({ send: (type, payload) => this.#send(type, id, payload) }, windowBytes)
     this.#streams.set(id, stream)
     await this.#send(type, id, payload)
     return this.#inTime(stream.whenOpened, this.#options.answerTimeoutMs, true)
+  }
+
+  #shareWindow(): number {
+    const share = Math.floor(windowsBytes / (this.#streams.size + 1))
+    return Math.min(this.#options.windowBytes, Math.max(share, windowMinBytes))
   }
 
   async #request(type: number, payload: Uint8Array = Buffer.alloc(0), timeoutMs?: number): Promise<Buffer> {

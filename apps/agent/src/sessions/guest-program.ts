@@ -59,12 +59,13 @@ export class GuestProgram implements Program {
     this.#first = first
   }
 
-  async attach({ offset, lossless }: AttachPlace): Promise<Attachment> {
+  async attach({ windowBytes, ...place }: AttachPlace): Promise<Attachment> {
     const first = this.#first
     this.#first = undefined
-    if (first && offset === 0) return toAttachment(first)
+    if (first && place.offset === 0 && windowBytes === undefined) return toAttachment(first)
     const { connection } = await this.#reach()
-    return toAttachment(await this.#ask(connection.attach(this.place.id, { offset, lossless })))
+    const options = { ...place, ...(windowBytes !== undefined && { windowBytes }) }
+    return toAttachment(await this.#ask(connection.attach(this.place.id, options)))
   }
 
   async signal(signal: SessionSignal): Promise<void> {

@@ -41,6 +41,8 @@ export interface AttachPlace {
   readonly offset: number
   /** A slow reader holds the program back, instead of having its oldest output dropped. */
   readonly lossless: boolean
+  /** So much output is given although none of it is taken; what is kept outside the container always is. */
+  readonly windowBytes?: number | undefined
 }
 
 export interface Bounds {

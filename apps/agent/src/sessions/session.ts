@@ -85,11 +85,11 @@ export class Session {
   }
 
   /** For whoever holds the claim. */
-  async attach(offset: number): Promise<Attachment> {
+  async attach(offset: number, windowBytes?: number): Promise<Attachment> {
     const letGo = this.#letGoLater
     clearTimeout(this.#holdTimer)
     try {
-      return await this.program.attach({ offset, lossless: this.isLossless })
+      return await this.program.attach({ offset, lossless: this.isLossless, windowBytes })
     } catch (error) {
       // It is as alone as before.
       if (letGo) this.#limitHold(letGo)

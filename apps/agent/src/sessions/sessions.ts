@@ -22,7 +22,7 @@ import { EngineProgram, startInEngine } from './engine-program.ts'
 import { GuestProgram, startInGuest } from './guest-program.ts'
 import { loginShell } from './login-shell.ts'
 import type { Program, ProgramRequest } from './program.ts'
-import { readOutput } from './read-output.ts'
+import { type Readings, readOutput } from './read-output.ts'
 import { recoverProgram } from './recover.ts'
 import { serveAttachment } from './serve-attachment.ts'
 import { Session } from './session.ts'
@@ -101,6 +101,7 @@ const tidyMs = 10_000
 export function createSessions(deps: SessionsDeps): Sessions {
   const { clock, log, sessionStore: store, sessionLimits: limits } = deps
   const inputTotal = { bytes: 0 }
+  const readings: Readings = new Map()
   const all = new Map<string, Map<string, Session>>()
   const starting = new Map<string, { readonly uuid: string; readonly session: Promise<Session> }>()
 
@@ -227,7 +228,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
       await session.kill('killed')
       return session.view()
     },
-    output: (uuid, id, range) => readOutput(get(uuid, id), range),
+    output: (uuid, id, range) => readOutput(get(uuid, id), range, readings),
     attach: (uuid, id, how, open, caller) =>
       serveAttachment({ clock, inputTotal }, get(uuid, id), how, open, caller),
     recover: async () => {

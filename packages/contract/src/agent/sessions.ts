@@ -73,7 +73,7 @@ export const sessions = {
     params: ById,
     query: SessionOutputQuery,
     result: events(SessionOutput),
-    errors: ['session_not_found', 'session_attached'],
+    errors: ['session_not_found', 'session_attached', 'rate_limited'],
   }),
   attach: endpoint({
     method: 'GET',

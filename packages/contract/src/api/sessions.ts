@@ -219,7 +219,7 @@ export const sessions = {
     params: ById,
     query: SessionOutputQuery,
     result: events(SessionOutput),
-    errors: [...shared, 'session_not_found', 'session_attached'],
+    errors: [...shared, 'session_not_found', 'session_attached', 'rate_limited'],
   }),
   attach: endpoint({
     method: 'GET',
