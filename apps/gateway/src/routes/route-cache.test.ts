@@ -59,4 +59,15 @@ describe('routes', () => {
     state.now = 10_000
     await expect(cache.find('a')).rejects.toThrow('no such container')
   })
+
+  it('that are known stay so while somebody asks for very many that are not', async () => {
+    const { state, cache } = setUp()
+    await cache.find('a')
+    state.failure = new GpulabError('container_not_found')
+    for (let index = 0; index < 25_000; index++) await cache.find(`none-${index}`).catch(() => {})
+    const { asked } = state
+    expect((await cache.find('a')).status).toBe('running')
+    await expect(cache.find('none-24999')).rejects.toMatchObject({ code: 'container_not_found' })
+    expect(state.asked).toBe(asked)
+  })
 })

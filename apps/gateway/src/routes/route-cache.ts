@@ -8,6 +8,8 @@ const usableMs = 5000
 const keptMs = 10 * 60_000
 const answerMs = 10_000
 const routesMax = 20_000
+/** Of containers that are not there, apart from the others: anybody can ask for any number of them. */
+const unknownMax = 5000
 
 interface Entry {
   readonly answer: Route | GpulabError
@@ -24,13 +26,17 @@ type Ask = Pick<Client<typeof gateway>, 'route'>
 /** What the API says about containers, asked once for all requests that wait for it. */
 export function createRouteCache(control: Ask, now: () => number = () => performance.now()): RouteCache {
   const entries = new Map<string, Entry>()
+  const unknown = new Map<string, Entry>()
   const asking = new Map<string, Promise<Entry>>()
 
   const keep = (uuid: string, entry: Entry): Entry => {
+    const isUnknown = entry.answer instanceof GpulabError
+    const [kept, max] = isUnknown ? [unknown, unknownMax] : [entries, routesMax]
     entries.delete(uuid)
-    entries.set(uuid, entry)
-    const [oldest] = entries.keys()
-    if (entries.size > routesMax && oldest !== undefined) entries.delete(oldest)
+    unknown.delete(uuid)
+    kept.set(uuid, entry)
+    const [oldest] = kept.keys()
+    if (kept.size > max && oldest !== undefined) kept.delete(oldest)
     return entry
   }
   const ask = async (uuid: string): Promise<Entry> => {
@@ -55,7 +61,7 @@ export function createRouteCache(control: Ask, now: () => number = () => perform
   }
   return {
     find: async (uuid) => {
-      let entry = entries.get(uuid)
+      let entry = entries.get(uuid) ?? unknown.get(uuid)
       const ageMs = entry ? now() - entry.askedMs : Infinity
       if (!entry || ageMs > usableMs) entry = await askOnce(uuid)
       else if (ageMs > freshMs) askOnce(uuid).catch(() => {})
