@@ -142,6 +142,25 @@ const passed: Record<string, { request: () => string; has?: RegExp; hasNot?: Reg
     request: () => get('X_Forwarded_For: 6.6.6.6'),
     hasNot: /6\.6\.6\.6/,
   },
+  'a forged address with dots': {
+    request: () => get('X.Forwarded.For: 6.6.6.6', 'X~Real~IP: 6.6.6.6'),
+    hasNot: /6\.6\.6\.6/,
+  },
+  'forged addresses of other proxies': {
+    request: () =>
+      get(
+        ...[
+          'X-Forwarded',
+          'CF-Connecting-IP',
+          'Fastly-Client-IP',
+          'True-Client-IP',
+          'X-Client-IP',
+          'Forwarded-For',
+        ].map((name) => `${name}: 6.6.6.6`),
+      ),
+    hasNot: /6\.6\.6\.6/,
+  },
+  'a proxy for scripts': { request: () => get('Proxy: http://evil.test'), hasNot: /evil/ },
   'a forged scheme': {
     request: () => get('X-Forwarded-Proto: https'),
     has: /^x-forwarded-proto: http\r$/im,

@@ -13,9 +13,10 @@ const hopByHop = new Set([
   'transfer-encoding',
   'upgrade',
 ])
-/** What only a proxy may say; from a client it would be forged. */
+/** What only a proxy may say; from a client it would be forged. `Proxy` is what scripts take for HTTP_PROXY. */
 const isProxys = (name: string): boolean =>
-  /^x-(forwarded|real|original|client|cluster|gpulab)-|^(forwarded|via|x-rewrite-url|true-client-ip)$/.test(
+  /^x-(forwarded|forwarder|real|original|client|cluster|envoy|gpulab)(-|$)/.test(name) ||
+  /^(forwarded|forwarded-for|via|proxy|x-rewrite-url|x-host|x-http-host-override|x-url-scheme|x-scheme|front-end-https|(true|cf|fastly)-(client|connecting)-ip(v6)?)$/.test(
     name,
   )
 
@@ -37,8 +38,8 @@ export function toUpstreamHeaders(raw: RawHeaders, { host, proto, addresses }: F
   const dropped = namedByConnection(raw)
   const kept: string[] = ['Host', host]
   eachField(raw, (name, value, written) => {
-    // Gateways to scripts write both as one: X_Forwarded_For is as good a forgery.
-    const plain = name.replaceAll('_', '-')
+    // Gateways to scripts write all of these as one: X_Forwarded_For and X.Forwarded.For are as good a forgery.
+    const plain = name.replaceAll(/[^a-z0-9]/g, '-')
     if (name === 'host' || name === 'expect' || hopByHop.has(plain) || dropped.has(name)) return
     if (isProxys(plain) || isOwnKey(plain, value)) return
     if (name === 'cookie') {
