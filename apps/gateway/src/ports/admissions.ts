@@ -18,14 +18,28 @@ export interface Admissions {
   ask(question: Question): Promise<Date | null>
 }
 
+interface Kept {
+  readonly answer: Promise<Date | null>
+  until: number
+}
+
 type Ask = Pick<Client<typeof gateway>, 'admit'>
 
 /** Whom the API lets in, asked once for all requests of a while. What is kept is no secret. */
 export function createAdmissions(control: Ask, now: () => number = () => performance.now()): Admissions {
-  const kept = new Map<string, { answer: Promise<Date | null>; until: number }>()
+  const kept = new Map<string, Kept>()
   const ask = async (body: Question): Promise<Date | null> => {
     const { expires_at: end } = await control.admit({ body }, { timeoutMs: answerMs })
     return end === null ? null : new Date(end)
+  }
+  /** What is kept counts no longer than what it says, and a refusal for a moment only. */
+  const limit = async (entry: Kept): Promise<void> => {
+    try {
+      const end = await entry.answer
+      if (end) entry.until = Math.min(entry.until, now() + end.getTime() - Date.now())
+    } catch (error) {
+      entry.until = error instanceof GpulabError && error.code === 'port_private' ? now() + refusedMs : 0
+    }
   }
   return {
     ask: (question) => {
@@ -33,9 +47,7 @@ export function createAdmissions(control: Ask, now: () => number = () => perform
       const known = kept.get(key)
       if (known && known.until > now()) return known.answer
       const entry = { answer: ask(question), until: now() + freshMs }
-      entry.answer.catch((error: unknown) => {
-        entry.until = error instanceof GpulabError && error.code === 'port_private' ? now() + refusedMs : 0
-      })
+      void limit(entry)
       kept.delete(key)
       kept.set(key, entry)
       const [oldest] = kept.keys()

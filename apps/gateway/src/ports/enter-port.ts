@@ -20,9 +20,12 @@ interface Visit {
   readonly domain: string
 }
 
+/** Throws `port_private` once it does not any more. */
+export type Ask = () => Promise<unknown>
+
 export type Entry =
-  /** The path is without what has let it in. */
-  | { readonly kind: 'in'; readonly path: string }
+  /** The path is without what has let it in; `ask` says whether that still does, and is missing where all may come in. */
+  | { readonly kind: 'in'; readonly path: string; readonly ask?: Ask }
   /** With a cookie, and from then on without the link. */
   | {
       readonly kind: 'redirect'
@@ -46,11 +49,11 @@ export async function enterPort(visit: Visit, admissions: Admissions): Promise<E
   const key = ownKeyOf(request.headers)
   if (key !== undefined) {
     await ask(key)
-    return { kind: 'in', path: link?.path ?? path }
+    return { kind: 'in', path: link?.path ?? path, ask: () => ask(key) }
   }
   if (link) {
     const until = await ask(link.token)
-    if (isUpgrade) return { kind: 'in', path: link.path }
+    if (isUpgrade) return { kind: 'in', path: link.path, ask: () => ask(link.token) }
     return { kind: 'redirect', path: link.path, cookie: link.token, until }
   }
   const tokens = cookiesOf(request.headers.cookie, toCookieName(cookieName, proto))
@@ -58,13 +61,15 @@ export async function enterPort(visit: Visit, admissions: Admissions): Promise<E
   const isSafe = request.method === 'GET' || request.method === 'HEAD'
   if (origin !== 'own' && (isUpgrade || (origin === 'foreign' && !isSafe))) throw foreign()
   // Several, where another page has set one: a wrong one must not keep the right one from counting.
-  await Promise.any(tokens.slice(0, cookiesMax).map(ask)).catch((error: AggregateError) => {
-    throw (
-      error.errors.find((each) => !(each instanceof GpulabError && each.code === 'port_private')) ??
-      error.errors[0]
-    )
-  })
-  return { kind: 'in', path }
+  const askForAny = () =>
+    Promise.any(tokens.slice(0, cookiesMax).map(ask)).catch((error: AggregateError) => {
+      throw (
+        error.errors.find((each) => !(each instanceof GpulabError && each.code === 'port_private')) ??
+        error.errors[0]
+      )
+    })
+  await askForAny()
+  return { kind: 'in', path, ask: askForAny }
 }
 
 const cookiesMax = 4

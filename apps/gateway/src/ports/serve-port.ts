@@ -6,6 +6,7 @@ import type { Forwarding } from '../requests/forward-headers.ts'
 import { toSetCookie } from '../requests/cookies.ts'
 import { getHost, getMode } from '../routes/read-route.ts'
 import { toUplinkName } from '../uplinks/uplink-name.ts'
+import { askAgain } from './ask-again.ts'
 import { cookieName, type Entry, enterPort } from './enter-port.ts'
 import { proxyRequest } from './proxy-request.ts'
 import { proxyUpgrade } from './proxy-upgrade.ts'
@@ -26,6 +27,7 @@ const day = 24 * 3600
 export async function servePort(deps: Parts, call: PortRequest, response: ServerResponse): Promise<void> {
   const { route, entry } = await enter(deps, call, false)
   if (entry.kind === 'redirect') return redirect(response, entry, call.forwarding)
+  askAgain(entry.ask, response)
   const { request, forwarding } = call
   return proxyRequest(
     { request, response, target: toTarget(route, call), path: entry.path, forwarding },
@@ -40,6 +42,7 @@ export async function upgradePort(
   head: Buffer,
 ): Promise<void> {
   const { route, entry } = await enter(deps, call, true)
+  if (entry.kind === 'in') askAgain(entry.ask, socket)
   const { request, forwarding } = call
   return proxyUpgrade(
     { request, socket, head, target: toTarget(route, call), path: entry.path, forwarding },
@@ -74,8 +77,8 @@ function redirect(
 ): void {
   const leftSeconds = until ? Math.max(0, Math.floor((until.getTime() - Date.now()) / 1000)) : day
   response.writeHead(302, {
-    // Two slashes at the beginning would lead to another host.
-    location: path.replace(/^\/{2,}/, '/'),
+    // Two slashes at the beginning, of whatever kind, would lead to another host.
+    location: path.replace(/^[/\\]{2,}/, '/'),
     'cache-control': 'no-store',
     'referrer-policy': 'no-referrer',
     'content-length': 0,
