@@ -50,7 +50,7 @@ const refused: Record<string, () => string> = {
   'a hash in the Host': () => hosted(`${host}#x`),
   'a percent in the Host': () => hosted(host.replace('-', '%2d')),
   'NUL in the Host': () => hosted(`${host}\0`),
-  'a character that is none of ASCII': () => hosted(host.replace('a', 'а')),
+  'a character that is none of ASCII': () => hosted(host.replace('.', 'é.')),
   'a full-width dot': () => hosted(host.replace('.', '。')),
   'punycode before the name': () => hosted(`xn--${host}`),
   'a port that is too large': () => hosted(`${host}:99999`),
