@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GuestConnection } from './guest-connection.ts'
-import { collect } from './test-support/collect.ts'
+import { collect, shell } from './test-support/collect.ts'
 import { startTestGuest, type TestGuest } from './test-support/test-guest.ts'
 
 let guest: TestGuest
@@ -94,7 +94,7 @@ describe('a port', () => {
   })
 
   test(
-    'takes two hundred connections at once, and a stalled one holds up none',
+    'takes as many connections at once as there may be, and a stalled one holds up none',
     { timeout: 30_000 },
     async () => {
       const port = await serve((socket) => socket.pipe(socket))
@@ -106,7 +106,7 @@ describe('a port', () => {
         more()
       })
       const stalled = await Promise.all(Array.from({ length: 20 }, () => connection.dial(flood)))
-      const streams = await Promise.all(Array.from({ length: 200 }, () => connection.dial(port)))
+      const streams = await Promise.all(Array.from({ length: 170 }, () => connection.dial(port)))
       const answers = await Promise.all(
         streams.map(async (stream, index) => {
           await stream.write(Buffer.from(`connection ${index}`))
@@ -118,4 +118,18 @@ describe('a port', () => {
       await Promise.all(stalled.map((stream) => stream.detach()))
     },
   )
+})
+
+describe('many ports', () => {
+  test('leave room for commands, and are dialled again once others are left', async () => {
+    const port = await serve((socket) => socket.pipe(socket))
+    const streams = await Promise.all(Array.from({ length: 192 }, () => connection.dial(port)))
+    await expect(connection.dial(port)).rejects.toThrow(expect.objectContaining({ code: 'EUSERS' }))
+    expect((await shell(connection, 'echo inside')).stdout.toString()).toBe('inside\n')
+    await streams.pop()?.detach()
+    const again = await connection.dial(port)
+    await Promise.all([...streams, again].map((stream) => stream.detach()))
+    await expect(connection.dial(1)).rejects.toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }))
+    await (await connection.dial(port)).detach()
+  })
 })

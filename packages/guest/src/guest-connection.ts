@@ -49,6 +49,8 @@ const windowsBytes = 16 << 20
 const windowMinBytes = 32 << 10
 /** Sessions of a guest: so many may end that we have never seen. */
 const sessionsMax = 256
+/** Of those, so many may be dialled ports: however busy a server is, its owner can look into the container. */
+const portsMax = 192
 
 interface Answerer {
   /** Says whether the frame was the last of its stream. */
@@ -74,6 +76,7 @@ export class GuestConnection {
   readonly #exits = new Map<string, PromiseWithResolvers<Ending>>()
   readonly #closed = Promise.withResolvers<GuestError>()
   #nextStream = 1
+  #ports = 0
   #unseenExits = sessionsMax
   #failure: GuestError | undefined
   #room: Promise<void> | undefined
@@ -140,8 +143,21 @@ export class GuestConnection {
   }
 
   /** Connects to a port of the container's own loopback address. Throws `ECONNREFUSED` where nothing listens. */
-  dial(port: number, { family = 4 }: { family?: 4 | 6 } = {}): Promise<GuestStream> {
-    return this.#openStream(frameType.dial, (window) => Buffer.concat([u8(family), u16(port), u32(window)]))
+  async dial(port: number, { family = 4 }: { family?: 4 | 6 } = {}): Promise<GuestStream> {
+    if (this.#ports >= portsMax)
+      throw new GuestError('EUSERS', 'The container has too many connections to its ports.')
+    const hangUp = (): void => void this.#ports--
+    this.#ports++
+    try {
+      const stream = await this.#openStream(frameType.dial, (window) =>
+        Buffer.concat([u8(family), u16(port), u32(window)]),
+      )
+      stream.ended.then(hangUp, hangUp)
+      return stream
+    } catch (error) {
+      hangUp()
+      throw error
+    }
   }
 
   /** To the program and its process group, as a terminal would. */
