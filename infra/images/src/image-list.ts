@@ -16,6 +16,7 @@ export type ImageKey =
   | 'postgres'
   | 'gpu-host'
   | 'screens'
+  | 'web'
 
 /** How an image is built: from a root file system of packages, or upon another image of the list. */
 export type ImageBuild = { rootfs: 'busybox' | 'debian' } | { from: ImageKey; folder?: string }
