@@ -1,0 +1,3 @@
+import { buildOwnExecutable } from '@gpulab/release'
+
+await buildOwnExecutable(process.argv[2] ?? '')
