@@ -12,6 +12,7 @@ import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import { InputQueue, type InputTotal } from './input-queue.ts'
+import { Pulse } from './output-log.ts'
 import type { Attachment, SessionEnd } from './program.ts'
 import type { Session } from './session.ts'
 
@@ -23,6 +24,8 @@ interface AttachOptions {
 
 /** How long a lost program may take to be found to have ended. */
 const endMs = 15_000
+/** What a client that acknowledges output may have on its way: not every one of them can stop its connection. */
+const unacknowledgedMaxBytes = 1 << 20
 /** How long a client may take to acknowledge the last output. */
 const lastAckMs = 5000
 
@@ -53,7 +56,7 @@ export async function serveAttachment(
         input.close()
         left.abort(new DOMException('The client has left', 'AbortError'))
       })
-    const end = await orAbort(sendOutput(clock, session, channel, { taken, acks }), stop)
+    const end = await orAbort(sendOutput(clock, session, channel, { taken, acks, stop }), stop)
     await send({
       type: 'exit',
       exit_code: end.exitCode,
@@ -83,6 +86,7 @@ const isKept = (promise: Promise<void>): Promise<boolean> =>
 class TakenOutput {
   readonly #attachment: Attachment
   readonly #all = Promise.withResolvers<void>()
+  readonly #pulse = new Pulse()
   #isComplete = false
   /** Offsets; gaps count, although the program need not be told of them. */
   #sent: number
@@ -115,8 +119,14 @@ class TakenOutput {
       const gapBytes = this.#gapsBefore(offset)
       this.#attachment.take(Math.max(offset - this.#taken - gapBytes, 0))
       this.#taken = offset
+      this.#pulse.beat()
     }
     if (this.#isComplete && this.#taken === this.#sent) this.#all.resolve()
+  }
+
+  /** Resolves when the client may be sent more. */
+  async room(signal: AbortSignal): Promise<void> {
+    while (this.#onTheirWay() >= unacknowledgedMaxBytes) await orAbort(this.#pulse.wait(), signal)
   }
 
   /** Resolves when the client has all that there will be. */
@@ -124,6 +134,11 @@ class TakenOutput {
     this.#isComplete = true
     if (this.#taken === this.#sent) this.#all.resolve()
     return this.#all.promise
+  }
+
+  /** Of gaps there is nothing to hold. */
+  #onTheirWay(): number {
+    return this.#sent - this.#taken - this.#gaps.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   #gapsBefore(offset: number): number {
@@ -181,7 +196,7 @@ async function sendOutput(
   clock: Clock,
   session: Session,
   channel: Channel,
-  { taken, acks }: Pick<ClientState, 'taken' | 'acks'>,
+  { taken, acks, stop }: Pick<ClientState, 'taken' | 'acks'> & { readonly stop: AbortSignal },
 ): Promise<SessionEnd> {
   try {
     for await (const item of taken.output()) {
@@ -191,7 +206,8 @@ async function sendOutput(
       if (item.kind !== 'gap') notePassed(bytes)
       if (item.kind === 'gap') await channel.send(toControlFrame({ type: 'gap', bytes }))
       else await channel.send({ type: frameType[item.kind], payload: item.bytes })
-      if (!acks) taken.take(taken.sent)
+      if (acks) await taken.room(stop)
+      else taken.take(taken.sent)
     }
   } catch (error) {
     // The program may be lost, which its end tells; or this attachment alone.
