@@ -22,3 +22,14 @@ it('that has been left is let go in time, also where somebody has tried in vain 
   await expect(session.attach(99)).rejects.toThrow('beyond')
   await eventually(() => expect(left).toBe(1))
 })
+
+it('of which something cannot be killed has ended all the same', async () => {
+  const end = { exitCode: 137, signal: 'SIGKILL', reason: 'killed', message: 'something could not be killed' }
+  const program = {
+    kill: () => new Promise(() => {}),
+    waitForEnd: async () => end,
+  } as Partial<Program> as Program
+  const session = new Session(record, program, { clock: systemClock, holdMs: 50, onChange: () => {} })
+  await session.kill('killed')
+  expect(await session.ended).toEqual(end)
+})

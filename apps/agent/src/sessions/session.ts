@@ -11,6 +11,9 @@ export interface SessionOptions {
   onChange(record: SessionRecord): void
 }
 
+/** How long after a session's end all that was killed with it may take to be gone. */
+const outlastMs = 1000
+
 /** The one client of a session, until another one takes its place. */
 export interface Claim extends Disposable {
   /** Aborts with `session_taken_over`. */
@@ -114,7 +117,9 @@ export class Session {
   async kill(why: 'killed' | 'expired'): Promise<void> {
     if (this.hasEnded) return
     if (why === 'expired') this.#expired = true
-    await this.program.kill()
+    // What hangs in the kernel outlasts the session, whose end tells of it.
+    const outlasted = this.ended.then(() => this.#options.clock.wait(outlastMs))
+    await Promise.race([this.program.kill(), outlasted])
     await this.ended
   }
 
