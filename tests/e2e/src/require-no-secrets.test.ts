@@ -13,7 +13,10 @@ it.each([
   const dir = await mkdtemp(join(tmpdir(), 'gpulab-secrets-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   await writeFile(join(dir, 'gateway-key'), '0123456789abcdef\n')
-  await writeFile(join(dir, 'api.log'), 'a team gpulab_target, a folder gpulab-e2e-VtPxOA\n')
+  await writeFile(
+    join(dir, 'api.log'),
+    'gpulab_placement_duration_seconds_count, a folder gpulab-e2e-VtPxOA\n',
+  )
   await requireNoSecrets(dir)
   await writeFile(join(dir, 'gateway-7080.log'), `{"msg":"ready"}\n${line}\n`)
   await expect(requireNoSecrets(dir)).rejects.toThrow('gateway-7080.log has 1 secrets')
