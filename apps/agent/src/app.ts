@@ -14,7 +14,9 @@ import { createVolumeFiles } from './volumes/files/volume-files.ts'
  */
 export function serveAgent(app: Server, deps: Deps): void {
   const serve = createServe(app, () => Promise.resolve(undefined))
-  serve(agent.health, () => {
+  // Supervisors ask every few seconds.
+  const serveOften = createServe(app, () => Promise.resolve(undefined), { logLevel: 'debug' })
+  serveOften(agent.health, () => {
     const { available, message } = deps.health.state()
     return Promise.resolve({ version, engine: { available, message } })
   })
