@@ -17,6 +17,12 @@ export interface Workers {
   close(): Promise<void>
 }
 
+export interface WorkerLimits {
+  /** That nobody asks for anything just now. */
+  readonly idle: number
+  readonly all: number
+}
+
 interface Slot {
   readonly worker: Promise<WorkerProcess>
   calls: number
@@ -24,6 +30,8 @@ interface Slot {
 }
 
 const idleMs = 60_000
+/** Each takes about 36 MiB of a host that has as many volumes as fit on its disk. */
+const workersMax: WorkerLimits = { idle: 8, all: 64 }
 const refused = 422
 /** The mount under it is gone or another one: a new process finds the new one. */
 const staleCodes = new Set(['ENOTCONN', 'ESTALE', 'EIO', 'ESHUTDOWN'])
@@ -32,6 +40,7 @@ const staleCodes = new Set(['ENOTCONN', 'ESTALE', 'EIO', 'ESHUTDOWN'])
 export function createWorkers(
   foldersOf: (uuid: string) => Promise<VolumeFolders>,
   log: FastifyBaseLogger,
+  limits: WorkerLimits = workersMax,
 ): Workers {
   const slots = new Map<string, Slot>()
   let sockets: Promise<string> | undefined
@@ -42,17 +51,34 @@ export function createWorkers(
     const folder = await (sockets ??= mkdtemp(join(tmpdir(), 'gpulab-files-')))
     return startWorker(join(folder, `${count++}.sock`), folders)
   }
+  const keep = (slot: Slot): void => {
+    clearTimeout(slot.idle)
+    slot.idle = undefined
+  }
   const end = async (uuid: string, slot: Slot): Promise<void> => {
     if (slots.get(uuid) === slot) slots.delete(uuid)
-    clearTimeout(slot.idle)
+    keep(slot)
     await slot.worker.then(
       (worker) => worker.kill(),
       () => {},
     )
   }
   const drop = (uuid: string, slot: Slot): void => void end(uuid, slot)
+  /** Those that were used last stay. */
+  const endIdle = (max: number): void => {
+    const idle = [...slots].filter(([, slot]) => slot.idle !== undefined)
+    for (const [uuid, slot] of idle.slice(0, Math.max(0, idle.length - max))) drop(uuid, slot)
+  }
   const open = async (uuid: string): Promise<{ slot: Slot; worker: WorkerProcess }> => {
+    if (!slots.has(uuid) && slots.size >= limits.all) endIdle(0)
+    if (!slots.has(uuid) && slots.size >= limits.all) {
+      throw new GpulabError('rate_limited', {
+        message: 'The files of too many volumes of this host are asked for at the same time.',
+        hint: 'Try again in a moment.',
+      })
+    }
     const slot = slots.getOrInsertComputed(uuid, () => ({ worker: start(uuid), calls: 0, idle: undefined }))
+    keep(slot)
     try {
       const worker = await slot.worker
       if (worker.isAlive) return { slot, worker }
@@ -65,14 +91,18 @@ export function createWorkers(
   }
   const leave = (uuid: string, slot: Slot): void => {
     slot.calls--
-    if (slot.calls === 0) slot.idle = setTimeout(() => drop(uuid, slot), idleMs).unref()
+    if (slot.calls > 0 || slots.get(uuid) !== slot) return
+    slot.idle = setTimeout(() => drop(uuid, slot), idleMs).unref()
+    slots.delete(uuid)
+    slots.set(uuid, slot)
+    endIdle(limits.idle)
   }
 
   return {
     call: async (uuid, call) => {
       const { slot, worker } = await open(uuid).catch(toSilence)
       slot.calls++
-      clearTimeout(slot.idle)
+      keep(slot)
       try {
         const response = await worker.call(call)
         response.once('close', () => leave(uuid, slot))
