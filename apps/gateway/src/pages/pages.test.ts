@@ -50,10 +50,13 @@ describe('what is in the way', () => {
     },
   )
 
-  it('tells the status of a container, and why', () => {
-    expect(toAnswer(stopped('failed', 'The image is gone.'), browser, requestId).body).toContain(
-      'The container is failed. The image is gone.',
-    )
+  it('tells whoever knows the address the status of a container, and not why', () => {
+    for (const status of ['failed', 'unreachable', 'queued']) {
+      const failure = stopped(status, 'The image r.io/team/secret does not exist.')
+      for (const accept of [browser, undefined])
+        expect(toAnswer(failure, accept, requestId).body).not.toContain('secret')
+    }
+    expect(toAnswer(stopped('failed', null), browser, requestId).body).toContain('The container is failed.')
   })
 
   it('runs nothing and loads nothing, whatever it tells', () => {

@@ -13,16 +13,20 @@ export function getMode({ ports }: Route, port: number): PortMode {
   })
 }
 
-/** The host of a container that runs. */
-export function getHost({ host, status, reason }: Route): NonNullable<Route['host']> {
+/**
+ * The host of a container that runs. Whoever knows the address is told the status, and no more: why it is so has names of
+ * hosts, images and volumes in it.
+ */
+export function getHost({ host, status }: Route): NonNullable<Route['host']> {
   if (host) return host
   if (status === 'unreachable') {
     throw new GpulabError('host_unreachable', {
-      message: reason ?? 'The host of the container does not answer.',
+      message: 'The host of the container does not answer.',
     })
   }
   throw new GpulabError('container_not_running', {
-    message: `The container is ${status}.${reason === null ? '' : ` ${reason}`}`,
+    message: `The container is ${status}.`,
+    hint: 'gpulab inspect CONTAINER shows why.',
     details: { status, passes: passing.has(status) },
   })
 }
