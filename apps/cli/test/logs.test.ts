@@ -86,6 +86,7 @@ describe('logs', () => {
 
   it.each([
     ['--tail', 'many'],
+    ['--tail', '10001'],
     ['--since', 'yesterday'],
     ['--stdout', '--stderr'],
     ['--deploy', '--tail=5'],

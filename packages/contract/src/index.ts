@@ -39,6 +39,7 @@ export { challengeSeconds, toProofText } from './agent/join.ts'
 export { type ExecOptions, type ExecResult, outputMaxBytes } from './api/exec.ts'
 export type { GpuType } from './api/gpus.ts'
 export type { DeployLogLine, LogLine, LogQuery } from './api/logs.ts'
+export { logTailMax } from './api/logs.ts'
 export {
   ackEveryBytes,
   type AttachQuery,

@@ -1,4 +1,4 @@
-import { type api, type CallInput, GpulabError, type LogLine } from '@gpulab/contract'
+import { type api, type CallInput, GpulabError, type LogLine, logTailMax } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import { parseDuration } from '../output/duration.ts'
 import { write } from '../output/write.ts'
@@ -91,9 +91,9 @@ export function parseMoment(text: string, now: number): string {
 export function parseTail(text: string): number | 'all' {
   if (text === 'all') return 'all'
   const count = Number(text)
-  if (/^\d+$/.test(text) && count <= 1_000_000) return count
+  if (/^\d+$/.test(text) && count <= logTailMax) return count
   throw new GpulabError('invalid_request', {
-    message: `"${text}" is not a number of lines.`,
+    message: `"${text}" is not a number of lines, 0 to ${logTailMax}.`,
     hint: 'Write --tail 500 or --tail all.',
   })
 }

@@ -2,10 +2,13 @@ import { z } from 'zod'
 import { endpoint, events } from '../endpoint.ts'
 import { Flag, Timestamp, Uuid, text } from '../fields.ts'
 
+/** Lines that may be asked for by their number. */
+export const logTailMax = 10_000
+
 /** What the host's log endpoint takes too. */
 export const LogQuery = z.object({
   tail: z
-    .union([z.literal('all'), z.coerce.number().int().min(0).max(10_000)])
+    .union([z.literal('all'), z.coerce.number().int().min(0).max(logTailMax)])
     .default(100)
     .describe('Lines from the end, at most 10,000, or `all`. Ignored with `cursor`.'),
   follow: Flag.default(false).describe('Go on until the container ends.'),
