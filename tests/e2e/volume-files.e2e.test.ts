@@ -61,10 +61,11 @@ describe('gpulab volumes cp', () => {
     })) {
       await writeFile(join(tree, name), text, { mode: 0o750 })
     }
+    await writeFile(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0x6e, 0xff])]), 'not UTF-8')
     const before = readTree(tree, { times: false })
     await volumes('cp', tree, 'my-data:/')
-    expect(await inBox('cd /workspace/tree && find . -type f | sort | tr "\\n" " "')).toBe(
-      './a ./some folder/deeper/-x ./some folder/ü ',
+    expect(await inBox('cd /workspace/tree && cat a "some folder/deeper/-x" "$(printf "n\\377")"')).toBe(
+      'axnot UTF-8',
     )
     await volumes('cp', 'my-data:/tree', join(work, 'back'))
     expect(readTree(join(work, 'back'), { times: false })).toEqual(before)

@@ -5,6 +5,7 @@ import { createReadStream, createWriteStream, readdirSync, readFileSync } from '
 import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { it } from 'vitest'
 import { startSystem, type System } from '../src/start-system.ts'
@@ -18,7 +19,7 @@ const mib = 2 ** 20
 
 it('files of a volume beside cp', { timeout: 1_800_000 }, async () => {
   await using system = await startSystem()
-  const size = `${Math.max(512, 3 * bigMib)}MiB`
+  const size = `${Math.max(512, 5 * bigMib)}MiB`
   const made = await system.gpulab(['volumes', 'create', '--name', 'bench', '--size', size, '--json'])
   if (made.code !== 0) throw new Error(made.stderr)
   const volume = JSON.parse(made.stdout) as Volume
@@ -30,6 +31,16 @@ it('files of a volume beside cp', { timeout: 1_800_000 }, async () => {
 
   const path = (route: string, name: string): string =>
     `/v1/volumes/${volume.uuid}/files${route}?path=${encodeURIComponent(name)}`
+  const spent: string[] = []
+  /** What each process has spent on it, which a busy machine does not change. */
+  const spend = async (name: string, action: () => Promise<void>): Promise<void> => {
+    const before = listProcesses(system).map(({ pid }) => cpuMs(pid))
+    await action()
+    const parts = listProcesses(system).map(
+      ({ name: process, pid }, n) => `${process} ${cpuMs(pid) - (before[n] ?? 0)}`,
+    )
+    spent.push(`${name}: ${parts.join(', ')}`)
+  }
   const rows = [
     await compare(`${bigMib} MiB in`, runs, {
       ours: () => timeOf(() => upload(system, path('/content', '/ours'), big)),
@@ -42,22 +53,27 @@ it('files of a volume beside cp', { timeout: 1_800_000 }, async () => {
       peer: () => timeOf(() => succeed('cp', [join(inside, 'source'), `${out}-peer`])),
     }),
   ]
-  const memory = listMemory(system)
+  await spend(`${bigMib} MiB in`, () => upload(system, path('/content', '/ours'), big))
+  await spend(`${bigMib} MiB out`, () => download(system, path('/content', '/source'), out))
+  const memory = listProcesses(system).map(({ name, pid }) => `${name} ${peakMib(pid)} MiB`)
   await makeEntries(join(inside, 'many'))
   const url = `${system.apiUrl}${path('', '/many')}&limit=${entries}`
+  const list = async (): Promise<void> => {
+    const answer = await fetch(url, { headers: { 'api-key': system.apiKey } })
+    const { items } = (await answer.json()) as { items: unknown[] }
+    if (items.length !== entries) throw new Error(`${items.length} entries came`)
+  }
   const lists: number[] = []
   for (let n = 0; n <= 10; n++) {
-    const ms = await timeOf(async () => {
-      const answer = await fetch(url, { headers: { 'api-key': system.apiKey } })
-      const { items } = (await answer.json()) as { items: unknown[] }
-      if (items.length !== entries) throw new Error(`${items.length} entries came`)
-    })
+    const ms = await timeOf(list)
     if (n > 0) lists.push(ms)
   }
+  await spend(`a list of ${entries}`, list)
   process.stdout.write(`
 ${rows.map(describe).join('\n')}
 list of ${entries} entries: ${median(lists).toFixed(0)} ms (median of ${lists.length}, the answer parsed)
-most memory that each has had after all of that: ${memory}
+most memory that each has had: ${memory.join(', ')}
+ms of CPU of each: ${spent.join('; ')}
 
 MiB/s; cp reads and writes the same file systems in turn with ours, and syncs what it writes to the volume.
 `)
@@ -102,9 +118,12 @@ async function upload(system: System, path: string, file: string): Promise<void>
   const { size } = await stat(file)
   const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) }
   const { outgoing, answer } = call(system, 'PUT', path, headers)
-  await pipeline(createReadStream(file, { highWaterMark: mib }), outgoing)
-  const { statusCode } = (await answer).resume()
-  if (statusCode !== 200) throw new Error(`The upload was answered with ${statusCode}`)
+  const sent = pipeline(createReadStream(file, { highWaterMark: mib }), outgoing).catch(() => {})
+  const response = await answer
+  const words = await text(response)
+  if (response.statusCode !== 200)
+    throw new Error(`The upload was answered with ${response.statusCode}: ${words}`)
+  await sent
 }
 
 async function download(system: System, path: string, file: string): Promise<void> {
@@ -119,11 +138,20 @@ function describe({ name, ours, peer }: Comparison): string {
   return `${name}: ${rate(ours)} beside ${rate(peer)} of cp, ${ratio.toFixed(2)} of it`
 }
 
-function listMemory(system: System): string {
-  const peak = (pid: number | string): string => {
-    const [, kib] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return `${Math.round(Number(kib) / 1024)} MiB`
-  }
+const peakMib = (pid: number): number => {
+  const [, kib] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Math.round(Number(kib) / 1024)
+}
+
+/** In ticks of 10 ms, see proc_pid_stat(5). */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+function listProcesses(system: System): { name: string; pid: number }[] {
   const worker = readdirSync('/proc').find((pid) => {
     if (!/^\d+$/.test(pid)) return false
     try {
@@ -133,5 +161,9 @@ function listMemory(system: System): string {
       return false
     }
   })
-  return `API ${peak(system.api.pid)}, agent ${peak(system.agent.pid)}, the volume's process ${peak(worker ?? 'self')}`
+  return [
+    { name: 'API', pid: system.api.pid },
+    { name: 'agent', pid: system.agent.pid },
+    { name: "the volume's process", pid: Number(worker) },
+  ]
 }

@@ -47,18 +47,29 @@ async function decide({ context, uuid, options }: VolumeJob, source: Source, tex
   return decided
 }
 
+/** Names here are bytes, and so are paths below a folder that is copied. */
+const toPath = (path: string | Buffer): { path: string } | { path_base64: string } =>
+  typeof path === 'string' ? { path } : { path_base64: path.toString('base64') }
+
 async function makeFolder(
   { context: { api, signal }, uuid }: Pick<VolumeJob, 'context' | 'uuid'>,
-  path: string,
+  path: string | Buffer,
 ): Promise<void> {
-  await api.volumes.files.makeFolder({ params: { uuid }, body: { path, parents: true } }, { signal })
+  await api.volumes.files.makeFolder(
+    { params: { uuid }, body: { ...toPath(path), parents: true } },
+    { signal },
+  )
 }
 
 /** With the length that the file has when it is opened: the volume gets that much of it, or nothing. */
-async function uploadFile({ context, uuid, progress }: VolumeJob, from: string, to: string): Promise<void> {
+async function uploadFile(
+  { context, uuid, progress }: VolumeJob,
+  from: string | Buffer,
+  to: string | Buffer,
+): Promise<void> {
   const { api, signal } = context
   await using file = await open(from).catch((error: unknown) => {
-    throw toLocalFailure(error, from)
+    throw toLocalFailure(error, from.toString())
   })
   const { size, mode } = await file.stat()
   const count = async function* () {
@@ -75,7 +86,7 @@ async function uploadFile({ context, uuid, progress }: VolumeJob, from: string, 
     }
   }
   await api.volumes.files.write(
-    { params: { uuid }, query: { path: to, mode: mode & 0o777 }, body: count() },
+    { params: { uuid }, query: { ...toPath(to), mode: mode & 0o777 }, body: count() },
     // It takes as long as it takes: each part has a deadline at the other end.
     { signal, headers: { 'content-length': String(size) }, timeoutMs: 24 * 3600_000 },
   )
@@ -83,20 +94,22 @@ async function uploadFile({ context, uuid, progress }: VolumeJob, from: string, 
 }
 
 async function uploadFolder(job: VolumeJob, from: string, to: string): Promise<void> {
-  const files: { from: string; to: string }[] = []
-  const walk = async (folder: string, target: string): Promise<void> => {
+  const files: { from: Buffer; to: Buffer }[] = []
+  const walk = async (folder: Buffer, target: Buffer): Promise<void> => {
     await makeFolder(job, target)
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const [path, inside] = [join(folder, entry.name), posix.join(target, entry.name)]
+    for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+      const [path, inside] = [below(folder, entry.name), below(target, entry.name)]
       if (entry.isDirectory()) await walk(path, inside)
       else if (entry.isFile()) files.push({ from: path, to: inside })
-      else job.context.output.warn(`Left out: ${path} is neither a file nor a folder.`)
+      else job.context.output.warn(`Left out: ${path.toString()} is neither a file nor a folder.`)
     }
   }
-  await walk(from, to)
+  await walk(Buffer.from(from), Buffer.from(to))
   const next = files.values()
   const work = async (): Promise<void> => {
     for (const file of next) await uploadFile(job, file.from, file.to)
   }
   await Promise.all(Array.from({ length: atOnce }, work))
 }
+
+const below = (folder: Buffer, name: Buffer): Buffer => Buffer.concat([folder, Buffer.from('/'), name])
