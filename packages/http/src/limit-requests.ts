@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 
 type Raw = IncomingMessage & { readonly stream?: ServerHttp2Stream }
 
@@ -25,9 +25,8 @@ export function limitRequests(app: FastifyInstance, requestTimeoutMs: number): v
     if (!isStreamed && method !== 'GET' && method !== 'HEAD' && !isWhole(raw)) limit(raw, requestTimeoutMs)
   })
   app.addHook('onResponse', async ({ raw }: { raw: Raw }) => {
-    if (isWhole(raw)) return
-    if (raw.stream) raw.stream.close(constants.NGHTTP2_NO_ERROR)
-    else limit(raw.resume(), Math.min(lingerMs, requestTimeoutMs))
+    // A stream of HTTP/2 is over when its response is.
+    if (!isWhole(raw)) limit(raw.resume(), Math.min(lingerMs, requestTimeoutMs))
   })
 }
 

@@ -194,7 +194,7 @@ export async function startSystem({
           await sql`select 1 from hosts where name = ${name} and engine_available and last_seq > 0`
         if (!host) throw new Error(`The agent is not ready:\n${service.log()}`)
       },
-      { timeoutMs: 20_000 },
+      { timeoutMs: 60_000 },
     )
     return service
   }
@@ -206,7 +206,7 @@ export async function startSystem({
           await sql`select 1 from hosts where engine_available and last_seen_at > now() - interval '5 s' and last_seq > 0`
         if (!host) throw new Error(`The agent is not ready:\n${system.agent.log()}`)
       },
-      { timeoutMs: 20_000 },
+      { timeoutMs: 60_000 },
     )
   }
   const docker = new Docker({ socketPath: engine.dockerHost.replace('unix://', '') })

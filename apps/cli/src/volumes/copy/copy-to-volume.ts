@@ -1,7 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import { createReadStream } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
-import { basename, join, posix } from 'node:path'
+import { basename, posix } from 'node:path'
 import { toErrnoFailure, toLocalFailure } from '../../files/describe-errno.ts'
 import { findFacts } from '../../files/local-files.ts'
 import { type Place, toNamedPath } from '../../files/place.ts'
