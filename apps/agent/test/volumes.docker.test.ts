@@ -160,6 +160,8 @@ describe('a volume on a host that can not mount images', () => {
     await sh(plain, container, 'dd if=/dev/zero of=/workspace/x bs=1M count=20 2>/dev/null')
     expect(plain.control.volume(volume.uuid)).toMatchObject({ enforced: false, size_bytes: 256 * mib })
     expect((await stat(join(volumesFolder(plain), 'folders', volume.uuid, 'data/x'))).size).toBe(20 * mib)
+    // A program that a tenant's root has left there, setuid, is for no user of the host.
+    expect((await stat(join(volumesFolder(plain), 'folders'))).mode & 0o077).toBe(0)
     await removeContainer(plain, container)
     plain.control.wantVolumes({ ...volume, desired: 'absent' })
     await known(plain, volume, { state: 'absent' })

@@ -19,7 +19,9 @@ export function createFolderDriver(folder: string): VolumeDriver {
 
   return {
     ensure: async ({ uuid, sizeBytes, wasMade }) => {
-      await mkdir(folders, { recursive: true, mode: 0o711 })
+      await mkdir(folders, { recursive: true })
+      // Not mounted, it is not "nosuid": users of the host must not get at programs that a tenant's root has left there.
+      await chmod(folders, 0o700)
       if (await isThere(folderOf(uuid))) return
       if (wasMade) throw lost(uuid)
       await requireRoom(folders, sizeBytes)
