@@ -136,7 +136,7 @@ describe('account', () => {
       '',
       'Limits:',
       '  GPUs: 2 of 8',
-      '  Containers: 3 of no limit',
+      '  Containers: 3 (no limit)',
       '  Volumes: no limit',
       '  Sessions: no limit',
       '',

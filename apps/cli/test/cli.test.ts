@@ -235,6 +235,8 @@ tensorflow-2.15   GPU    tensorflow/tensorflow:2.15   8888,6006   32 GB
     expect((await runCli(['containers'])).stdout).toContain('containers inspect')
     expect((await runCli(['events', '--help'])).stdout).toContain('gpulab events [CONTAINER] [FLAGS]')
     expect((await runCli(['help', 'hosts'])).stdout).toContain('hosts fence')
+    const { stdout: topic } = await runCli(['help', 'sessions'])
+    expect(topic.match(/^ {2}sessions (?:ls|list) /gm)).toEqual(['  sessions ls '])
   })
 
   it('colors only when told to', async () => {

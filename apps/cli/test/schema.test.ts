@@ -41,6 +41,10 @@ describe('gpulab schema', () => {
       code: 2,
       stderr: expect.stringContaining('prints no JSON'),
     })
+    expect(await runCli(['schema'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^gpulab: Say of which command\.\n {2}There are schemas of: deploy, ls,/),
+    })
     expect(await runCli(['schema', 'nope'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('no command'),

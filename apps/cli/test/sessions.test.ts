@@ -99,6 +99,12 @@ describe('sessions wait', () => {
     expect(JSON.parse((await run('wait', name, id, '--json')).stdout)).toMatchObject({ exit_code: 3 })
   })
 
+  it('tells why the program could not be run', async () => {
+    const message = 'train: executable file not found in $PATH'
+    await start({ start: (session) => session.finish(exitOf(127, { message })) })
+    expect(await run('wait', name, id)).toMatchObject({ code: 127, stderr: `gpulab: ${message}\n` })
+  })
+
   it('ends with 124 when the time is over', async () => {
     await start({})
     expect((await run('wait', name, id, '--timeout', '300ms')).code).toBe(124)
@@ -132,7 +138,7 @@ describe('ssh', () => {
       answer: '~.',
     })
     expect(code).toBe(130)
-    expect(screen).toBe('\u001b[?1049hprompt>\u001b[?1049l\u001b[0m')
+    expect(screen).toBe('\u001b[?1049hprompt>\r\n\u001b[?1049l\u001b[0m')
     expect(fake.state.sessions.created).toMatchObject([{ stdin: true, tty: {} }])
     expect(fake.state.sessions.created[0]?.command).toBeUndefined()
     expect(fake.state.sessions.killed).toEqual([id])

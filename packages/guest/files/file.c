@@ -144,6 +144,9 @@ static int do_send(const struct place *place, char **args) {
     missing = copy_bytes(fd, STDOUT_FILENO, &hash, facts.st_size - offset);
   }
   if (missing != 0) return missing > 0 ? (errno = ESTALE) : 0, -1;
+  // Files of /proc and the like say that they are empty.
+  char more;
+  if (facts.st_size == 0 && read(fd, &more, 1) > 0) return errno = EOPNOTSUPP, -1;
   return fstat(fd, &facts) < 0 || print_hash(&hash) < 0 ? -1 : print_facts(&facts);
 }
 

@@ -101,6 +101,7 @@ describe('send', () => {
 
   test('refuses to begin behind the end', async () => {
     expect((await run('send', path, '3000001')).stderr).toBe('ERANGE')
+    expect((await run('send', '/proc/self/status', '0')).stderr).toBe('EOPNOTSUPP')
   })
 })
 

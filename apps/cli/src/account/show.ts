@@ -46,6 +46,6 @@ function toPage(account: Account): string[] {
 }
 
 const toUse = (has: unknown, limit: unknown): string => {
-  const most = limit === null ? 'no limit' : String(limit)
-  return has === undefined ? most : `${has} of ${most}`
+  if (limit === null) return has === undefined ? 'no limit' : `${has} (no limit)`
+  return has === undefined ? String(limit) : `${has} of ${limit}`
 }

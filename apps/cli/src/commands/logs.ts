@@ -1,6 +1,7 @@
 import { boolean, string } from '@oclif/core/flags'
 import { BaseCommand } from '../base-command.ts'
-import { parseMoment, parseTail, readDeployLog, readLogs } from '../logs/read-logs.ts'
+import { parseTail, readDeployLog, readLogs } from '../logs/read-logs.ts'
+import { parseMoment } from '../output/moment.ts'
 import { containerArgument } from './arguments.ts'
 
 export default class Logs extends BaseCommand {
@@ -34,11 +35,14 @@ export default class Logs extends BaseCommand {
       follow,
       timestamps,
       tail: tail === undefined ? undefined : parseTail(tail),
-      since: since === undefined ? undefined : parseMoment(since, now),
-      until: until === undefined ? undefined : parseMoment(until, now),
+      since: since === undefined ? undefined : toTime(since, now),
+      until: until === undefined ? undefined : toTime(until, now),
       stream: flags.stderr ? ('stderr' as const) : flags.stdout ? ('stdout' as const) : undefined,
     }
     const context = await this.apiContext(flags)
     await (flags.deploy ? readDeployLog : readLogs)(context, args.container, input)
   }
 }
+
+/** A bare number is seconds, as in every duration. */
+const toTime = (text: string, now: number): string => parseMoment(/^\d+$/.test(text) ? `${text}s` : text, now)

@@ -28,7 +28,7 @@ export function parsePorts(flags: readonly string[]): PortsInput {
     if (!isPort || rest.length > 0 || (mode !== 'public' && mode !== 'private')) {
       throw wrong(
         `"${text}" is not a port.`,
-        'Give numbers from 1 to 65535, like --ports 8080,8888; 8888:private is not for everybody.',
+        'Give numbers from 1 to 65535, like 8080,8888; 8888:private is not for everybody.',
       )
     }
     modes.set(port, mode)

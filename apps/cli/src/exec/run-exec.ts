@@ -17,7 +17,7 @@ export async function runExec(
   input: ExecInput,
 ): Promise<number> {
   if (input.command) requireText(input.command)
-  if (input.tty) requireTerminal(input)
+  if (input.tty) requireTerminal(reference, input)
   if (input.detached) return runDetached(context, reference, input)
   if (input.tty) return runOnTerminal(context, interruption, reference, input)
   if (context.output.mode === 'json' && canBeOneRequest(input)) return runCommand(context, reference, input)
@@ -37,10 +37,12 @@ export const canBeOneRequest = ({ stdin, timeoutMs = 0, maxOutput = 0 }: ExecInp
   !stdin && timeoutMs <= requestTimeoutMaxMs && maxOutput <= outputMaxBytes
 
 /** Before anything is started. */
-function requireTerminal({ stdin }: ExecInput): void {
+function requireTerminal(reference: string, { command, stdin }: ExecInput): void {
   if (process.stdout.isTTY && (!stdin || process.stdin.isTTY)) return
   throw new GpulabError('input_required', {
     message: `Standard ${process.stdout.isTTY ? 'input' : 'output'} is no terminal.`,
-    hint: 'Leave -t and --interactive out: without them input and output may be files and pipes.',
+    hint: command
+      ? 'Leave -t and --interactive out: without them input and output may be files and pipes.'
+      : `A shell needs one; a command does not: gpulab ssh ${reference} -- COMMAND.`,
   })
 }

@@ -14,6 +14,7 @@ describe('a failure', () => {
     ['ENOSPC', 6],
     ['EDQUOT', 6],
     ['EMFILE', 1],
+    ['EOPNOTSUPP', 1],
     ['E12345', 1],
   ])('%s ends with %i', (errno, exitCode) => {
     const failure = toErrnoFailure(errno, '/x')

@@ -39,6 +39,11 @@ const rows: Readonly<Record<string, Row>> = {
     says: 'it was written to while it was copied',
     hint: 'Try again when it rests.',
   },
+  EOPNOTSUPP: {
+    code: 'copy_failed',
+    says: 'how long it is shows only when it is read',
+    hint: 'What can be read from it comes through gpulab exec.',
+  },
   EINVAL: { code: 'copy_failed', says: 'it is neither a file nor a folder' },
 }
 

@@ -48,7 +48,8 @@ export async function uploadFile(
     const partName = toPartName(name, input.sourceId, facts)
     const part = posix.join(folder, partName)
     const offset = await findPart(toolbox, folder, partName, facts)
-    const work = { toolbox, handle, facts, part, source, progress }
+    const target = posix.join(folder, name)
+    const work = { toolbox, handle, facts, part, target, source, progress }
     const sha256 = await send(work, offset).catch((error: unknown) => {
       if (!(error instanceof PartDiffers)) throw error
       return send(work, 0)
@@ -57,7 +58,7 @@ export async function uploadFile(
     const committed = await toolbox.run([guest, 'commit', 'follow', part, name, mode, facts.modified])
     if (committed.exitCode !== 0) {
       await removePart(toolbox, part)
-      throw toToolFailure(committed, inContainer(posix.join(folder, name)))
+      throw toToolFailure(committed, inContainer(target))
     }
     progress.files++
     return { sha256, resumedBytes: offset }
@@ -86,13 +87,15 @@ interface Work {
   readonly handle: FileHandle
   readonly facts: FileFacts
   readonly part: string
+  /** Of which users know. */
+  readonly target: string
   readonly source: string
   readonly progress: Progress
 }
 
 /** Gives the hash of the whole, which both sides have made. */
 async function send(work: Work, offset: number, isRetry = false): Promise<string> {
-  const { toolbox, part, facts, progress } = work
+  const { toolbox, part, target, facts, progress } = work
   const hash = createHash('sha256')
   const answer = createLines()
   const argv = [guest, 'write', 'follow', part, String(offset)]
@@ -102,13 +105,13 @@ async function send(work: Work, offset: number, isRetry = false): Promise<string
     const ended = await toolbox.run(argv, { input, output: answer.sink })
     if (ended.exitCode !== 0) {
       if (/^EBUSY$/m.test(ended.stderr) && !isRetry) return await takeOver(work, offset)
-      throw toToolFailure(ended, inContainer(part))
+      throw toToolFailure(ended, inContainer(target))
     }
     const whole = parseHash(answer.lines()[1] ?? '')
     const sha256 = hash.digest('hex')
     if (whole.sha256 === sha256 && whole.sizeBytes === facts.sizeBytes) return sha256
     throw new GpulabError('copy_failed', {
-      message: `${inContainer(part)}: what arrived is not what was sent.`,
+      message: `${inContainer(target)}: what arrived is not what was sent.`,
       hint: 'Something in the container has changed it; copy it again.',
     })
   } catch (error) {

@@ -21,12 +21,19 @@ export async function helpOf(own: string, config: Config): Promise<string> {
     // Help reads a fraction of what the framework keeps of a command.
     describe(own, entry.aliases ?? [], CommandClass) as never,
     config,
-    { maxWidth: 100, flagSortOrder: 'none' } as never,
+    { maxWidth: helpWidth(), flagSortOrder: 'none' } as never,
   )
   const below = topicLines(own)
   const more = below.length > 0 ? `\n\nCOMMANDS\n${below.join('\n')}` : ''
   return `${entry.summary}\n\n${alignFirstFlags(help.generate())}${more}`
 }
+
+const widestHelp = 100
+const narrowestHelp = 50
+
+/** As wide as the terminal; the same for all who read it from elsewhere. */
+const helpWidth = (): number =>
+  Math.max(narrowestHelp, Math.min(widestHelp, process.stdout.columns ?? widestHelp))
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -69,7 +76,13 @@ const topicHelp = (topic: string): string =>
   `USAGE\n  $ gpulab ${topic.replaceAll(':', ' ')} COMMAND\n\nCOMMANDS\n${topicLines(topic).join('\n')}`
 
 function topicLines(topic: string): string[] {
-  const below = [...commandIds].filter(([id]) => id.startsWith(`${topic}:`))
+  const seen = new Set([topic])
+  const below = [...commandIds].filter(([id, own]) => {
+    // Of several names of a command, the first.
+    if (!id.startsWith(`${topic}:`) || seen.has(own)) return false
+    seen.add(own)
+    return true
+  })
   const width = Math.max(0, ...below.map(([id]) => id.length))
   return below
     .toSorted(([a], [b]) => (a < b ? -1 : 1))

@@ -1,6 +1,5 @@
 import { type api, type CallInput, GpulabError, type LogLine, logTailMax } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
-import { parseDuration } from '../output/duration.ts'
 import { write } from '../output/write.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { resumeStream } from '../resume-stream.ts'
@@ -72,19 +71,6 @@ async function print({ output }: ApiContext, record: LogLine, timestamps: boolea
   await (record.stream === 'stdout'
     ? write(process.stdout, text)
     : write(process.stderr, process.stderr.isTTY ? output.styleError('red', text) : text))
-}
-
-/** RFC 3339, or a duration back from now. */
-export function parseMoment(text: string, now: number): string {
-  if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
-    const time = new Date(text)
-    if (!Number.isNaN(time.getTime())) return time.toISOString()
-    throw new GpulabError('invalid_request', {
-      message: `"${text}" is not a time.`,
-      hint: 'Write it like 2026-03-01T10:00:00Z or 10m.',
-    })
-  }
-  return new Date(now - parseDuration(text)).toISOString()
 }
 
 /** A number of lines, or `all`. */

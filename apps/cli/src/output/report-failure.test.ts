@@ -42,6 +42,21 @@ describe('reportFailure', () => {
       oclif: {},
     })
     expect(reportFailure(missing, plain).text).toMatch(/^gpulab: --for is missing\.\n/)
+    const two = Object.assign(
+      new Error('The following errors occurred:\n  Missing required flag name\n  Missing required flag size'),
+      { oclif: {} },
+    )
+    expect(reportFailure(two, plain).text).toMatch(/^gpulab: --name and --size are missing\.\n/)
+  })
+
+  it.each([
+    ['body.memory_bytes: Too small: expected number to be >=16777216', 'memory: at least 16 MB'],
+    ['body.ttl: Too big: expected number to be <=2592000', 'ttl: at most 30d'],
+    ['body.gpu_count: Too big: expected number to be <=64', 'gpu count: at most 64'],
+  ])('says of a number that is not allowed which are: %s', (message, text) => {
+    expect(reportFailure(new GpulabError('invalid_request', { message }), plain).text).toContain(
+      `gpulab: ${text}\n`,
+    )
   })
 
   it('prints one sentence and the next step, both harmless', () => {

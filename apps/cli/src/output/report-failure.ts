@@ -1,6 +1,8 @@
 import { type ErrorCode, type ErrorEnvelope, GpulabError } from '@gpulab/contract'
+import { formatUptime } from './duration.ts'
 import { escapeText } from './escape.ts'
 import { nextStep } from './next-step.ts'
+import { formatSize } from './size.ts'
 
 /** Of `exec`: every failure of the platform, so that it differs from the command's own codes. */
 const execPlatformExitCode = 125
@@ -40,11 +42,24 @@ const isForOperators = ({ status, requestId, hint }: GpulabError): boolean =>
 /** "body.host_name: too long" is about the request, which people do not see. */
 const toPlain = ({ code, message }: GpulabError): string =>
   code === 'invalid_request'
-    ? message.replaceAll(
-        /(?<=^|; )(?:body|query|params)\.([\w.]+): /g,
-        (_, field: string) => `${field.replaceAll('_', ' ')}: `,
-      )
+    ? message
+        .replaceAll(
+          /(?<=^|; )(?:body|query|params)\.([\w.]+): Too (big|small): expected number to be [<>]=(\d+)/g,
+          (_, field: string, kind: string, limit: string) =>
+            `${toWords(field)}: at ${kind === 'big' ? 'most' : 'least'} ${toAmount(field, Number(limit))}`,
+        )
+        .replaceAll(
+          /(?<=^|; )(?:body|query|params)\.([\w.]+): /g,
+          (_, field: string) => `${toWords(field)}: `,
+        )
     : message
+
+const toWords = (field: string): string => field.replace(/_bytes$/, '').replaceAll('_', ' ')
+
+const toAmount = (field: string, limit: number): string => {
+  if (field.endsWith('bytes')) return formatSize(limit)
+  return /(^|_)(ttl|timeout)$/.test(field) ? formatUptime(limit) : String(limit)
+}
 
 /** Mistakes in how `exec` was called, an interruption and a wait that is over are the same there as everywhere. */
 function exitCodeOf(failure: GpulabError, isExec: boolean): number {
@@ -90,7 +105,10 @@ function toUsageFailure(message: string): GpulabError {
     .replace(/^The following errors? occurred:\s*/, '')
     .replace(/^Nonexistent flags?: /, 'There is no flag ')
     .replace(/^Missing \d+ required args?: (\w+).*/, (_, name: string) => `${name.toUpperCase()} is missing`)
-    .replace(/^Missing required flag (\S+)$/, '--$1 is missing')
+    .replace(/^(?:Missing required flag \S+ ?)+$/, (all) => {
+      const names = all.match(/\S+(?= Missing|$)/g)?.map((name) => `--${name}`) ?? []
+      return `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} missing`
+    })
     .replace(/^Parsing (--\S+)\s+/, '$1: ')
     // The value may be a secret, and it is not what is wrong.
     .replaceAll(/(--[\w-]+)=.*? cannot also be provided/g, '$1 cannot also be provided')

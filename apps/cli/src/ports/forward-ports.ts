@@ -17,6 +17,8 @@ export async function forwardPorts(
 ): Promise<void> {
   const { output, signal } = context
   const container = await resolveContainer(context, reference)
+  if (container.status !== 'running')
+    output.warn(`Container ${container.name} is ${container.status}: connections fail until it runs.`)
   await using servers = new AsyncDisposableStack()
   const gone = Promise.withResolvers<never>()
   for (const forward of forwards) {

@@ -8,6 +8,8 @@ export function showSchema({ output }: Context, words: readonly string[]): void 
   const typed = words.flatMap((word) => word.split(/[ :]/)).join(':')
   const id = commandIds.get(typed)
   const found = typed === 'error' ? errorOutput : id === undefined ? undefined : commandOutputs[id]
+  if (typed === '')
+    throw new GpulabError('input_required', { message: 'Say of which command.', hint: allSchemas() })
   if (!found) throw withoutSchema(typed.replaceAll(':', ' '), id !== undefined)
   const schema = {
     title: `gpulab ${typed.replaceAll(':', ' ')}`,
@@ -20,5 +22,8 @@ export function showSchema({ output }: Context, words: readonly string[]): void 
 const withoutSchema = (name: string, isCommand: boolean): GpulabError =>
   new GpulabError('invalid_request', {
     message: isCommand ? `gpulab ${name} prints no JSON of its own.` : `There is no command "${name}".`,
-    hint: `There are schemas of: ${Object.keys(commandOutputs).join(', ').replaceAll(':', ' ')}, error.`,
+    hint: allSchemas(),
   })
+
+const allSchemas = (): string =>
+  `There are schemas of: ${Object.keys(commandOutputs).join(', ').replaceAll(':', ' ')}, error.`

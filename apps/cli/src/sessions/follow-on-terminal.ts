@@ -52,9 +52,10 @@ async function* readKeys(terminal: Terminal, leaving: AbortController): AsyncGen
   const keys = new EscapeKeys()
   for await (const typed of process.stdin as AsyncIterable<Buffer>) {
     for (const item of keys.push(typed)) {
-      if (item === 'leave') leaving.abort(new Left())
-      else if (item === 'detach') leaving.abort(new Detached())
-      else if (item === 'help') await terminal.say(escapeHelp)
+      if (item === 'leave' || item === 'detach') {
+        await terminal.endLine()
+        leaving.abort(item === 'leave' ? new Left() : new Detached())
+      } else if (item === 'help') await terminal.say(escapeHelp)
       else yield item
     }
   }

@@ -28,6 +28,7 @@ export async function waitForSession(
     : withDeadline(context, { timeoutMs, toError: () => timedOut(place, timeoutMs) }, (timed) =>
         untilEnded(timed, place),
       ))
+  if (session.message !== null) output.warn(session.message)
   output.render({
     table: () => output.line(`${shortId(session.id)}: ${describeState(session)}`),
     json: session,

@@ -15,6 +15,8 @@ export interface Terminal extends AsyncDisposable {
   readonly output: Sink
   /** A line of ours, in the middle of whatever is there. */
   say(text: string): Promise<void>
+  /** What is written next, by us or a shell, begins a line. */
+  endLine(): Promise<void>
   /** Resets what a program whose output has gaps may have left. */
   resetAttributes(): Promise<void>
   onResize(listener: (size: Size) => void): void
@@ -75,6 +77,7 @@ export async function openTerminal(watchdog: Watchdog, { isRaw }: { isRaw: boole
       return write(bytes)
     },
     say: (text) => write(Buffer.from(`\r\n${text.replaceAll('\n', '\r\n')}\r\n`)),
+    endLine: () => write(Buffer.from('\r\n')),
     resetAttributes: () => write(Buffer.from('\u001b[0m\u001b(B')),
     onResize: (listener) => void stdout.on('resize', () => listener(terminalSize())),
     [Symbol.asyncDispose]: async () => {
