@@ -116,6 +116,7 @@ export function toRecord(tables: Tables, row: ContainerRow): ContainerRecord {
             .toSorted((a, b) => a.index - b.index)
         : [],
     simulated: false,
+    env: undefined,
     position: undefined,
     volumes: [],
   }

@@ -92,6 +92,7 @@ function toDeps({ db }: Connection, now: () => number): Deps {
     config: {
       listen: [],
       monitorListen: undefined,
+      volumeDriver: 'local',
       drainDelayMs: 0,
       drainTimeoutMs: 0,
       tls: undefined,
