@@ -68,6 +68,9 @@ describe('gpulab mcp', () => {
     expect(await call('inspect_container', { container: 'no-such' })).toMatchObject({
       error: { code: 'container_not_found', exit_code: 3 },
     })
+    // A part of a template's name will do, as on the command line.
+    await call('deploy_container', { template: 'pytorch', name: 'by-agent', wait: false })
+    expect(fake.state.created.at(-1)?.template).toMatch(/^[0-9a-f-]{36}$/)
   })
 
   it('needs a key before it serves anything', async () => {

@@ -11,11 +11,7 @@ beforeAll(async () => {
 afterAll(() => fake.close())
 
 /** They print what a program or the API writes, or nothing. */
-const withoutJson = new Set(
-  'ssh sessions:attach port-forward api schema completion mcp api-keys:revoke admin:keys:revoke admin:quotas:set'.split(
-    ' ',
-  ),
-)
+const withoutJson = new Set('ssh sessions:attach api schema completion mcp admin:quotas:set'.split(' '))
 
 describe('gpulab schema', () => {
   it('knows every command that prints JSON, and no other', () => {

@@ -105,7 +105,11 @@ async function askToken(init) {
   const body = await answer.json()
   if (answer.ok && body.token) return body.token
   throw Object.assign(
-    new Error(body.error?.message ?? 'This page needs a new link: gpulab ssh CONTAINER --web'),
+    new Error(
+      body.error
+        ? [body.error.message, body.error.hint].filter(Boolean).join(' ')
+        : 'This page needs a new link: gpulab ssh CONTAINER --web',
+    ),
     {
       isFinal: answer.status === 401 || answer.status === 404 || (answer.ok && !body.token),
     },

@@ -22,6 +22,7 @@ const user = api.admin.users.get.result.schema
 const account = api.account.get.result.schema
 const ports = z.array(z.object({ port: z.int(), mode: z.string(), url: z.string().nullable() }))
 const newKey = api.apiKeys.create.result.schema
+const revokedKey = document(z.object({ id: z.string(), name: z.string(), revoked: z.literal(true) }))
 const identity = { uuid: z.string(), name: z.string() }
 
 /** By the command's id, words joined by ":". Commands that print no JSON are missing. */
@@ -63,6 +64,7 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
     }),
   ),
   ports: document(ports),
+  'port-forward': lines(z.object({ ...identity, port: z.int(), address: z.string(), local_port: z.int() })),
   'ports:set': document(ports),
   'ports:url': document(api.ports.link.result.schema),
   events: lines(api.events.ofTeam.result.schema),
@@ -116,6 +118,7 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   usage: document(api.account.usage.result.schema),
   'api-keys': all(api.apiKeys.list.result.schema),
   'api-keys:create': document(newKey),
+  'api-keys:revoke': revokedKey,
   'admin:users': all(api.admin.users.list.result.schema),
   'admin:users:create': document(user),
   'admin:users:update': document(user),
@@ -124,6 +127,7 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   'admin:teams:update': document(team),
   'admin:keys': all(api.admin.keys.list.result.schema),
   'admin:keys:create': document(newKey),
+  'admin:keys:revoke': revokedKey,
   'admin:quotas': all(api.admin.teams.list.result.schema),
   'admin:credits': all(api.admin.credits.list.result.schema),
   'admin:credits:add': document(api.admin.credits.add.result.schema),

@@ -1,10 +1,10 @@
-import { type api, type CallInput, type Container, GpulabError, type Template } from '@gpulab/contract'
+import { type api, type CallInput, type Container, GpulabError } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import { keyOf } from '../idempotency-transport.ts'
 import { escapeText } from '../output/escape.ts'
 import { startProgress } from '../output/spinner.ts'
-import { matchByName } from '../match.ts'
 import { listAll } from '../pages.ts'
+import { findTemplate } from '../templates/find-template.ts'
 import { tellDeployLog } from './deploy-log-tail.ts'
 import { printDeployed } from './deploy-result.ts'
 import { queueLabel, shortId } from './describe.ts'
@@ -50,12 +50,6 @@ export async function deploy(context: ApiContext, input: DeployInput): Promise<v
     container: input.wait ? await waitUntilRunning(context, accepted, input) : accepted,
     isAdopted: present.some(({ uuid }) => uuid === accepted.uuid),
   })
-}
-
-async function findTemplate({ api, signal }: ApiContext, text: string): Promise<Template> {
-  const templates = await listAll((page) => api.templates.list({ query: page }, { signal }))
-  const byUuid = templates.find(({ uuid }) => uuid === text.toLowerCase())
-  return byUuid ?? matchByName(text, templates, { noun: 'template', notFound: 'template_not_found' })
 }
 
 /** The answer does not tell an adopted container from a new one, but only one that was there can be adopted. */

@@ -5,6 +5,7 @@ import { resolveContainer, resolveContainerUuid } from '../containers/kind.ts'
 import type { ApiContext } from '../context.ts'
 import { busybox, createToolbox } from '../files/toolbox.ts'
 import { listAll } from '../pages.ts'
+import { findTemplate } from '../templates/find-template.ts'
 import { waitForStatus } from '../wait/wait-for-status.ts'
 import { withDeadline } from '../with-deadline.ts'
 
@@ -22,7 +23,12 @@ export const handlers: Handlers = {
   list_gpu_types: ({ api, signal }) => listAll((page) => api.gpus.listTypes({ query: page }, { signal })),
   inspect_container: (context, { container }) => resolveContainer(context, container),
   deploy_container: async (context, { wait, wait_timeout: timeout, ...body }) => {
-    const accepted = await context.api.containers.create({ body }, { signal: context.signal })
+    const template =
+      body.template === undefined ? undefined : (await findTemplate(context, body.template)).uuid
+    const accepted = await context.api.containers.create(
+      { body: { ...body, template } },
+      { signal: context.signal },
+    )
     const deployed = wait
       ? await followStatus(context, accepted, { goal: 'running', timeoutMs: timeout * 1000 })
       : accepted

@@ -1,15 +1,12 @@
 import type { ApiContext } from '../context.ts'
-import { matchByName } from '../match.ts'
 import { escapeText } from '../output/escape.ts'
 import { describeMount } from '../output/mount.ts'
 import { formatSize } from '../output/size.ts'
-import { listAll } from '../pages.ts'
+import { findTemplate } from './find-template.ts'
 
-export async function showTemplate({ api, output, signal }: ApiContext, text: string): Promise<void> {
-  const templates = await listAll((page) => api.templates.list({ query: page }, { signal }))
-  const template =
-    templates.find(({ uuid }) => uuid === text.toLowerCase()) ??
-    matchByName(text, templates, { noun: 'template', notFound: 'template_not_found' })
+export async function showTemplate(context: ApiContext, text: string): Promise<void> {
+  const { output } = context
+  const template = await findTemplate(context, text)
   const { stand_in_for: meant } = template
   output.render({
     table: () => {
