@@ -54,7 +54,7 @@ describe('two systems of one machine', () => {
       [one.stdout, 'NVIDIA H100', 2],
       [other.stdout, 'NVIDIA A100', 1],
     ] as const) {
-      const types = await readJson<GpuType[]>(exports, 'gpulab gpus')
+      const types = await readJson<GpuType[]>(exports, 'gpulab gpus types')
       expect(types.filter((gpu) => gpu.total > 0)).toMatchObject([{ name: type, total, simulated: true }])
       expect(await readJson<Container[]>(exports, 'gpulab ls')).toMatchObject([
         { name: 'hello', gpu_type: type },

@@ -186,8 +186,8 @@ export async function startSystem({
     const ownId = randomBytes(2).toString('hex')
     const own = { ...(await toAgentEnv(name, ownEngine, `agent-${name}`, ownId)), ...settings }
     const service = startService(agentProgram, [], own, join(dir, `agent-${name}.log`))
-    stack.defer(() => run(agentProgram, ['cleanup'], { env: own }).then(() => undefined))
-    stack.defer(() => service.stop())
+    owner.defer(() => run(agentProgram, ['cleanup'], { env: own }).then(() => undefined))
+    owner.defer(() => service.stop())
     await eventually(
       async () => {
         const [host] =
