@@ -3,8 +3,8 @@ import { defineConfig, type RolldownOptions } from 'rolldown'
 const bundle = (name: string, input: string): RolldownOptions => ({
   input: { [name]: input },
   platform: 'node',
-  // Native helpers of the engine client's unused SSH transport.
-  external: ['cpu-features', /\.node$/],
+  // Native: a helper of the engine client's unused SSH transport, and one that ws does without where it is not installed.
+  external: ['cpu-features', 'bufferutil', /\.node$/],
   output: {
     dir: 'dist',
     format: 'esm',

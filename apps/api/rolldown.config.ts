@@ -11,6 +11,8 @@ const migrations: Plugin = {
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
+  // Native: ws does without it where it is not installed.
+  external: ['bufferutil'],
   plugins: [migrations],
   output: {
     dir: 'dist',

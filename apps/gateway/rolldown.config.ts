@@ -21,6 +21,8 @@ const assets: Plugin = {
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
+  // Native: ws does without it where it is not installed.
+  external: ['bufferutil'],
   plugins: [assets],
   output: { dir: 'dist', format: 'esm', cleanDir: true, banner: '#!/usr/bin/env node', codeSplitting: false },
 })
