@@ -87,3 +87,11 @@ export const toKeyInput = (
 /** Not a default of the flag: one that is set needs `--wait`. */
 export const waitTimeoutOf = (flags: { readonly 'wait-timeout'?: string | undefined }): number =>
   parseDuration(flags['wait-timeout'] ?? '10m')
+
+/** Of copies between this machine and somewhere else. */
+export const copyFlags = {
+  parents: boolean({ char: 'p', summary: 'Make the folders that the target is in.' }),
+  'skip-unsafe': boolean({
+    summary: 'Leave out what is not unpacked here, such as links that lead out, instead of refusing it all.',
+  }),
+}

@@ -5,6 +5,7 @@ import { copy } from '../files/copy.ts'
 import { parsePlace } from '../files/place.ts'
 import { Interruption } from '../sessions/interruption.ts'
 import { toFollowed } from '../sessions/follow.ts'
+import { copyFlags } from './arguments.ts'
 
 const place = (description: string) => string({ required: true, ignoreStdin: true, description })
 
@@ -24,12 +25,8 @@ export default class Cp extends BaseCommand {
     target: place('where to; - is a tar archive on standard output'),
   }
   static override flags = {
-    parents: boolean({ char: 'p', summary: 'Make the folders that the target is in.' }),
+    ...copyFlags,
     'follow-link': boolean({ char: 'L', summary: 'Copy what a link leads to, where the source is one.' }),
-    'skip-unsafe': boolean({
-      summary:
-        'Leave out what is not unpacked here, such as links that lead out, instead of refusing it all.',
-    }),
   }
 
   async run(): Promise<void> {

@@ -1,8 +1,8 @@
 import { string } from '@oclif/core/args'
-import { boolean } from '@oclif/core/flags'
 import { BaseCommand } from '../../base-command.ts'
 import { parsePlace } from '../../files/place.ts'
 import { copyVolume } from '../../volumes/copy/copy-volume.ts'
+import { copyFlags } from '../arguments.ts'
 
 const place = (description: string) => string({ required: true, ignoreStdin: true, description })
 
@@ -17,11 +17,7 @@ export default class Cp extends BaseCommand {
   ]
   static override args = { source: place('what to copy'), target: place('where to') }
   static override flags = {
-    parents: boolean({ char: 'p', summary: 'Make the folders that the target is in.' }),
-    'skip-unsafe': boolean({
-      summary:
-        'Leave out what is not unpacked here, such as links that lead out, instead of refusing it all.',
-    }),
+    ...copyFlags,
   }
 
   async run(): Promise<void> {
