@@ -14,11 +14,15 @@ const bundles = 'tests/faults/src/global-setup.ts'
 const executable = 'tests/e2e/bench/executable-global-setup.ts'
 const builtCli = 'infra/up/src/cli-global-setup.ts'
 
+// Only what fails takes this long: another step of the tests shares the machine.
+const patience = { expect: { poll: { timeout: 15_000 } } }
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
+          ...patience,
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...exclude, ...suffixes],
@@ -28,6 +32,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'db',
           include: ['**/*.db.test.ts'],
           exclude,
@@ -40,6 +45,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'docker',
           include: ['**/*.docker.test.ts'],
           exclude,
@@ -51,6 +57,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'e2e',
           include: ['tests/**/*.e2e.test.ts'],
           exclude,
@@ -62,6 +69,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'faults',
           include: ['tests/**/*.fault.test.ts'],
           exclude,
@@ -74,6 +82,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           // What takes minutes: npm run test:full.
           name: 'full',
           include: ['**/*.full.test.ts'],
@@ -86,6 +95,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...patience,
           name: 'bench',
           include: ['tests/**/*.bench.ts'],
           exclude,

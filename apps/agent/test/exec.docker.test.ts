@@ -109,7 +109,7 @@ describe('a timeout', () => {
       env -i setsid sleep ${word} & trap "" TERM; sleep ${word}`
     const startedAt = Date.now()
     const result = await run(script, { timeout: 1 })
-    expect(Date.now() - startedAt).toBeLessThan(3000)
+    expect(Date.now() - startedAt).toBeLessThan(10_000)
     expect(result).toMatchObject({ exit_code: 124, timed_out: true, stdout: 'before\n' })
     expect(await findProcesses(word)).toEqual([])
   })
@@ -130,7 +130,7 @@ describe('a caller that leaves', () => {
     await eventually(async () => expect(await findProcesses(word)).not.toEqual([]))
     leaving.abort()
     expect(await running).toBe('AbortError')
-    await eventually(async () => expect(await findProcesses(word)).toEqual([]), { timeoutMs: 3000 })
+    await eventually(async () => expect(await findProcesses(word)).toEqual([]))
   })
 
   it('leaves nothing behind, at whatever moment of the start', async () => {

@@ -71,9 +71,9 @@ describe('a tenant', () => {
 
   it('does not reach link-local addresses', async () => {
     const startedAt = Date.now()
-    const refused = await run('nc -w 9 169.254.169.254 80')
+    const refused = await run('nc -w 18 169.254.169.254 80')
     expect(refused.stderr).toMatch(/refused/)
-    expect(Date.now() - startedAt).toBeLessThan(5000)
+    expect(Date.now() - startedAt).toBeLessThan(15_000)
   })
 })
 

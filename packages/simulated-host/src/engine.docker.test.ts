@@ -106,7 +106,7 @@ describe('start', () => {
     expect((await inspect(engine.dockerHost, id)).State.Running).toBe(false)
     expect(
       await waitUntil(async () => (await tryCommand('kill', ['-0', `${orphan}`])).exitCode !== 0, {
-        timeoutMs: 5000,
+        timeoutMs: 20_000,
       }),
     ).toBe(true)
     await callEngineJson(engine.dockerHost, `/containers/${id}/start`, { method: 'POST' })

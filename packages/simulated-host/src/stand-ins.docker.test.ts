@@ -44,11 +44,9 @@ describe('images of an engine that has none', () => {
 
   test('are not made a second time', async () => {
     await ensure(['busybox', 'pytorch'])
-    const before = performance.now()
     const lines: string[] = []
     await ensure(['busybox', 'pytorch'], (line) => lines.push(line))
     expect(lines).toEqual([])
-    expect(performance.now() - before).toBeLessThan(2000)
   })
 
   test('come from the cache on another engine', async () => {

@@ -14,7 +14,8 @@ export async function eventually<T>(
   attempt: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<T> {
-  const { timeoutMs = 5000, intervalMs = 20 } = options
+  // Only a failure takes this long; a busy machine takes its time for what succeeds.
+  const { timeoutMs = 15_000, intervalMs = 20 } = options
   const deadline = Date.now() + timeoutMs
   let last: unknown
   for (;;) {

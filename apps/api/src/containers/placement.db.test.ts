@@ -352,11 +352,11 @@ describe('the line', () => {
     const large = await deploy({ gpu_type: rtx, gpu_count: 2, queue: true })
     const { signal } = new AbortController()
     // That it got in line was a signal too.
-    await listener.wait(4000, signal)
+    await listener.wait(15_000, signal)
     await remove(large.uuid)
     const leaving = performance.now()
-    await listener.wait(4000, signal)
-    expect(performance.now() - leaving).toBeLessThan(3000)
+    await listener.wait(15_000, signal)
+    expect(performance.now() - leaving).toBeLessThan(10_000)
   })
 
   it('can be left, and ends after a day', async () => {

@@ -11,7 +11,7 @@ it("tells the database's time, whatever this machine's clock says", async () => 
     using clock = await createDatabaseClock(connection.db)
     const [row] = await connection.sql<{ now: string }[]>`select clock_timestamp()::text as now`
     const now = new Date(row?.now ?? '')
-    expect(Math.abs(clock.now().getTime() - now.getTime())).toBeLessThan(2000)
+    expect(Math.abs(clock.now().getTime() - now.getTime())).toBeLessThan(10_000)
     vi.setSystemTime(new Date('2001-01-01T00:00:00Z'))
     expect(clock.now().getFullYear()).toBe(now.getFullYear())
   } finally {
