@@ -81,7 +81,7 @@ describe.skipIf(!enforced)('a volume with an image of its own', () => {
       failure: { generation: 2, code: 'no_space' },
     })
     expect(facts.failure?.message).toMatch(
-      /^The host has \d+ MiB \(\d+ bytes\) of disk space free for volumes\.$/,
+      /^The host has \d+(\.\d+)? [GT]iB of disk space free for volumes\.$/,
     )
     const huge = toVolume({ size_bytes: 2 ** 50 })
     host.control.wantVolumes(huge)

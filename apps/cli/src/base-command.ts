@@ -19,7 +19,7 @@ const group = { helpGroup: 'GLOBAL' }
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
     json: boolean({ ...group, summary: 'Print JSON.' }),
-    quiet: boolean({ ...group, char: 'q', summary: 'Print only ids.' }),
+    quiet: boolean({ ...group, char: 'q', summary: 'Print only ids, or the bare value.' }),
     'no-color': boolean({ ...group, summary: 'Print without colors.' }),
     'api-key': string({ ...group, summary: 'Use this API key (better: GPULAB_API_KEY).', helpValue: 'KEY' }),
     'api-url': string({ ...group, summary: 'Use the API at this URL.', helpValue: 'URL' }),
@@ -34,6 +34,9 @@ export abstract class BaseCommand extends Command {
   }
 
   static override flags = {}
+
+  /** The next step for whoever leaves out an argument, where the help is not the nearest. */
+  static readonly ifMissing: string | undefined = undefined
 
   private mode: Mode | undefined
 
@@ -60,6 +63,7 @@ export abstract class BaseCommand extends Command {
     const { text, exitCode } = reportFailure(error, {
       isJson: mode === 'json',
       isExec: followIds.has(this.id ?? ''),
+      ifMissing: (this.constructor as BaseCommandClass).ifMissing,
     })
     process.stderr.write(text)
     process.exitCode = exitCode

@@ -24,31 +24,12 @@ async function start(): Promise<void> {
     const { runHot } = await import('./hot/run-hot.ts')
     return runHot(hot, argv)
   }
-  guardPipes()
   // The runtime's own warnings are not for users, and standard error may have to be JSON alone.
   process.emitWarning = () => {}
   // Keeps the framework from loading a package that only checks its own Node version.
   process.env['OCLIF_DISABLE_ENGINE_WARNING'] = '1'
   const { run } = await import('./run.ts')
   return run(argv)
-}
-
-/** A reader that has seen enough (`| head`) is no failure; one that wants no messages changes nothing. */
-function guardPipes(): void {
-  const onPipeError =
-    (ignore: () => void) =>
-    (error: NodeJS.ErrnoException): void => {
-      if (error.code !== 'EPIPE') throw error
-      ignore()
-    }
-  process.stdout.on(
-    'error',
-    onPipeError(() => process.exit(0)),
-  )
-  process.stderr.on(
-    'error',
-    onPipeError(() => {}),
-  )
 }
 
 /** In a directory of the user's own: code that is read from a shared one could be anybody's. */

@@ -44,7 +44,30 @@ export async function resolve<T extends Named>(kind: Kind<T>, lookup: Lookup, re
   return choose(kind, reference, await listCandidates(kind, lookup, wanted))
 }
 
-/** As above, without a request for what is a full uuid already. */
+/** As above of several; a failure names all that are wrong. */
+export async function resolveAll<T extends Named>(
+  kind: Kind<T>,
+  lookup: Lookup,
+  references: readonly string[],
+): Promise<T[]> {
+  const found = await Promise.allSettled(references.map((reference) => resolve(kind, lookup, reference)))
+  const failures = found.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+  const wrong = failures.filter((error) => isWrongReference(kind, error))
+  const [first] = wrong
+  if (first === undefined || wrong.length < failures.length || wrong.length === 1) {
+    for (const failure of failures) throw failure
+  } else {
+    const sentences = [...new Set(wrong.map(({ message }) => message))]
+    const { code, hint } = first
+    throw new GpulabError(code, { message: sentences.join(' '), ...(hint !== undefined && { hint }) })
+  }
+  return found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+}
+
+const isWrongReference = (kind: Pick<Kind<Named>, 'notFound'>, error: unknown): error is GpulabError =>
+  isMissing(kind, error) || (error instanceof GpulabError && error.code === 'reference_ambiguous')
+
+/** As `resolve`, without a request for what is a full uuid already. */
 export async function resolveUuid<T extends Named>(
   kind: Kind<T>,
   lookup: Lookup,

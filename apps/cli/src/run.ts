@@ -1,6 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import { Config } from '@oclif/core/config'
 import { commandIds, commands } from './commands.ts'
+import { guardPipes } from './guard-pipes.ts'
 import { reportFailure } from './output/report-failure.ts'
 import { guessMode } from './profile.ts'
 import { execIds, findRoute, type Route } from './route.ts'
@@ -9,6 +10,7 @@ import { getVersion } from './version.ts'
 
 /** Runs one command line; what fails is reported, and told by `process.exitCode`. */
 export async function run(argv: readonly string[]): Promise<void> {
+  guardPipes(argv)
   try {
     await follow(
       findRoute(argv, {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeApi, goodKey, startFakeApi } from './fake-api.ts'
-import { createHome, runCli, runOnTerminal } from './run-cli.ts'
+import { createHome, runCli, runInto, runOnTerminal } from './run-cli.ts'
 
 let fake: FakeApi
 beforeAll(async () => {
@@ -79,6 +79,7 @@ describe('auth', () => {
     })
     expect(down.code).toBe(7)
     expect(down.stdout).toContain('not reachable')
+    expect(down.stdout).toContain('Account:   not known: the API does not answer')
     expect(down.stderr).toContain('nothing listens there')
   })
 })
@@ -97,7 +98,25 @@ describe('the configuration file', () => {
   })
 })
 
+describe('a standard output that takes nothing', () => {
+  it.each(['', '1'])('is told in a sentence (framework: "%s")', async (framework) => {
+    for (const words of ['version', 'version --json', 'help', 'ls']) {
+      const env = { ...fake.env, ...(framework && { GPULAB_FRAMEWORK: framework }) }
+      const { code, stderr } = await runInto('/dev/full', words.split(' '), env)
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/could not be written: ENOSPC: no space left on device\./)
+      expect(stderr.trim().split('\n').length).toBeLessThan(3)
+    }
+  })
+})
+
 describe('wrong usage', () => {
+  it('that leaves out which volume says where they are listed', async () => {
+    expect((await runCli(['volumes', 'ls'], { env: fake.env })).stderr).toMatch(
+      /^gpulab: VOLUME is missing\.\n {2}Name the volume whose files you want; gpulab volumes lists/,
+    )
+  })
+
   it.each([
     [['lss'], 'Did you mean gpulab ls?'],
     [['containers', 'inspct', 'x'], 'Did you mean gpulab containers inspect?'],

@@ -286,6 +286,15 @@ describe('rm', () => {
     expect(fake.state.removed).toEqual([])
   })
 
+  it('names all that are wrong', async () => {
+    const { code, stderr } = await run('rm', 'one', 'my-training-job', 'two', 'de4567', 'two', '--force')
+    expect(code).toBe(3)
+    expect(stderr).toMatch(
+      /^gpulab: There is no container "one"\. There is no container "two"\. "de4567" matches 2 containers: .*\.\n {2}Run gpulab ls/,
+    )
+    expect(fake.state.removed).toEqual([])
+  })
+
   it('asks on a terminal', async () => {
     const ask = (answer: string) =>
       runOnTerminal(['rm', 'my-training-job'], { env: fake.env, prompt: '[y/N]', answer })

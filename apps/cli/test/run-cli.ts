@@ -91,6 +91,17 @@ export async function runOnTerminal(
   return { code: child.exitCode, screen }
 }
 
+/** Runs the CLI with a file for its standard output. */
+export async function runInto(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; stderr: string }> {
+  const child = spawn('sh', ['-c', 'exec "$@" >"$0"', file, ...program, ...args], { env: environment(env) })
+  const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode, stderr }
+}
+
 function start(args: readonly string[], options: SpawnOptionsWithoutStdio): ChildProcessWithoutNullStreams {
   const [command = '', ...first] = program
   return spawn(command, [...first, ...args], options)

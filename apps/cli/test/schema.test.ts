@@ -32,6 +32,18 @@ describe('gpulab schema', () => {
     }
   })
 
+  it('has of a detached command what its session is', async () => {
+    const { exec } = commandOutputs
+    const { stdout } = await runCli(['exec', '-d', 'my-training-job', '--json', '--', 'true'], {
+      env: fake.env,
+    })
+    expect(exec && findMismatch(exec, JSON.parse(stdout))).toBeUndefined()
+    expect(JSON.parse((await runCli(['schema', 'exec'])).stdout)).toHaveProperty(
+      'anyOf.1.description',
+      'With --detach.',
+    )
+  })
+
   it('says what it has no schema of', async () => {
     expect(await runCli(['schema', 'ssh'])).toMatchObject({
       code: 2,

@@ -111,6 +111,7 @@ export {
   toControlFrame,
 } from './frames.ts'
 export { type PortMode, type RestartPolicy, type VolumeDriver, volumeDrivers } from './fields.ts'
+export { describeSize } from './describe-size.ts'
 export { readLines } from './lines.ts'
 export { toExitSignal } from './exit-signal.ts'
 export { type EndedRun, isGoodRun, willRestart } from './restart-policy.ts'

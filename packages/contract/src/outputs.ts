@@ -40,7 +40,7 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   restart: document(container),
   redeploy: document(container),
   rm: document(z.array(z.object({ ...identity, deleted: z.literal(true) }))),
-  exec: document(api.exec.run.result.schema),
+  exec: document(z.union([api.exec.run.result.schema, session.describe('With --detach.')])),
   'sessions:ls': all(api.sessions.list.result.schema),
   'sessions:wait': document(session),
   'sessions:output': lines(api.sessions.output.result.schema),

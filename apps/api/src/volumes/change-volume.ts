@@ -1,4 +1,4 @@
-import { GpulabError, type Volume } from '@gpulab/contract'
+import { describeSize, GpulabError, type Volume } from '@gpulab/contract'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
@@ -16,8 +16,6 @@ import {
 } from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock'>
-
-const toMib = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
 
 export async function resizeVolume(
   deps: Parts,
@@ -58,7 +56,7 @@ function requireShrinkable({ name, driver }: VolumeRow, usedBytes: number | null
     })
   }
   if (usedBytes !== null && sizeBytes >= usedBytes) return
-  const used = usedBytes === null ? 'an amount that is not known now' : `${toMib(usedBytes)} MiB`
+  const used = usedBytes === null ? 'an amount that is not known now' : describeSize(usedBytes, 'up')
   throw new GpulabError('volume_too_small', {
     message: `Volume ${name} holds ${used}: it can not be made smaller than that.`,
     hint: 'Delete what is not needed any more first.',

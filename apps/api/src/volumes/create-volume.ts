@@ -1,4 +1,10 @@
-import { type CreateVolume, GpulabError, type Volume, type VolumeDriver } from '@gpulab/contract'
+import {
+  type CreateVolume,
+  describeSize,
+  GpulabError,
+  type Volume,
+  type VolumeDriver,
+} from '@gpulab/contract'
 import { randomUUID } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
 import { isDuplicate } from '../db/errors.ts'
@@ -12,8 +18,6 @@ import { showVolume } from './service.ts'
 import { insertVolume, listPlaces, readFree } from './store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock' | 'config'>
-
-const mib = 2 ** 20
 
 /** Promises the room on the host that has the most of it; the host makes the volume then. */
 export async function createVolume(
@@ -63,7 +67,7 @@ export async function createVolume(
 
 export const noSpace = (freeBytes: number): GpulabError =>
   new GpulabError('no_space', {
-    message: `No host has so much disk space free for a volume; the most is ${Math.floor(Math.max(0, freeBytes) / mib)} MiB.`,
+    message: `No host has so much disk space free for a volume; the most is ${describeSize(Math.max(0, freeBytes), 'down')}.`,
     hint: 'Ask for less, or have your operator add a host or a disk.',
     details: { free_bytes: Math.max(0, freeBytes) },
   })

@@ -39,7 +39,9 @@ export async function showStatus({ output, profile, signal }: Context): Promise<
       output.line(
         `API:       ${isReachable ? `reachable, ${latencyMs} ms` : output.style('red', 'not reachable')}`,
       )
-      output.line(`Account:   ${account ? identityOf(account) : output.style('red', 'not logged in')}`)
+      output.line(
+        `Account:   ${account ? identityOf(account) : isReachable ? output.style('red', 'not logged in') : 'not known: the API does not answer'}`,
+      )
       output.line(`Config:    ${escapeText(profile.path)}`)
     },
     json: {

@@ -6,7 +6,7 @@ import { parseMoment } from '../output/moment.ts'
 
 export default class Usage extends BaseCommand {
   static override description =
-    'What your team was charged for, this month unless told otherwise. GPU TIME is time times cards; days are in UTC.'
+    'What your team was charged for, this month unless told otherwise. GPU TIME is time times cards; days are in UTC. With -q, the total.'
   static override examples = [
     'gpulab usage',
     'gpulab usage --by container --from 2026-03-01 --to 2026-04-01',

@@ -2,9 +2,9 @@ import type { Container } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import { requireAsker, requireYes } from '../output/confirm.ts'
 import { escapeText } from '../output/escape.ts'
-import { isMissing } from '../resolve.ts'
+import { isMissing, resolveAll } from '../resolve.ts'
 import { shortId } from './describe.ts'
-import { containerKind, resolveContainer } from './kind.ts'
+import { containerKind } from './kind.ts'
 
 /** Finds all of them before it deletes the first, so that a mistyped name leaves everything as it was. */
 export async function removeContainers(
@@ -15,7 +15,7 @@ export async function removeContainers(
   const { output } = context
   const deed = { what: 'Deleting', flag: '--force', isSure: force }
   requireAsker(context, deed)
-  const found = await Promise.all(references.map((reference) => resolveContainer(context, reference)))
+  const found = await resolveAll(containerKind, context, references)
   const containers = [...new Map(found.map((container) => [container.uuid, container])).values()]
   await requireYes(context, deed, { question: question(containers), refused: 'Nothing was deleted.' })
   const removed: Container[] = []

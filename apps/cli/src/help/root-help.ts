@@ -76,7 +76,7 @@ const examples = `EXAMPLES
 
 const globalFlags = `GLOBAL FLAGS
       --json           Print JSON, errors too
-  -q, --quiet          Print only ids
+  -q, --quiet          Print only ids, or the bare value
       --no-color       Print without colors
       --api-key KEY    Use this API key (better: GPULAB_API_KEY)
       --api-url URL    Use the API at this URL (GPULAB_API_URL)

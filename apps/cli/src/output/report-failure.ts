@@ -11,6 +11,8 @@ export interface FailureOptions {
   readonly isJson: boolean
   /** Whether the command was `exec` or the like, whose exit codes belong to what runs in the container. */
   readonly isExec: boolean
+  /** The hint for a missing argument. */
+  readonly ifMissing?: string | undefined
 }
 
 export interface FailureReport {
@@ -19,8 +21,8 @@ export interface FailureReport {
 }
 
 /** The one place where a failure becomes text and an exit code. */
-export function reportFailure(error: unknown, { isJson, isExec }: FailureOptions): FailureReport {
-  const failure = toFailure(error)
+export function reportFailure(error: unknown, { isJson, isExec, ifMissing }: FailureOptions): FailureReport {
+  const failure = toFailure(error, ifMissing)
   const exitCode = exitCodeOf(failure, isExec)
   const hint = failure.hint ?? nextStep(failure)
   if (isJson) {
@@ -79,9 +81,10 @@ const ownCodes: ReadonlySet<ErrorCode> = new Set([
 /** A mistake in this program; trying again does not help, so it is not the server's `internal`. */
 class UnexpectedError extends GpulabError {}
 
-function toFailure(error: unknown): GpulabError {
+function toFailure(error: unknown, ifMissing: string | undefined): GpulabError {
   if (error instanceof GpulabError) return error
-  if (isUsageError(error)) return toUsageFailure(error.message)
+  if (isUsageError(error)) return toUsageFailure(error.message, ifMissing)
+  if (isWriteError(error)) return toWriteFailure(error)
   const message = error instanceof Error ? error.message : String(error)
   return new UnexpectedError('internal', {
     message: `gpulab met a problem that it did not expect: ${message}`,
@@ -90,12 +93,23 @@ function toFailure(error: unknown): GpulabError {
   })
 }
 
+/** Of the standard streams: only they are written to without a path. */
+const isWriteError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && error.syscall === 'write' && !('path' in error)
+
+const toWriteFailure = (error: NodeJS.ErrnoException): GpulabError =>
+  new UnexpectedError('internal', {
+    message: `What it prints could not be written: ${error.message.replace(/, write$/, '')}.`,
+    hint: 'Look at where standard output goes to: a full disk, or a file that may not be written.',
+    cause: error,
+  })
+
 /** What the argument parser throws. */
 const isUsageError = (error: unknown): error is Error & { oclif: { exit?: number } } =>
   error instanceof Error && 'oclif' in error
 
 /** The parser's message is a sentence, sometimes a list, and a pointer to the help. */
-function toUsageFailure(message: string): GpulabError {
+function toUsageFailure(message: string, ifMissing: string | undefined): GpulabError {
   const lines = message
     .split('\n')
     .map((line) => line.trim())
@@ -115,6 +129,7 @@ function toUsageFailure(message: string): GpulabError {
     .replaceAll(/(--\S+)=true /g, '$1 ')
   return new GpulabError('invalid_request', {
     message: /[.!?]$/.test(sentence) ? sentence : `${sentence}.`,
-    hint: 'Add --help to see how the command is used.',
+    hint:
+      (/Missing \d+ required arg/.test(message) && ifMissing) || 'Add --help to see how the command is used.',
   })
 }

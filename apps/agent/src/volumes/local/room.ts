@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises'
+import { describeSize } from '@gpulab/contract'
 import { VolumeFailure } from '../failure.ts'
 
 /** Left to the host: without room it can not even write its own state. */
 const reserveBytes = 512 << 20
-const mib = 2 ** 20
 
 /** Throws where a folder's file system has not so much room to give away. */
 export async function requireRoom(folder: string, wantedBytes: number): Promise<void> {
@@ -19,5 +19,5 @@ export async function readFree(folder: string): Promise<number> {
 export const noSpace = (freeBytes: number): VolumeFailure =>
   new VolumeFailure(
     'no_space',
-    `The host has ${Math.floor(freeBytes / mib)} MiB (${freeBytes} bytes) of disk space free for volumes.`,
+    `The host has ${describeSize(freeBytes, 'down')} of disk space free for volumes.`,
   )
