@@ -13,7 +13,7 @@ import { serveMonitor } from './metrics/serve-monitor.ts'
 import { keepLooking, look } from './target/keep-looking.ts'
 import { pullTargets } from './target/pull.ts'
 import { isReplaced } from './target/refusal.ts'
-import { keepGateways } from './uplink/keep-gateways.ts'
+import { keepListed } from './uplink/keep-listed.ts'
 import { keepUplink } from './uplink/keep-uplink.ts'
 import { reportVolumes } from './volumes/report-volumes.ts'
 
@@ -70,7 +70,16 @@ export async function startAgent(
           },
           signal,
         ),
-        keepGateways({ ...deps, insecure: config.insecure, server: uplinks }, signal),
+        keepListed(
+          {
+            ...deps,
+            insecure: config.insecure,
+            server: uplinks,
+            apiUrl: identity.apiUrl,
+            prove: deps.session.prove,
+          },
+          signal,
+        ),
       ]),
     ),
   ]

@@ -1,5 +1,5 @@
 import { drainSettings, File, monitorSettings, readSettings, SecretFile, tlsSettings } from '@gpulab/http'
-import { type VolumeDriver, volumeDrivers } from '@gpulab/contract'
+import { UplinkUrl, type VolumeDriver, volumeDrivers } from '@gpulab/contract'
 import { z } from 'zod'
 
 const JsonFile = File.transform((content, context) => {
@@ -36,6 +36,9 @@ const Environment = z.object({
     'A file with at least 16 random characters, that gateways show. Without it there are none.',
   ),
   GPULAB_PROXY_URL: z.url().optional().describe("The gateway's domain, as in https://proxy.example.com."),
+  GPULAB_UPLINK_URL: UplinkUrl.optional().describe(
+    'Where agents reach this replica, and no other one, as in https://api-1.example.com: for several over one database.',
+  ),
   GPULAB_STAND_INS_FILE: JsonFile.optional().describe(
     'JSON: image to the stand-in used for it where no registry is reachable.',
   ),
@@ -83,6 +86,8 @@ export interface Config {
   /** Undefined: no gateway may call. */
   readonly gatewayKey: string | undefined
   readonly proxyUrl: URL | undefined
+  /** Undefined: hosts are reached through the API that their agents are told to dial, if that is this one. */
+  readonly uplinkUrl: string | undefined
   readonly standIns: Readonly<Record<string, string>>
   /** Registries that are allowed although they are addresses or local names. */
   readonly registries: readonly string[]
@@ -139,6 +144,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     encryptionKey: Buffer.from(env.GPULAB_ENCRYPTION_KEY_FILE, 'hex'),
     gatewayKey: env.GPULAB_GATEWAY_KEY_FILE,
     proxyUrl: env.GPULAB_PROXY_URL === undefined ? undefined : new URL(env.GPULAB_PROXY_URL),
+    uplinkUrl: env.GPULAB_UPLINK_URL,
     standIns: env.GPULAB_STAND_INS_FILE ?? {},
     registries: env.GPULAB_REGISTRIES,
     volumeDriver: env.GPULAB_VOLUME_DRIVER,

@@ -19,6 +19,8 @@ import { drain } from './drain.ts'
 import { listen } from './listen.ts'
 import { registerFleetGauges } from './metrics/fleet-gauges.ts'
 import { createMetrics } from './metrics/metrics.ts'
+import { createHostsCheck } from './replicas/hosts-check.ts'
+import { keepAnnounced } from './replicas/keep-announced.ts'
 import { runSweep } from './sweep/run-sweep.ts'
 import { seedTemplates } from './templates/seed.ts'
 import { createUplinks } from '@gpulab/http'
@@ -71,7 +73,10 @@ async function serve(config: Config): Promise<void> {
   const uplinks = createUplinks()
   const clock = stack.use(await createDatabaseClock(db))
   const failPoint = createFailPoints(process.env)
-  const readiness = createReadiness({ database: () => ping(db) })
+  const readiness = createReadiness({
+    database: () => ping(db),
+    ...(config.uplinkUrl !== undefined && { hosts: createHostsCheck({ config, db, clock, uplinks }) }),
+  })
   const deps = { config, db, signals, uplinks, clock, log, failPoint, metrics, readiness }
   const app = createApp(deps)
   const requests = countRequests(app, readiness)
@@ -87,10 +92,10 @@ async function serve(config: Config): Promise<void> {
     listening.close()
   })
   const stopping = new AbortController()
-  const sweeping = runSweep(deps, stopping.signal)
-  stack.defer(() => {
+  const working = Promise.all([runSweep(deps, stopping.signal), keepAnnounced(deps, stopping.signal)])
+  stack.defer(async () => {
     stopping.abort()
-    return sweeping
+    await working
   })
   log.info({ version, listen: config.listen }, 'ready')
   const reason = await untilStopped(pid)

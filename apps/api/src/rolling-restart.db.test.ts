@@ -1,11 +1,18 @@
-import { createTestDatabase, eventually, findFreePort, run, startService, writeSecret } from '@gpulab/testing'
+import {
+  createTestDatabase,
+  eventually,
+  findFreePort,
+  run,
+  startBalancer,
+  startService,
+  writeSecret,
+} from '@gpulab/testing'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
-import { startBalancer } from '../test/start-balancer.ts'
 import { sampleSshKey } from '../test/access-objects.ts'
 import { migrateDatabase } from './db/migrate.ts'
 

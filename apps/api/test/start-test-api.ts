@@ -65,6 +65,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     encryptionKey: randomBytes(32),
     gatewayKey: 'a-key-for-the-gateways',
     proxyUrl: undefined,
+    uplinkUrl: undefined,
     standIns: { 'ubuntu:22.04': 'gpulab.invalid/standin/ubuntu:22.04' },
     registries: [],
     volumeDriver: 'local',

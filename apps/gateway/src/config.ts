@@ -1,4 +1,4 @@
-import { GatewayUrl } from '@gpulab/contract'
+import { UplinkUrl } from '@gpulab/contract'
 import { drainSettings, monitorSettings, readSettings, SecretFile, tlsSettings } from '@gpulab/http'
 import { z } from 'zod'
 import { parseTrustedProxies, type TrustedProxies } from './requests/client-addresses.ts'
@@ -31,7 +31,7 @@ const Environment = z.object({
     .describe('Let the key go over plain http to other machines.'),
   GPULAB_GATEWAY_KEY_FILE: SecretFile.describe('A file with the key that the API knows gateways by.'),
   GPULAB_PROXY_URL: ProxyUrl.describe('The domain of URLs, as users see it: https://proxy.example.com.'),
-  GPULAB_UPLINK_URL: GatewayUrl.describe('Where agents reach this gateway, and no other one.'),
+  GPULAB_UPLINK_URL: UplinkUrl.describe('Where agents reach this gateway, and no other one.'),
   ...tlsSettings,
   ...monitorSettings,
   ...drainSettings,

@@ -15,3 +15,4 @@ export {
 } from './tcp-proxy.ts'
 export { findFreePort, writeSecret } from './scratch.ts'
 export { type Finished, run, type Service, startService } from './service.ts'
+export { startBalancer } from './start-balancer.ts'

@@ -6,6 +6,7 @@ import {
   makeCertificate,
   run,
   type Service,
+  startBalancer,
   startService,
   writeSecret,
 } from '@gpulab/testing'
@@ -17,6 +18,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
+import { type Api, apiProgram, createApi } from './api.ts'
 import { checkOutput } from './check-output.ts'
 import { requireNoSecrets } from './require-no-secrets.ts'
 import { untilHealthy } from './until-healthy.ts'
@@ -24,7 +26,6 @@ import { untilHealthy } from './until-healthy.ts'
 const program = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url))
 /** `npm run test:full` puts a release's executable in the place of the sources. */
 const gpulabProgram = process.env['GPULAB_TEST_CLI'] ?? program('cli/bin/gpulab')
-const apiProgram = program('api/bin/gpulab-api')
 const agentProgram = process.env['GPULAB_TEST_AGENT'] ?? program('agent/bin/gpulab-agent')
 const gatewayProgram = program('gateway/bin/gpulab-gateway')
 
@@ -48,6 +49,8 @@ export interface SystemOptions {
   /** Let the gateway serve TLS, with a certificate that only the agent trusts by itself. */
   readonly tls?: boolean
   readonly logLevel?: 'debug' | 'info' | 'warn'
+  /** Of the API; several take uplinks of their own each, and a balancer stands in front. */
+  readonly replicas?: number
 }
 
 export interface System extends AsyncDisposable {
@@ -57,7 +60,9 @@ export interface System extends AsyncDisposable {
   readonly dir: string
   readonly apiUrl: string
   readonly apiKey: string
-  api: Service
+  /** The first one. */
+  readonly api: Service
+  readonly apis: readonly Api[]
   agent: Service
   /** Runs the built CLI, logged in. */
   gpulab(
@@ -101,6 +106,7 @@ export async function startSystem({
   agentSettings = {},
   tls = false,
   logLevel = 'warn',
+  replicas = 1,
 }: SystemOptions = {}): Promise<System> {
   await using stack = new AsyncDisposableStack()
   // Of all that is started; another one once the system is whole.
@@ -110,8 +116,6 @@ export async function startSystem({
   const databaseUrl = await startDatabase(stack)
   stack.defer(() => requireNoSecrets(dir))
   const id = randomBytes(2).toString('hex')
-  const port = await findFreePort()
-  const apiUrl = `http://127.0.0.1:${port}`
   const gatewayPort = await findFreePort()
   const certificate = tls ? await makeCertificate(dir, ['*.proxy.localhost', '127.0.0.1']) : undefined
   const scheme = certificate ? 'https' : 'http'
@@ -124,24 +128,34 @@ export async function startSystem({
   }
   const env = {
     DATABASE_URL: databaseUrl,
-    GPULAB_LISTEN: `127.0.0.1:${port}`,
     GPULAB_PEPPER_FILE: await writeSecret(dir, 'pepper'),
     GPULAB_ENCRYPTION_KEY_FILE: await writeSecret(dir, 'encryption-key'),
     GPULAB_STAND_INS_FILE: join(dir, 'stand-ins.json'),
     GPULAB_GATEWAY_KEY_FILE: await writeSecret(dir, 'gateway-key'),
     GPULAB_PROXY_URL: proxyUrl,
     GPULAB_LOG_LEVEL: logLevel,
-    GPULAB_MONITOR_LISTEN: monitors.api,
   }
   await writeFile(env.GPULAB_STAND_INS_FILE, JSON.stringify(standIns))
   const { stdout, stderr, code } = await run(apiProgram, ['bootstrap', '--email', 'ann@example.com'], { env })
   if (code !== 0) throw new Error(`bootstrap failed: ${stderr}`)
   const apiKey = stdout.trim()
-  const serve = (): Service => startService(apiProgram, ['serve'], env, join(dir, 'api.log'))
-  const untilServed = (): Promise<void> => untilHealthy(apiUrl)
-  let api = serve()
-  stack.defer(() => api.stop())
-  await untilServed()
+  const first = createApi({
+    port: await findFreePort(),
+    settings: { ...env, GPULAB_MONITOR_LISTEN: monitors.api },
+    logFile: join(dir, 'api.log'),
+    isOneOfMany: replicas > 1,
+  })
+  const apis = [first]
+  for (let n = 1; n < replicas; n++) {
+    const logFile = join(dir, `api-${n}.log`)
+    apis.push(createApi({ port: await findFreePort(), settings: env, logFile, isOneOfMany: true }))
+  }
+  for (const api of apis) {
+    stack.defer(() => api.service.stop())
+    await api.start()
+  }
+  const { port } = replicas > 1 ? stack.use(await startBalancer(apis.map((api) => api.port))) : first
+  const apiUrl = `http://127.0.0.1:${port}`
 
   const startGateway = async (own = 0): Promise<Gateway> => {
     const at = own === 0 ? await findFreePort() : own
@@ -225,8 +239,11 @@ export async function startSystem({
     dir,
     apiUrl,
     apiKey,
-    api,
-    agent: api,
+    get api() {
+      return first.service
+    },
+    apis,
+    agent: first.service,
     gpulab,
     json: async (...args) => {
       const finished = await gpulab([...args.slice(0, 1), '--json', ...args.slice(1)])
@@ -234,11 +251,7 @@ export async function startSystem({
         throw new Error(`gpulab ${args.join(' ')} ended with ${finished.code}: ${finished.stderr}`)
       return checkOutput(args, JSON.parse(finished.stdout))
     },
-    startApi: async () => {
-      api = serve()
-      system.api = api
-      await untilServed()
-    },
+    startApi: () => first.start(),
     startAgent,
     addHost,
     startGateway,

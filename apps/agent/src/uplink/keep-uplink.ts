@@ -15,22 +15,26 @@ export interface UplinkOptions extends Timing {
 /** A connection that lasted so long was a good one: the next attempt need not wait. */
 const goodMs = 30_000
 
-/** Dials the control plane or a gateway and serves on the connection, again and again until the signal aborts. */
+/** Dials a replica of the control plane or a gateway and serves on the connection, again and again until the signal aborts. */
 export async function keepUplink(options: UplinkOptions, signal: AbortSignal): Promise<void> {
   const { url, proof, insecure, server, clock, log } = options
   const backoff = createBackoff(options)
+  let hasFailed = false
   for (;;) {
     const dialledAt = clock.monotonic()
     try {
       // An uplink outlives its session, so the control plane takes no old ones.
       const headers = { authorization: `Bearer ${await proof()}` }
       const socket = await dialUplink({ url, headers, insecure, signal })
+      hasFailed = false
       log.info({ url }, 'uplink is up')
       await server.serve(socket)
       log.info({ url }, 'uplink has ended')
     } catch (error) {
       signal.throwIfAborted()
-      log.warn({ err: error, url }, 'uplink could not be made')
+      // Once: it may go on for as long as the other side is away.
+      log[hasFailed ? 'debug' : 'warn']({ err: error, url }, 'uplink could not be made')
+      hasFailed = true
     }
     if (clock.monotonic() - dialledAt > goodMs) backoff.reset()
     await backoff.wait(signal)

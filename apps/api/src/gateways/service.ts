@@ -1,4 +1,4 @@
-import { api, gatewaySilenceSeconds, GpulabError, type Route } from '@gpulab/contract'
+import { api, GpulabError, type Route, uplinkSilenceSeconds } from '@gpulab/contract'
 import { authenticateKey, type HostPrincipal, principalOfKey, sessionInvalid } from '../auth/authenticate.ts'
 import { authorize } from '../auth/authorize.ts'
 import { toPortModes } from '../containers/port-modes.ts'
@@ -9,6 +9,7 @@ import type { Deps } from '../deps.ts'
 import { toFingerprint } from '../hosts/identity/session.ts'
 import { findHostIdentity } from '../hosts/identity/store.ts'
 import { unsealGrant } from '../secrets/grant.ts'
+import { listReplicasSince } from '../replicas/store.ts'
 import { listGatewaysSince, upsertGateway } from './store.ts'
 import { createUplinkTicket, readUplinkTicket } from './uplink-ticket.ts'
 
@@ -22,13 +23,16 @@ export async function welcomeGateway(
   return { proxy_url: config.proxyUrl?.origin ?? null }
 }
 
+/** Whom a host keeps an uplink to. */
 export async function listGateways({ db, clock, config }: Parts, { hostUuid, publicKey }: HostPrincipal) {
   const now = clock.now()
-  const urls = await listGatewaysSince(db, new Date(now.getTime() - gatewaySilenceSeconds * 1000))
+  const since = new Date(now.getTime() - uplinkSilenceSeconds * 1000)
+  const [gateways, replicas] = await Promise.all([listGatewaysSince(db, since), listReplicasSince(db, since)])
   const fingerprint = toFingerprint(publicKey)
   const { ticket, expiresAt } = createUplinkTicket(config.pepper, { hostUuid, fingerprint }, now)
   return {
-    gateways: urls.map((url) => ({ uplink_url: url })),
+    gateways: gateways.map((url) => ({ uplink_url: url })),
+    replicas: replicas.map((url) => ({ uplink_url: url })),
     ticket,
     expires_at: expiresAt.toISOString(),
   }

@@ -6,6 +6,7 @@ import { deleteFullBuckets } from '../limits/store.ts'
 import { deleteKeysBefore } from '../idempotency/store.ts'
 import { settleAccounts } from './settle-accounts.ts'
 import { deleteGatewaysBefore } from '../gateways/store.ts'
+import { deleteReplicasBefore } from '../replicas/store.ts'
 import { deleteTicketsBefore } from '../terminals/store.ts'
 import { endOverdue } from './end-overdue.ts'
 import { tellCutOff } from './tell-cut-off.ts'
@@ -33,6 +34,7 @@ export async function sweep(deps: Parts): Promise<void> {
     'forget full buckets': () => deleteFullBuckets(deps.db, deps.clock.now()),
     'forget old keys': () => deleteKeysBefore(deps.db, ago(keyLifeMs)),
     'forget old gateways': () => deleteGatewaysBefore(deps.db, ago(gatewayLifeMs)),
+    'forget old replicas': () => deleteReplicasBefore(deps.db, ago(gatewayLifeMs)),
     'forget used tickets': () => deleteTicketsBefore(deps.db, ago(ticketLifeMs)),
     'forget old events of hosts': () => deleteHostEventsBefore(deps.db, ago(hostEventLifeMs)),
   }

@@ -2,14 +2,14 @@ import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
 import { Port, PortMode, text, Timestamp, Uuid } from '../fields.ts'
 
-/** Where a gateway takes uplinks of agents. */
-export const GatewayUrl = z
+/** Where a gateway, or one replica of the API, takes uplinks of agents. */
+export const UplinkUrl = z
   .string()
   .max(300)
   .regex(/^(https?:\/\/[^\s/?#@]+|unix:\/[^\s]+)$/, 'http(s)://host[:port] or unix:/path')
 
-/** Seconds after which a gateway that was not heard of is dialled no more. */
-export const gatewaySilenceSeconds = 45
+/** Seconds after which a gateway or replica that was not heard of is dialled no more. */
+export const uplinkSilenceSeconds = 45
 
 /** What a gateway knows of a container: where it is, and which of its ports may be reached by whom. */
 export const Route = z.object({
@@ -39,7 +39,7 @@ export const gateway = {
     path: '/gateway/v1/hello',
     summary: 'Say that this gateway runs, and where agents reach it',
     scope: 'gateway',
-    body: z.object({ uplink_url: GatewayUrl }),
+    body: z.object({ uplink_url: UplinkUrl }),
     result: json(
       z.object({ proxy_url: z.string().nullable().describe('The domain of the URLs that users get.') }),
     ),
@@ -96,16 +96,20 @@ export const gateway = {
   }),
 }
 
-/** What the control plane serves to agents about gateways. */
+/** What the control plane serves to agents about uplinks. */
 export const gateways = {
   list: endpoint({
     method: 'GET',
     path: '/agent/v1/gateways',
-    summary: 'List the gateways to keep an uplink to, with a ticket that says to them which host it is',
+    summary: 'List whom to keep an uplink to, with a ticket that says to gateways which host it is',
     scope: 'host',
     result: json(
       z.object({
-        gateways: z.array(z.object({ uplink_url: GatewayUrl })),
+        gateways: z.array(z.object({ uplink_url: UplinkUrl })),
+        replicas: z
+          .array(z.object({ uplink_url: UplinkUrl }))
+          .optional()
+          .describe('Of the API; each takes a session that was proven just now. Older APIs do not tell.'),
         ticket: z.string().max(500).describe('For `authorization: Bearer`, at gateways only.'),
         expires_at: Timestamp,
       }),

@@ -1,5 +1,5 @@
-import { startTcpProxy, type TcpProxy } from '@gpulab/testing'
 import { setTimeout as wait } from 'node:timers/promises'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
 const lookMs = 100
 
