@@ -8,6 +8,11 @@ export class Retries {
   #failures = 0
   #wellMs: number
 
+  /** In a row. */
+  get failures(): number {
+    return this.#failures
+  }
+
   constructor(giveUpMs: number, now: () => number) {
     this.#giveUpMs = giveUpMs
     this.#now = now

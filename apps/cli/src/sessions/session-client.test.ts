@@ -210,8 +210,17 @@ describe('what is told', () => {
   it('is a cut, and that it is over', async () => {
     const session = new FakeSession(cat)
     const seen = record({ input: feed([bytesOf(3_000_000, 3)]) })
-    await new SessionClient(connect(session, { cuts: [9] }), place, seen.io, { isNew: true }).run()
+    const failures = [undefined, new GpulabError('api_unreachable')]
+    const api = connect(session, { cuts: [9], failures })
+    await new SessionClient(api, place, seen.io, { isNew: true }).run()
     expect(seen.news.map(({ kind }) => kind)).toEqual(['attached', 'cut', 'back'])
+  })
+
+  it('is no cut that is over at once', async () => {
+    const session = new FakeSession(cat)
+    const seen = record({ input: feed([bytesOf(3_000_000, 3)]) })
+    await new SessionClient(connect(session, { cuts: [9] }), place, seen.io, { isNew: true }).run()
+    expect(seen.news.map(({ kind }) => kind)).toEqual(['attached'])
   })
 })
 
@@ -223,7 +232,9 @@ describe('sizes and signals', () => {
         if (news.kind === 'back') setTimeout(() => client.sendSignal('SIGINT'), 20)
       },
     })
-    const client = new SessionClient(connect(session, { cuts: [2] }), place, seen.io, { isNew: true })
+    const failures = [undefined, new GpulabError('api_unreachable')]
+    const api = connect(session, { cuts: [2], failures })
+    const client = new SessionClient(api, place, seen.io, { isNew: true })
     client.resize({ columns: 80, rows: 24 })
     const running = client.run()
     setTimeout(() => client.resize({ columns: 100, rows: 30 }), 20)

@@ -28,7 +28,7 @@ export type Sink = (bytes: Uint8Array) => Promise<void>
 /** What the user of a connection may want to know of it. */
 export type News =
   | { readonly kind: 'attached' }
-  /** The connection is gone; it will be tried to go on. */
+  /** The connection is gone and was not back at once; it will be tried to go on. */
   | { readonly kind: 'cut'; readonly error: GpulabError }
   | { readonly kind: 'back' }
   /** So many bytes of output were dropped here. */
@@ -166,7 +166,8 @@ export class SessionClient {
   async #waitAfter(failure: GpulabError): Promise<void> {
     const delayMs = this.#retries.failed()
     if (delayMs === undefined) throw failure
-    if (!this.#isCut) {
+    // A server that leaves has another one go on: that is nothing to be told.
+    if (!this.#isCut && this.#retries.failures > 1) {
       this.#isCut = true
       await this.#io.onNews?.({ kind: 'cut', error: failure })
     }
