@@ -56,6 +56,9 @@ describe('a team that pays in advance', () => {
       { timeoutMs: 20_000 },
     )
     expect(await as(member, 'rm', 'train', '--force')).toMatchObject({ code: 0 })
+    // Charged until its host has let go of it.
+    const readBilling = async () => (await read<Account>(member, 'account')).billing
+    await eventually(async () => expect((await readBilling()).per_hour).toBe('0.00'), { timeoutMs: 20_000 })
     const { items, total } = await read<{ items: { name: string; charge: string }[]; total: string }>(
       member,
       'usage',
@@ -63,8 +66,7 @@ describe('a team that pays in advance', () => {
       'container',
     )
     expect(items).toMatchObject([{ name: 'train', charge: total }])
-    const { balance, per_hour: perHour } = (await read<Account>(member, 'account')).billing
-    expect(perHour).toBe('0.00')
+    const { balance } = await readBilling()
     // Rounded for show only.
     expect(Number(balance) + Number(total)).toBeCloseTo(500, 1)
   })

@@ -20,7 +20,8 @@ const shell = (script: string) =>
       `gpulab() { ${system.cli.program} "$@"; }\nfield() { node -p "JSON.parse(fs.readFileSync(0))$1"; }\n${script}`,
     ],
     {
-      env: { ...process.env, ...system.cli.env },
+      // Of an outermost shell whose input is a socket, bash believes that it serves a login, and reads startup files.
+      env: { ...process.env, ...system.cli.env, SHLVL: '1' },
     },
   )
 

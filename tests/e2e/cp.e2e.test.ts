@@ -162,7 +162,8 @@ async function cpWatched(...args: string[]): Promise<{ result: Result; peak: num
   let peak = 0
   const timer = setInterval(() => {
     try {
-      peak = Math.max(peak, peakKib(child.pid ?? 0))
+      // Of one that is ending it is no number.
+      peak = Math.max(peak, peakKib(child.pid ?? 0) || 0)
     } catch {
       // It has ended.
     }

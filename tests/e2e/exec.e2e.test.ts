@@ -189,7 +189,8 @@ describe('Ctrl-C', () => {
       async () => {
         const [first] = await running()
         const [second] = await running()
-        expect(second?.end_offset).toBeGreaterThan(1 << 20)
+        // What may be sent beyond what was taken, of which some programs take none before the pipe has room for all.
+        expect(second?.end_offset).toBeGreaterThan((1 << 20) - (64 << 10))
         expect(second?.end_offset).toBe(first?.end_offset)
       },
       { timeoutMs: 20_000 },

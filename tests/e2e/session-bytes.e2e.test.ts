@@ -29,6 +29,15 @@ while (my $n = sysread STDIN, $b, 40000) { my $i = 0;
     $done += $block % 3 ? syswrite STDOUT, $piece, $len - $done, $done : syswrite STDERR, $piece, $len - $done, $done while $done < $len;
     $i += $len; $at += $len } } exit 42`
 
+/** What it gives for the input. */
+function split(input: Buffer): Got {
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  for (let at = 0; at < input.length; at += 997)
+    (at % (3 * 997) === 0 ? err : out).push(input.subarray(at, at + 997))
+  return { code: 42, out: hashOf(Buffer.concat(out)), err: hashOf(Buffer.concat(err)) }
+}
+
 interface Got {
   readonly code: unknown
   readonly out: string
@@ -64,9 +73,9 @@ describe('random bytes in chunks of random sizes', () => {
     const command = ['perl', '-e', splitter]
     const ours = spawnCli(shop.system, ['exec', '-i', workshop, '--', ...command])
     const got = await feed(ours.child, input, createRandom(seed + 100))
+    expect(got).toEqual(split(input))
     const peer = docker('exec', '-i', await dockerIdOf(workshop), ...command)
     expect(got).toEqual(await feed(peer, input, createRandom(seed + 200)))
-    expect(got.code).toBe(42)
   })
 
   it.each([31, 32])('do so over connections that are cut at random points (%i)', async (seed) => {
@@ -77,8 +86,7 @@ describe('random bytes in chunks of random sizes', () => {
     shop.proxy.set({ kind: 'cut-after', bytes: Math.floor((0.6 + random()) * (1 << 20)), direction })
     const ours = spawnCli(shop.system, ['exec', '-i', workshop, '--', ...command], shop.proxied())
     const got = await feed(ours.child, input, createRandom(seed + 100))
-    const peer = docker('exec', '-i', await dockerIdOf(workshop), ...command)
-    expect(got).toEqual(await feed(peer, input, createRandom(seed + 200)))
+    expect(got).toEqual(split(input))
   })
 })
 

@@ -1,6 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { createReadStream } from 'node:fs'
-import { open, readdir } from 'node:fs/promises'
+import { lstat, open, readdir } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
 import { toErrnoFailure, toLocalFailure } from '../../files/describe-errno.ts'
 import { findFacts } from '../../files/local-files.ts'
@@ -97,10 +97,12 @@ async function uploadFolder(job: VolumeJob, from: string, to: string): Promise<v
   const files: { from: Buffer; to: Buffer }[] = []
   const walk = async (folder: Buffer, target: Buffer): Promise<void> => {
     await makeFolder(job, target)
-    for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
-      const [path, inside] = [below(folder, entry.name), below(target, entry.name)]
-      if (entry.isDirectory()) await walk(path, inside)
-      else if (entry.isFile()) files.push({ from: path, to: inside })
+    // Without their types, which Bun leaves out where names are bytes.
+    for (const name of await readdir(folder, { encoding: 'buffer' })) {
+      const [path, inside] = [below(folder, name), below(target, name)]
+      const facts = await lstat(path)
+      if (facts.isDirectory()) await walk(path, inside)
+      else if (facts.isFile()) files.push({ from: path, to: inside })
       else job.context.output.warn(`Left out: ${path.toString()} is neither a file nor a folder.`)
     }
   }
