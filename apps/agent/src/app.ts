@@ -40,6 +40,7 @@ export function serveAgent(app: Server, deps: Deps): void {
 
 function serveSessions(serve: Serve<undefined>, { sessions }: Pick<Deps, 'sessions'>): void {
   serve(agent.sessions.create, ({ params, body }) => sessions.create(params.uuid, body))
+  serve(agent.sessions.open, ({ params }, { signal }, open) => sessions.open(params.uuid, open, signal))
   serve(agent.sessions.list, async ({ params }) => ({
     items: await sessions.list(params.uuid),
     next_cursor: null,

@@ -1,10 +1,23 @@
-import { agent, type AttachQuery, type Channel, GpulabError, type Session } from '@gpulab/contract'
+import {
+  agent,
+  type AttachQuery,
+  type Channel,
+  GpulabError,
+  type HandlerInput,
+  OpenHostSession,
+  parseJson,
+  type Session,
+  takeFrame,
+  toJsonFrame,
+} from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
 
 /** The sessions of a fake host: what it was asked for, and what a test makes of it. */
 export class FakeSessions {
   readonly calls: { readonly name: string; readonly input: unknown }[] = []
   readonly known = new Map<string, Session>()
+  /** Whether they can be started over the connection that is attached to them. */
+  canOpen = true
   onCreate: () => Promise<void> = async () => {}
   onAttach: (channel: Channel, query: AttachQuery, signal: AbortSignal) => Promise<void> = async () => {}
 
@@ -15,7 +28,7 @@ export class FakeSessions {
       if (!session) throw new GpulabError('session_not_found')
       return session
     }
-    serve(agent.sessions.create, async (input) => {
+    const create = async (input: HandlerInput<typeof agent.sessions.create>): Promise<Session> => {
       note('create', input)
       const { id, command, tty, stdin, detached, user = null } = input.body
       this.known.set(id, {
@@ -30,6 +43,15 @@ export class FakeSessions {
       })
       await this.onCreate()
       return get(id)
+    }
+    serve(agent.sessions.create, create)
+    serve(agent.sessions.open, async ({ params }, { signal }, open) => {
+      if (!this.canOpen) throw new GpulabError('route_not_found')
+      const { frame, rest } = await takeFrame(await open())
+      if (!frame) return
+      const { session: body } = OpenHostSession.parse(parseJson(frame))
+      await rest.send(toJsonFrame({ type: 'opened', session: await create({ params, body }) }))
+      await this.onAttach(rest, { offset: 0, acks: true }, signal)
     })
     serve(agent.sessions.list, async ({ params }) => ({
       items: [...this.known.values()].filter((session) => session.container_uuid === params.uuid),

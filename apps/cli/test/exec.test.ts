@@ -246,6 +246,28 @@ describe('a session of which nobody knows whether it was started', () => {
     expect(await run('my-training-job', '--', 'true')).toMatchObject({ code: 0, stdout: 'once\n' })
     expect(fake.state.sessions.created).toHaveLength(1)
   })
+
+  it('is found again when the connection that started it was cut', async () => {
+    Object.assign(fake.state.sessions, { program: () => printing('once\n'), opening: 'cut' })
+    expect(await run('my-training-job', '--', 'true')).toMatchObject({
+      code: 0,
+      stdout: 'once\n',
+      stderr: '',
+    })
+    expect(fake.state.sessions.created).toHaveLength(1)
+  })
+})
+
+it('an API that starts no sessions over their connection is asked in the other way', async () => {
+  Object.assign(fake.state.sessions, { program: () => printing('once\n'), opening: 'unknown' })
+  expect(await run('my-training-job', '--', 'true')).toMatchObject({ code: 0, stdout: 'once\n', stderr: '' })
+  expect(fake.state.sessions.created).toHaveLength(1)
+})
+
+it('a command takes one connection', async () => {
+  expect(await run(uuidOf('3f2a9c1e'), '--debug', '--', 'true')).toMatchObject({ code: 0 })
+  const { stderr } = await run(uuidOf('3f2a9c1e'), '--debug', '--', 'true')
+  expect(stderr.match(/^> /gm)).toHaveLength(1)
 })
 
 describe('a detached command', () => {

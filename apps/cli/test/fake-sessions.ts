@@ -1,4 +1,13 @@
-import { api, type CreateSession, GpulabError, type Session } from '@gpulab/contract'
+import {
+  api,
+  type CreateSession,
+  GpulabError,
+  OpenSession,
+  parseJson,
+  type Session,
+  takeFrame,
+  toJsonFrame,
+} from '@gpulab/contract'
 import type { FakeState, ServeFake } from './fake-api.ts'
 import { exitOf, type FakeProgram, FakeSession } from './fake-session.ts'
 import { uuidOf } from './samples.ts'
@@ -14,6 +23,8 @@ export interface FakeSessions {
   }[]
   /** What the next requests to start one fail with, after it was started. */
   failures: GpulabError[]
+  /** What becomes of connections that start one: `cut` before they are told so. */
+  opening: 'served' | 'cut' | 'unknown'
   program: (request: CreateSession) => FakeProgram
 }
 
@@ -30,6 +41,7 @@ export const createFakeSessions = (): FakeSessions => ({
   killed: [],
   all: [],
   failures: [],
+  opening: 'served',
   program: () => printing(''),
 })
 
@@ -38,8 +50,8 @@ export function serveSessions(
   state: FakeState,
   findContainer: (uuid: string) => { uuid: string },
 ): void {
-  const find = ({ uuid, id }: { uuid: string; id: string }) => {
-    findContainer(uuid)
+  const find = ({ uuid, id }: { uuid?: string; id: string }) => {
+    if (uuid !== undefined) findContainer(uuid)
     const found = state.sessions.all.find((each) => each.id === id)
     if (!found) throw new GpulabError('session_not_found')
     return found
@@ -64,8 +76,7 @@ export function serveSessions(
     attached: false,
     transport: 'guest',
   })
-  serve(api.sessions.create, async ({ params, body }, { principal: { key } }) => {
-    const { uuid } = findContainer(params.uuid)
+  const start = (uuid: string, body: CreateSession, key: string | undefined): Session => {
     const known = state.sessions.all.find((each) => key !== undefined && each.key === key)
     const failure = state.sessions.failures.shift()
     if (known) {
@@ -82,6 +93,19 @@ export function serveSessions(
     state.sessions.all.push(made)
     if (failure) throw failure
     return view(uuid, made)
+  }
+  serve(api.sessions.create, async ({ params, body }, { principal: { key } }) =>
+    start(findContainer(params.uuid).uuid, body, key),
+  )
+  serve(api.sessions.open, async ({ params }, _context, open) => {
+    if (state.sessions.opening === 'unknown') throw new GpulabError('route_not_found')
+    const { frame, rest } = await takeFrame(await open())
+    if (!frame) return
+    const { session: body, idempotency_key: key } = OpenSession.parse(parseJson(frame))
+    const session = start(findContainer(params.uuid).uuid, body, key)
+    if (state.sessions.opening === 'cut') return rest.destroy()
+    await rest.send(toJsonFrame({ type: 'opened', session }))
+    await find(session).session.serve(rest, { offset: 0 })
   })
   serve(api.sessions.list, async ({ params }) => {
     const { uuid } = findContainer(params.uuid)

@@ -66,6 +66,13 @@ describe('the short way and the framework say the same', () => {
     ['exec my-training-job'],
     ['exec my-training-job --timeout soon -- true'],
     ['exec my-training-job -e 1=2 -- true'],
+    ['exec -it my-training-job -- sh'],
+    ['exec --interactive my-training-job'],
+    ['ssh my-training-job'],
+    ['ssh my-training-job --json'],
+    ['ssh missing -- true'],
+    ['ssh my-training-job -- cat', { input: 'hello' }],
+    ['ssh my-training-job -e 1=2 -- true'],
   ]
   it.each(lines)('of %j %j', async (line, options = {}) => {
     const [short, framework] = await bothWays(line.split(' '), options)

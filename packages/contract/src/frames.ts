@@ -124,23 +124,40 @@ export const Control = z.discriminatedUnion('type', [
     code: z.string(),
     message: z.string(),
     hint: z.string().optional(),
+    details: z.record(z.string(), z.unknown()).optional(),
     retryable: z.boolean(),
+    request_id: z.string().optional(),
   }),
 ])
 export type Control = z.infer<typeof Control>
 
-export const toControlFrame = (control: Control): Frame => ({
+export const toControlFrame = (control: Control): Frame => toJsonFrame(control)
+
+/** A control frame of what only some endpoints know. */
+export const toJsonFrame = (value: object): Frame => ({
   type: frameType.control,
-  payload: new TextEncoder().encode(JSON.stringify(control)),
+  payload: new TextEncoder().encode(JSON.stringify(value)),
 })
 
+/** Throws on anything that is not JSON: the peer is broken or hostile. */
+export function parseJson({ type, payload }: Frame): unknown {
+  if (type !== frameType.control) throw new RangeError('A control frame was expected')
+  return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+}
+
 /** Throws on anything that is not a control message: the peer is broken or hostile. */
-export const parseControl = (frame: Frame): Control =>
-  Control.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(frame.payload)))
+export const parseControl = (frame: Frame): Control => Control.parse(parseJson(frame))
 
 /** The failure that ends a channel; one of a code that we do not know is our server's. */
-export const toChannelFailure = ({ code, message, hint }: Control & { type: 'error' }): GpulabError =>
-  new GpulabError(isErrorCode(code) ? code : 'internal', { message, ...(hint !== undefined && { hint }) })
+export const toChannelFailure = (control: Control & { type: 'error' }): GpulabError => {
+  const { code, message, hint, details, request_id: requestId } = control
+  return new GpulabError(isErrorCode(code) ? code : 'internal', {
+    message,
+    ...(hint !== undefined && { hint }),
+    ...(details && { details }),
+    ...(requestId !== undefined && { requestId }),
+  })
+}
 
 /** The two ends of a duplex endpoint look the same. */
 export interface Channel {
@@ -152,4 +169,17 @@ export interface Channel {
   end(): Promise<void>
   /** Cuts both sides at once. */
   destroy(error?: Error): void
+}
+
+/** The next frame, undefined where the peer has ended its side; and the channel as it is after it. */
+export async function takeFrame(channel: Channel): Promise<{ frame: Frame | undefined; rest: Channel }> {
+  const reading = channel.incoming[Symbol.asyncIterator]()
+  const { done, value } = await reading.next()
+  const rest: Channel = {
+    incoming: { [Symbol.asyncIterator]: () => reading },
+    send: (frame) => channel.send(frame),
+    end: () => channel.end(),
+    destroy: (error) => channel.destroy(error),
+  }
+  return { frame: done === true ? undefined : value, rest }
 }

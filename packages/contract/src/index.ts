@@ -45,13 +45,16 @@ export {
   type AttachQuery,
   type CreateSession,
   inputWindowBytes,
+  OpenSession,
   type Session,
+  SessionOpened,
   type SessionOutput,
   sessionReasons,
   type SessionSignal,
   sessionSignals,
   sessionWaitMaxSeconds,
 } from './api/sessions.ts'
+export { OpenHostSession } from './agent/sessions.ts'
 export type { RegistryLogin } from './api/registries.ts'
 export type { SshKey } from './api/ssh-keys.ts'
 export type { ContainerStats, GpuStats } from './api/stats.ts'
@@ -107,8 +110,11 @@ export {
   framePayloadMaxBytes,
   frameType,
   parseControl,
+  parseJson,
+  takeFrame,
   toChannelFailure,
   toControlFrame,
+  toJsonFrame,
 } from './frames.ts'
 export { type PortMode, type RestartPolicy, type VolumeDriver, volumeDrivers } from './fields.ts'
 export { describeSize } from './describe-size.ts'

@@ -183,17 +183,29 @@ export class GuestConnection {
     return decodeRows(await this.#request(frameType.list))
   }
 
+  /** As `waitForExit`, without asking, for one that is about to be run: what is in vain is to be given up. */
+  expectExit(id: string): { readonly exit: Promise<Ending>; giveUp(): void } {
+    const uuid = id.toLowerCase()
+    const { promise } = this.#exitOf(uuid)
+    return { exit: promise, giveUp: () => void this.#exits.delete(uuid) }
+  }
+
   /** How a session's program ended, whoever reads its output. Throws `ENOENT` for a session that is not there. */
   async waitForExit(id: string): Promise<Ending> {
     const uuid = id.toLowerCase()
-    const exit = this.#exits.get(uuid) ?? Promise.withResolvers<Ending>()
-    this.#exits.set(uuid, exit)
-    exit.promise.catch(() => undefined)
+    const exit = this.#exitOf(uuid)
     const row = (await this.list()).find((row) => row.id === uuid)
     if (!row || row.ending) this.#exits.delete(uuid)
     if (row?.ending) exit.resolve(row.ending)
     if (!row) exit.reject(fromErrno(constants.errno.ENOENT))
     return exit.promise
+  }
+
+  #exitOf(uuid: string): PromiseWithResolvers<Ending> {
+    const exit = this.#exits.get(uuid) ?? Promise.withResolvers<Ending>()
+    this.#exits.set(uuid, exit)
+    exit.promise.catch(() => undefined)
+    return exit
   }
 
   /** Ends the connection; the guest's sessions go on and it dials again. */

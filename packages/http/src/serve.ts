@@ -198,9 +198,7 @@ async function tellFailure(channel: Channel, error: unknown, request: FastifyReq
   const translate = request.server.getDecorator<EventContext['translate']>('translateError')
   const failure =
     error instanceof GpulabError ? error : (translate(error) ?? new GpulabError('internal', { cause: error }))
-  const { code, message, hint, retryable } = failure
-  const control = { type: 'error', code, message, ...(hint !== undefined && { hint }), retryable } as const
-  await channel.send(toControlFrame(control))
+  await channel.send(toControlFrame({ type: 'error', ...failure.toEnvelope(request.id).error }))
   if (failure.status >= 500) request.log.error({ err: failure.cause ?? failure }, 'a channel failed')
   await channel.end()
 }

@@ -59,7 +59,8 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
 const isStreamed = ({ body, path }: TransportRequest): boolean =>
   typeof body === 'object' || path.includes('follow=true')
 
-const isAcknowledged = ({ path }: TransportRequest): boolean => path.includes('acks=true')
+const isAcknowledged = ({ path }: TransportRequest): boolean =>
+  path.includes('acks=true') || path.endsWith('/sessions/open')
 
 async function request(url: string, base: string, call: TransportRequest): Promise<TransportResponse> {
   call.signal?.throwIfAborted()
@@ -149,6 +150,3 @@ async function openSocket(base: string, call: TransportRequest): Promise<Channel
   if (isOpen) return channel
   return undefined
 }
-
-/** Of those that are there already. */
-export const loadWebSockets = (): Promise<void> => Promise.resolve()

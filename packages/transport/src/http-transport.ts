@@ -26,9 +26,6 @@ export interface HttpTransportOptions {
   readonly insecure?: boolean
 }
 
-/** Only for those who need them. Whoever will can have it done while they wait for something else. */
-export const loadWebSockets = () => import('ws')
-
 const defaultTimeoutMs = 30_000
 
 /**
@@ -89,7 +86,7 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
 
   const connect = async (call: TransportRequest): Promise<Channel> => {
     call.signal?.throwIfAborted()
-    const { WebSocket } = await loadWebSockets()
+    const { WebSocket } = await import('ws')
     collectAsBytesPass()
     const socket = new WebSocket(endpoint.socketUrl + call.path, {
       ...socketOptions,

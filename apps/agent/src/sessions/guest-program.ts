@@ -39,6 +39,11 @@ export interface GuestPlace {
   readonly workdir: string | undefined
 }
 
+interface StartedRun {
+  readonly stream: GuestStream
+  readonly exit: Promise<Ending>
+}
+
 const againMs = 500
 /** Within this, whatever ends with a container has ended. */
 const endingMs = 200
@@ -50,13 +55,16 @@ export class GuestProgram implements Program {
   readonly place: GuestPlace
   readonly #deps: GuestProgramDeps
   #first: GuestStream | undefined
+  #exit: Promise<Ending> | undefined
   #bounds: Bounds = { first: 0, end: 0 }
   #isForgotten = false
 
-  constructor(deps: GuestProgramDeps, place: GuestPlace, first?: GuestStream) {
+  /** `run`: of one that was started just now. */
+  constructor(deps: GuestProgramDeps, place: GuestPlace, run?: StartedRun) {
     this.#deps = deps
     this.place = place
-    this.#first = first
+    this.#first = run?.stream
+    this.#exit = run?.exit
   }
 
   async attach({ windowBytes, ...place }: AttachPlace): Promise<Attachment> {
@@ -99,7 +107,9 @@ export class GuestProgram implements Program {
         const guest = await guests.find(this.place.containerUuid)
         if (!guest) return toLostEnd('guest_killed')
         if (!this.#isMine(guest)) return this.#toGone(guest)
-        const ending = await guest.connection.waitForExit(this.place.id)
+        const exit = this.#exit
+        this.#exit = undefined
+        const ending = await (exit ?? guest.connection.waitForExit(this.place.id))
         if (!wasKilled(ending) || (await this.#outlasts(guest))) return this.#toEnd(ending)
       } catch (error) {
         if (isContainerGone(error)) return toLostEnd('container_ended')
@@ -189,6 +199,7 @@ export async function startInGuest(
     ...Object.entries(env).map(([key, value]) => `${key}=${value}`),
     ...toGpuEnvironment(container.gpuUuids, deps.injection),
   ]
+  const { exit, giveUp } = connection.expectExit(id)
   const stream = await connection
     .run({
       id,
@@ -202,6 +213,7 @@ export async function startInGuest(
       bufferBytes,
     })
     .catch((error: unknown) => {
+      giveUp()
       throw toRunFailure(error)
     })
   const place = {
@@ -212,7 +224,7 @@ export async function startInGuest(
     argv,
     workdir,
   }
-  return new GuestProgram(deps, place, stream)
+  return new GuestProgram(deps, place, { stream, exit })
 }
 
 const toAttachment = (stream: GuestStream): Attachment => ({

@@ -42,6 +42,23 @@ const fileName = 'session.json'
 export function createSessionStore(folder: string): SessionStore {
   const folderOf = ({ id, container_uuid }: Pick<SessionRecord, 'id' | 'container_uuid'>): string =>
     join(folder, container_uuid, id)
+  const turns = new Map<string, Promise<void>>()
+  /** One after the other: what is gone is not to come back by what was under way. */
+  const inTurn = (id: string, work: () => Promise<void>): Promise<void> => {
+    const before = turns.get(id)
+    const settled = Promise.withResolvers<void>()
+    turns.set(id, settled.promise)
+    const take = async (): Promise<void> => {
+      await before
+      try {
+        await work()
+      } finally {
+        if (turns.get(id) === settled.promise) turns.delete(id)
+        settled.resolve()
+      }
+    }
+    return take()
+  }
   return {
     load: async () => {
       const found: SessionRecord[] = []
@@ -57,16 +74,15 @@ export function createSessionStore(folder: string): SessionStore {
       }
       return found
     },
-    save: async (record) => {
-      const path = folderOf(record)
-      await mkdir(path, { recursive: true, mode: 0o700 })
-      const fresh = join(path, `${fileName}.new`)
-      await writeFile(fresh, JSON.stringify(record), { mode: 0o600 })
-      await rename(fresh, join(path, fileName))
-    },
-    remove: async (record) => {
-      await rm(folderOf(record), { recursive: true, force: true })
-    },
+    save: (record) =>
+      inTurn(record.id, async () => {
+        const path = folderOf(record)
+        await mkdir(path, { recursive: true, mode: 0o700 })
+        const fresh = join(path, `${fileName}.new`)
+        await writeFile(fresh, JSON.stringify(record), { mode: 0o600 })
+        await rename(fresh, join(path, fileName))
+      }),
+    remove: (record) => inTurn(record.id, () => rm(folderOf(record), { recursive: true, force: true })),
     spoolFolder: (record) => join(folderOf(record), 'spool'),
   }
 }

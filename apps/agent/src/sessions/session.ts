@@ -1,6 +1,6 @@
 import { GpulabError, type Session as SessionView } from '@gpulab/contract'
 import type { Clock } from '../clock.ts'
-import type { Attachment, Program, SessionEnd } from './program.ts'
+import type { Attachment, Bounds, Program, SessionEnd } from './program.ts'
 import type { SessionRecord } from './session-record.ts'
 
 export interface SessionOptions {
@@ -129,8 +129,9 @@ export class Session {
     await this.program.forget()
   }
 
-  async view(): Promise<SessionView> {
-    const { first, end } = await this.program.bounds()
+  /** Its output so far need not be asked for where it has only begun. */
+  async view(bounds: Bounds | Promise<Bounds> = this.program.bounds()): Promise<SessionView> {
+    const { first, end } = await bounds
     const {
       end: ending,
       argv: _argv,

@@ -11,12 +11,12 @@ function createGuest(): LinkedGuest {
   const ends = new Map<string, PromiseWithResolvers<unknown>>()
   const connection = {
     hello: { uid: 0, incarnation: '1' },
-    run: async ({ id }: { id: string }) => {
-      ends.set(id, Promise.withResolvers())
-      return { offset: 0, inputOffset: 0, detach: async () => {} }
-    },
+    run: async () => ({ offset: 0, inputOffset: 0, detach: async () => {} }),
     attach: async () => ({ offset: 0, inputOffset: 0, detach: async () => {} }),
     list: async () => [],
+    expectExit: (id: string) => ({
+      exit: ends.getOrInsertComputed(id, () => Promise.withResolvers()).promise,
+    }),
     waitForExit: (id: string) => ends.get(id)?.promise,
     kill: async (id: string) => ends.get(id)?.resolve({ exitCode: 137, signal: 'SIGKILL', killed: true }),
   }

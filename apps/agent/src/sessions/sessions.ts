@@ -12,19 +12,21 @@ import { orAbort } from '@gpulab/transport/or-abort'
 import type { Clock } from '../clock.ts'
 import type { GpuInjection } from '../containers/environment.ts'
 import { containerNotFound, containerNotRunning, findByUuid } from '../containers/find.ts'
+import type { ObservedContainer } from '../containers/labels.ts'
 import type { Engine } from '../docker/connect.ts'
 import { toArgv } from '../exec/to-argv.ts'
 import type { ExecTurns } from '../exec/turns.ts'
 import { canServe } from '../guest/can-serve.ts'
 import type { LinkedGuest } from '../guest/guest-link.ts'
 import type { Guests } from '../guest/guests.ts'
-import { EngineProgram, startInEngine } from './engine-program.ts'
-import { GuestProgram, startInGuest } from './guest-program.ts'
+import { startInEngine } from './engine-program.ts'
+import { startInGuest } from './guest-program.ts'
 import { loginShell } from './login-shell.ts'
 import type { Program, ProgramRequest } from './program.ts'
 import { type Readings, readOutput } from './read-output.ts'
 import { recoverProgram } from './recover.ts'
 import { serveAttachment } from './serve-attachment.ts'
+import { serveOpening } from './serve-opening.ts'
 import { Session } from './session.ts'
 import type { SessionRecord, SessionStore } from './session-record.ts'
 import { Spool } from './spool.ts'
@@ -73,6 +75,8 @@ interface Attach {
 export interface Sessions {
   /** One that has this id already is given as it is. */
   create(uuid: string, input: CreateInput): Promise<SessionView>
+  /** Starts one that the channel's first frame describes, and serves the channel as an attachment to it. */
+  open(uuid: string, open: () => Promise<Channel>, caller: AbortSignal): Promise<void>
   list(uuid: string): Promise<SessionView[]>
   /** Of all containers, those that have not ended. */
   countOpen(): number
@@ -162,11 +166,11 @@ export function createSessions(deps: SessionsDeps): Sessions {
     const place = { id: input.id, container_uuid: uuid }
     // First: nothing may run whose output there is no place for.
     const spool = input.detached ? await Spool.open(store.spoolFolder(place)) : undefined
-    const program = await startProgram(deps, uuid, request).catch(async (error: unknown) => {
+    const giveUp = async (error: unknown): Promise<never> => {
       if (spool) await store.remove(place)
       throw error
-    })
-    const run = program instanceof GuestProgram ? program.place : undefined
+    }
+    const { guest, container } = await findPlace(deps, uuid, request).catch(giveUp)
     const record: SessionRecord = {
       ...place,
       command: input.command === undefined ? null : [...request.argv],
@@ -177,32 +181,56 @@ export function createSessions(deps: SessionsDeps): Sessions {
       detached: input.detached,
       user: input.user ?? null,
       started_at: new Date(clock.now()).toISOString(),
-      transport: program.transport,
-      incarnation: run?.incarnation ?? null,
-      run_started_at: run?.runStartedAt ?? null,
+      transport: guest ? 'guest' : 'engine',
+      incarnation: guest?.connection.hello.incarnation ?? null,
+      run_started_at: guest?.container.startedAt ?? null,
       end: null,
     }
-    await store.save(record).catch((err: unknown) => log.warn({ err }, 'a session could not be noted'))
+    // While it is started: an agent that dies in between finds that it never was.
+    const saving = store
+      .save(record)
+      .catch((err: unknown) => log.warn({ err }, 'a session could not be noted'))
+    const injecting = { ...deps, injection: deps.config.gpuInjection }
+    const starting = guest
+      ? startInGuest(injecting, guest, request)
+      : startInEngine(injecting, container, request)
+    const program = await starting.catch(async (error: unknown) => {
+      await store.remove(place)
+      throw error
+    })
+    await saving
     const kept = spool ? new SpooledProgram(deps, program, spool) : program
     log.info({ session: record.id, container: uuid, transport: record.transport }, 'a session was started')
     return add(record, kept)
   }
 
+  const create = async (uuid: string, input: CreateInput): Promise<SessionView> => {
+    const known = all.get(uuid)?.get(input.id)
+    if (known) return known.view()
+    const under = starting.get(input.id)
+    if (under) return (await under.session).view()
+    requireRoom(uuid)
+    const session = start(uuid, input)
+    starting.set(input.id, { uuid, session })
+    try {
+      return await (await session).view({ first: 0, end: 0 })
+    } finally {
+      starting.delete(input.id)
+    }
+  }
+
   return {
-    create: async (uuid, input) => {
-      const known = all.get(uuid)?.get(input.id)
-      if (known) return known.view()
-      const under = starting.get(input.id)
-      if (under) return (await under.session).view()
-      requireRoom(uuid)
-      const session = start(uuid, input)
-      starting.set(input.id, { uuid, session })
-      try {
-        return await (await session).view()
-      } finally {
-        starting.delete(input.id)
-      }
-    },
+    create,
+    open: (uuid, open, caller) =>
+      serveOpening({ clock, create: (input) => create(uuid, input) }, open, (id, channel) =>
+        serveAttachment(
+          { clock, inputTotal },
+          get(uuid, id),
+          { offset: 0, acks: true },
+          async () => channel,
+          caller,
+        ),
+      ),
     countOpen: () =>
       [...all.values()].reduce(
         (sum, group) => sum + [...group.values()].filter(({ hasEnded }) => !hasEnded).length,
@@ -303,18 +331,21 @@ function toRequest(input: CreateInput): ProgramRequest {
   }
 }
 
-async function startProgram(
-  deps: SessionsDeps,
+interface Place {
+  readonly guest: LinkedGuest | undefined
+  readonly container: ObservedContainer
+}
+
+/** The guest that is to run it; without one, the engine is. */
+async function findPlace(
+  { engine, guests }: SessionsDeps,
   uuid: string,
-  request: ProgramRequest,
-): Promise<GuestProgram | EngineProgram> {
-  const { engine, guests, config } = deps
-  const injection = config.gpuInjection
+  { user }: ProgramRequest,
+): Promise<Place> {
   const guest = await guests.find(uuid)
-  if (guest && canServe(guest.connection.hello, request.user))
-    return startInGuest({ ...deps, injection }, guest, request)
+  if (guest && canServe(guest.connection.hello, user)) return { guest, container: guest.container }
   const container = guest?.container ?? (await findByUuid(engine, uuid))
   if (!container) throw containerNotFound(uuid)
   if (container.state !== 'running') throw containerNotRunning(uuid)
-  return startInEngine({ ...deps, injection }, container, request)
+  return { guest: undefined, container }
 }

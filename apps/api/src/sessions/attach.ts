@@ -11,17 +11,14 @@ import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import { hostOf, type SessionParams } from './service.ts'
 
-interface Client {
+export interface Client {
   readonly open: () => Promise<Channel>
   readonly signal: AbortSignal
 }
 
 const connectMs = 15_000
 
-/**
- * Passes frames between a client and the host, one at a time each way, so that no more than that is held here. Ends
- * with whichever side ends; the session goes on.
- */
+/** Lets a client have the session. It goes on when either side ends. */
 export async function attachToSession(
   deps: Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>,
   principal: Principal,
@@ -32,6 +29,11 @@ export async function attachToSession(
   const client = await hostOf(deps, principal, params.uuid)
   const query = { offset, acks: acks ? ('true' as const) : ('false' as const) }
   const host = await client.sessions.attach({ params, query }, { signal, timeoutMs: connectMs })
+  await passFrames(host, { open, signal })
+}
+
+/** Passes frames between a client and the host, one at a time each way, so that no more than that is held here. */
+export async function passFrames(host: Channel, { open, signal }: Client): Promise<void> {
   try {
     const channel = await open()
     const leaving = passOn(channel, host)

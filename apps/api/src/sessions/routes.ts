@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts'
 import { createInFlight } from '../exec/in-flight.ts'
 import { once } from '../idempotency/service.ts'
 import { attachToSession } from './attach.ts'
+import { openSession } from './open.ts'
 import {
   createSession,
   killSession,
@@ -25,12 +26,17 @@ export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
   const { sessions } = api
   const attachments = createInFlight(attachmentsMax, 'attached sessions')
   const teamAttachments = createInFlight(teamAttachmentsMax, 'attached sessions', 'team')
+  const attached = ({ teamUuid, keyId }: Principal, work: () => Promise<void>): Promise<void> =>
+    teamAttachments.run(teamUuid, () => attachments.run(keyId, work))
   const waits = createInFlight(waitsMax, 'waits for sessions')
   serve(sessions.create, ({ params, body }, context) =>
     once(deps, sessions.create, { params, body }, context, {
       run: (remember) => createSession(deps, context, params.uuid, body, { ...context, remember }),
       replay: (id) => replaySession(deps, context.principal, { ...params, id }),
     }),
+  )
+  serve(sessions.open, ({ params }, context, open) =>
+    attached(context.principal, () => openSession(deps, context, params.uuid, open)),
   )
   serve(sessions.list, ({ params }, { principal, signal }) =>
     listSessions(deps, principal, params.uuid, signal),
@@ -50,10 +56,6 @@ export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
     readSessionOutput(deps, principal, params, query, signal),
   )
   serve(sessions.attach, ({ params, query }, { principal, signal }, open) =>
-    teamAttachments.run(principal.teamUuid, () =>
-      attachments.run(principal.keyId, () =>
-        attachToSession(deps, principal, params, query, { open, signal }),
-      ),
-    ),
+    attached(principal, () => attachToSession(deps, principal, params, query, { open, signal })),
   )
 }

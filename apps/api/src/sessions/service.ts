@@ -31,7 +31,19 @@ interface Sending {
 /** What the way to the host may take, over what it was asked to wait. */
 const graceMs = 10_000
 /** A guest may have to be started first, and the engine may be busy. */
-const createMs = 60_000
+export const createMs = 60_000
+
+type Start = (host: AgentClient, params: SessionParams, body: CreateSession) => Promise<Session>
+
+interface Starting extends Sending {
+  /** The container, where it is known or asked for already. */
+  readonly running?: ReturnType<typeof getRunning>
+  /** Has the host start it. */
+  readonly start?: Start
+}
+
+export const startByRequest: Start = (host, { uuid, id }, body) =>
+  host.sessions.create({ params: { uuid }, body: { ...body, id } }, { timeoutMs: createMs })
 
 /** Starts a session in a running container of the team's. Never starts it twice. */
 export async function createSession(
@@ -39,9 +51,9 @@ export async function createSession(
   asker: Asker,
   uuid: string,
   body: CreateSession,
-  { signal, remember }: Sending,
+  { signal, remember, running = getRunning(deps, asker.principal, uuid), start = startByRequest }: Starting,
 ): Promise<Session> {
-  const { row, host: placed } = await getRunning(deps, asker.principal, uuid)
+  const { row, host: placed } = await running
   const host = deps.uplinks.to(placed.uuid)
   const id = randomUUID()
   const giveBack = await claimSession(deps, asker.principal, { id, containerUuid: row.uuid })
@@ -58,14 +70,14 @@ export async function createSession(
     detached,
   }
   const entry = { action: 'session.create', containerUuid: row.uuid, detail } as const
-  return audited(deps, asker, entry, () =>
-    host.sessions.create({ params: { uuid: row.uuid }, body: { ...body, id } }, { timeoutMs: createMs }),
-  ).catch(async (error: unknown) => {
-    const failure = toUnknown(error)
-    // It may have been made all the same.
-    if (!(failure instanceof GpulabError) || failure.code !== 'exec_outcome_unknown') await giveBack()
-    throw failure
-  })
+  return audited(deps, asker, entry, () => start(host, { uuid: row.uuid, id }, body)).catch(
+    async (error: unknown) => {
+      const failure = toUnknown(error)
+      // It may have been made all the same.
+      if (!(failure instanceof GpulabError) || failure.code !== 'exec_outcome_unknown') await giveBack()
+      throw failure
+    },
+  )
 }
 
 /** What a request that was carried out before has made. */

@@ -1,8 +1,7 @@
 import { boolean, string } from '@oclif/core/flags'
 import { BaseCommand } from '../base-command.ts'
-import { parseEnvironment } from '../containers/parse-input.ts'
-import type { ExecInput } from '../exec/exec-input.ts'
 import { runExec } from '../exec/run-exec.ts'
+import { toShellInput } from '../exec/to-exec-input.ts'
 import { Interruption } from '../sessions/interruption.ts'
 import { openInBrowser } from '../terminal/open-in-browser.ts'
 import { containerArgument } from './arguments.ts'
@@ -39,17 +38,7 @@ export default class Ssh extends BaseCommand {
     const { own, command } = splitAtSeparator(this.argv)
     const { args, flags } = await this.parse(Ssh, own)
     if (flags.web) return openInBrowser(await this.apiContext(flags), args.container, command)
-    const input: ExecInput = {
-      command: command.length === 0 ? undefined : command,
-      env: parseEnvironment(flags.env ?? [], process.env),
-      timeoutMs: undefined,
-      workdir: flags.workdir,
-      user: flags.user,
-      maxOutput: undefined,
-      stdin: true,
-      tty: flags.tty || command.length === 0,
-      detached: false,
-    }
+    const input = toShellInput(flags, command)
     using interruption = new Interruption()
     const context = await this.apiContext(flags, interruption)
     process.exitCode = await runExec(context, interruption, args.container, input)

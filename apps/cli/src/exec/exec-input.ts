@@ -1,4 +1,4 @@
-import type { NewSession } from '../sessions/run-session.ts'
+import type { NewSession } from '../sessions/open-at-once.ts'
 
 /** What a command line of `exec` or `ssh` asks for. */
 export interface ExecInput {

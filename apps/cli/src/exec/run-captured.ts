@@ -26,7 +26,7 @@ export async function runCaptured(
   const startedAt = performance.now()
   let sessionId = ''
   const create = toNewSession({ ...input, timeoutMs: input.timeoutMs ?? timeoutMs })
-  const followed = await startAndFollow(context, uuid, create, async ({ id }) => {
+  const followed = await startAndFollow(context, uuid, create, async ({ session: { id }, channel }) => {
     sessionId = id
     const io = {
       input: input.stdin ? process.stdin : undefined,
@@ -37,7 +37,7 @@ export async function runCaptured(
         if (news.kind === 'gap') stdout.isTruncated = true
       },
     }
-    const client = new SessionClient(api, { uuid, id }, io, { isNew: true })
+    const client = new SessionClient(api, { uuid, id }, io, { isNew: true, channel })
     interruption.forwardTo((name) => client.sendSignal(name))
     return client.run()
   })

@@ -1,6 +1,7 @@
 import { GpulabError, outputMaxBytes } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import type { Interruption } from '../sessions/interruption.ts'
+import { isTerminal } from '../terminal/is-terminal.ts'
 import type { ExecInput } from './exec-input.ts'
 import { requireText } from './require-text.ts'
 import { runCaptured } from './run-captured.ts'
@@ -38,9 +39,10 @@ export const canBeOneRequest = ({ stdin, timeoutMs = 0, maxOutput = 0 }: ExecInp
 
 /** Before anything is started. */
 function requireTerminal(reference: string, { command, stdin }: ExecInput): void {
-  if (process.stdout.isTTY && (!stdin || process.stdin.isTTY)) return
+  const hasOutput = isTerminal(1)
+  if (hasOutput && (!stdin || isTerminal(0))) return
   throw new GpulabError('input_required', {
-    message: `Standard ${process.stdout.isTTY ? 'input' : 'output'} is no terminal.`,
+    message: `Standard ${hasOutput ? 'input' : 'output'} is no terminal.`,
     hint: command
       ? 'Leave -t and --interactive out: without them input and output may be files and pipes.'
       : `A shell needs one; a command does not: gpulab ssh ${reference} -- COMMAND.`,

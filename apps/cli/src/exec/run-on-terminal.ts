@@ -4,8 +4,7 @@ import { startAndFollow } from '../sessions/follow.ts'
 import { followOnTerminal } from '../sessions/follow-on-terminal.ts'
 import type { Interruption } from '../sessions/interruption.ts'
 import type { SessionClient } from '../sessions/session-client.ts'
-import { terminalSize } from '../terminal/open-terminal.ts'
-import { startWatchdog } from '../terminal/watchdog.ts'
+import { openDevice } from '../terminal/open-device.ts'
 import { type ExecInput, toNewSession } from './exec-input.ts'
 import { finish } from './finish.ts'
 
@@ -17,19 +16,20 @@ export async function runOnTerminal(
   input: ExecInput,
 ): Promise<number> {
   const uuid = await resolveContainerUuid(context, reference)
-  const create = toNewSession(withTerm(input), terminalSize())
-  const watchdog = startWatchdog()
+  const device = openDevice()
+  const create = toNewSession(withTerm(input), device.size())
   try {
-    const followed = await startAndFollow(context, uuid, create, ({ id }) => {
+    const following = startAndFollow(context, uuid, create, ({ session: { id }, channel }) => {
       const onClient = (client: SessionClient): void =>
         interruption.forwardTo((name) => client.sendSignal(name))
-      const options = { isTyped: input.stdin, isNew: true, watchdog, onClient }
+      const options = { isTyped: input.stdin, isNew: true, channel, device, onClient }
       return followOnTerminal(context, { uuid, id }, options)
     })
-    return finish(context, followed, input)
+    device.prepare()
+    return finish(context, await following, input)
   } finally {
     // Where it never came to a session.
-    void watchdog.then((each) => each.dismiss())
+    device.giveBack()
   }
 }
 

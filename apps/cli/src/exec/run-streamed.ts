@@ -18,22 +18,27 @@ export async function runStreamed(
   const { api, output, signal } = context
   const uuid = await resolveContainerUuid(context, reference)
   const cut = { stdout: false, stderr: false }
-  const followed = await startAndFollow(context, uuid, toNewSession(input), async ({ id }) => {
-    const client = new SessionClient(
-      api,
-      { uuid, id },
-      {
-        input: input.stdin ? process.stdin : undefined,
-        output: limit(openStdout(), input.maxOutput, () => (cut.stdout = true)),
-        error: limit(openStderr(), input.maxOutput, () => (cut.stderr = true)),
-        signal,
-        onNews: tellNews(output),
-      },
-      { isNew: true },
-    )
-    interruption.forwardTo((name) => client.sendSignal(name))
-    return client.run()
-  })
+  const followed = await startAndFollow(
+    context,
+    uuid,
+    toNewSession(input),
+    async ({ session: { id }, channel }) => {
+      const client = new SessionClient(
+        api,
+        { uuid, id },
+        {
+          input: input.stdin ? process.stdin : undefined,
+          output: limit(openStdout(), input.maxOutput, () => (cut.stdout = true)),
+          error: limit(openStderr(), input.maxOutput, () => (cut.stderr = true)),
+          signal,
+          onNews: tellNews(output),
+        },
+        { isNew: true, channel },
+      )
+      interruption.forwardTo((name) => client.sendSignal(name))
+      return client.run()
+    },
+  )
   for (const stream of ['stdout', 'stderr'] as const)
     if (cut[stream]) output.warn(`${stream} was cut off at --max-output.`)
   return finish(context, followed, input)

@@ -37,3 +37,18 @@ export function toExecInput(container: string, flags: ExecFlags, command: readon
     detached: detach,
   }
 }
+
+export type ShellFlags = Pick<ExecFlags, 'tty' | 'env' | 'workdir' | 'user'>
+
+/** What the flags of `ssh` ask for: the login shell, or a command with standard input. */
+export const toShellInput = (flags: ShellFlags, command: readonly string[]): ExecInput => ({
+  command: command.length === 0 ? undefined : [...command],
+  env: parseEnvironment(flags.env ?? [], process.env),
+  timeoutMs: undefined,
+  workdir: flags.workdir,
+  user: flags.user,
+  maxOutput: undefined,
+  stdin: true,
+  tty: flags.tty === true || command.length === 0,
+  detached: false,
+})

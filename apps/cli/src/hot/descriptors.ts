@@ -1,4 +1,5 @@
 import type { Streams } from '../output/output.ts'
+import { isTerminal } from '../terminal/is-terminal.ts'
 
 const fs = process.getBuiltinModule('node:fs')
 const fullMs = 5
@@ -22,18 +23,6 @@ export const descriptors: Streams = {
     },
     write: (text) => write(2, text, () => {}),
   },
-}
-
-/** Linux's major numbers of terminals: consoles, /dev/tty and the like, pseudo-terminals. */
-const isTerminalDevice = (major: number): boolean =>
-  major === 4 || major === 5 || (major >= 136 && major <= 143)
-
-/** As `isatty`, which takes Bun 3 ms to load, wherever the answer is plain without it. */
-function isTerminal(fd: number): boolean {
-  const stats = fs.fstatSync(fd, { throwIfNoEntry: false })
-  if (!stats?.isCharacterDevice()) return false
-  if (process.platform === 'linux') return isTerminalDevice((stats.rdev >> 8) & 0xfff)
-  return process.getBuiltinModule('node:tty').isatty(fd)
 }
 
 /** A reader that has seen enough (`| head`) is no failure; one that wants no messages changes nothing. */

@@ -26,7 +26,7 @@ async function parseByFramework(argv: readonly string[]): Promise<unknown> {
   const entry = commands[id ?? '']
   if (!id || !entry || !('argv' in route)) return undefined
   const { default: CommandClass } = await entry.load()
-  const { own, command } = id === 'exec' ? splitAtSeparator(route.argv) : { own: route.argv, command: [] }
+  const { own, command } = execIds.has(id) ? splitAtSeparator(route.argv) : { own: route.argv, command: [] }
   const instance = new CommandClass(own, config)
   const parsed = await (
     instance as unknown as { parse: (options: object) => Promise<{ flags: object; args: object }> }
@@ -42,11 +42,12 @@ function parseHotLike(argv: readonly string[]): unknown {
   const hot = parseHot(argv)
   if (!hot) return undefined
   const status = hot.id === 'ls' && hot.status !== undefined ? { status: hot.status } : {}
+  const isExec = hot.id === 'exec' || hot.id === 'ssh'
   return {
     id: hot.id,
     flags: { ...hot.flags, ...status },
-    args: hot.id === 'exec' ? { container: hot.container } : {},
-    command: hot.id === 'exec' ? hot.command : [],
+    args: isExec ? { container: hot.container } : {},
+    command: isExec ? hot.command : [],
   }
 }
 
@@ -62,6 +63,12 @@ describe('parseHot', () => {
     'exec C true -x --json',
     'exec --json C -e A=1 -e B=2 -w /x -u me -i -- sh -c x',
     '--debug containers exec C -- --help',
+    'exec C -t -- true',
+    'exec -it C sh -it',
+    'exec C --interactive',
+    'ssh C',
+    'ssh C -e A=1 -w /x --user me --timeout 5',
+    'containers ssh C -t top -d 1',
   ])('takes %j, as the framework does', async (line) => {
     const argv = line.split(' ')
     expect(parseHotLike(argv)).toBeDefined()
@@ -81,9 +88,14 @@ describe('parseHot', () => {
     'version extra',
     'exec',
     'exec -- true',
-    'exec C -t -- true',
-    'exec C -it -- sh',
+    'exec C -t --json -- true',
+    'exec C --json --interactive',
+    'exec C -qit -- sh',
     'exec C -d -- true',
+    'ssh',
+    'ssh C -it',
+    'ssh C --web',
+    'ssh C --help',
     'exec C -eA=1 -- true',
     'help ls',
     'sessions ls',
@@ -94,7 +106,7 @@ describe('parseHot', () => {
 
   it('never understands a line in another way than the framework', async () => {
     const word = fc.constantFrom(
-      ...'ls containers list version exec help C D - -- --json -q --quiet --no-color -i -t -it -qi --stdin'.split(
+      ...'ls containers list version exec ssh help C D - -- --json -q --quiet --no-color -i -t -it -ti -qi --stdin --tty --interactive'.split(
         ' ',
       ),
       ...'-e A=1 --env --env=B=2 -w --workdir /x -u me --status running odd --api-key KEY --timeout 5'.split(

@@ -1,8 +1,8 @@
 import type { Status } from '@gpulab/contract'
 import { statuses } from '@gpulab/contract/statuses'
 import type { ContextFlags } from '../context.ts'
-import type { ExecFlags } from '../exec/to-exec-input.ts'
-import { findRoute, splitAtSeparator } from '../route.ts'
+import type { ExecFlags, ShellFlags } from '../exec/to-exec-input.ts'
+import { execIds, findRoute, splitAtSeparator } from '../route.ts'
 
 /** A command line that can be carried out without the framework. */
 export type Hot =
@@ -14,9 +14,16 @@ export type Hot =
       readonly container: string
       readonly command: readonly string[]
     }
+  | {
+      readonly id: 'ssh'
+      readonly flags: ContextFlags & ShellFlags
+      readonly container: string
+      readonly command: readonly string[]
+    }
 
 interface Known {
-  readonly booleans: Readonly<Record<string, string>>
+  /** Each is a flag, or several. */
+  readonly booleans: Readonly<Record<string, string | readonly string[]>>
   readonly values: Readonly<Record<string, string>>
   /** Of the values: may come more than once. */
   readonly multiple?: string
@@ -37,22 +44,37 @@ const values = {
   '--profile': 'profile',
   '--timeout': 'timeout',
 }
+const terminals = { '--tty': 'tty', '-t': 'tty' }
+const places = {
+  '--env': 'env',
+  '-e': 'env',
+  '--workdir': 'workdir',
+  '-w': 'workdir',
+  '--user': 'user',
+  '-u': 'user',
+}
 
 /** The flags that scripts and agents use; with others the framework parses the line. */
 const known: Readonly<Record<Hot['id'], Known>> = {
   version: { booleans, values, argumentCount: 0 },
   ls: { booleans, values: { ...values, '--status': 'status' }, argumentCount: 0 },
   exec: {
-    booleans: { ...booleans, '--stdin': 'stdin', '-i': 'stdin' },
-    values: {
-      ...values,
-      '--env': 'env',
-      '-e': 'env',
-      '--workdir': 'workdir',
-      '-w': 'workdir',
-      '--user': 'user',
-      '-u': 'user',
+    booleans: {
+      ...booleans,
+      ...terminals,
+      '--stdin': 'stdin',
+      '-i': 'stdin',
+      '-it': ['stdin', 'tty'],
+      '-ti': ['stdin', 'tty'],
+      '--interactive': 'interactive',
     },
+    values: { ...values, ...places },
+    multiple: 'env',
+    argumentCount: 1,
+  },
+  ssh: {
+    booleans: { ...booleans, ...terminals },
+    values: { ...values, ...places },
     multiple: 'env',
     argumentCount: 1,
   },
@@ -65,18 +87,21 @@ const ids: Readonly<Record<string, Hot['id']>> = {
   'containers:list': 'ls',
   exec: 'exec',
   'containers:exec': 'exec',
+  ssh: 'ssh',
+  'containers:ssh': 'ssh',
 }
-const table = { commandIds: new Set(Object.keys(ids)), isExec: (id: string) => ids[id] === 'exec' }
+const isExec = (id: string): boolean => execIds.has(ids[id] ?? '')
+const table = { commandIds: new Set(Object.keys(ids)), isExec }
 
 /** Undefined where there is any doubt: then the framework parses, and tells what is wrong. */
 export function parseHot(argv: readonly string[]): Hot | undefined {
   const route = findRoute(argv, table)
   const id = route.kind === 'version' ? 'version' : route.kind === 'command' ? ids[route.id] : undefined
   if (id === undefined || !('argv' in route)) return undefined
-  const { own, command } = id === 'exec' ? splitAtSeparator(route.argv) : { own: route.argv, command: [] }
+  const { own, command } = execIds.has(id) ? splitAtSeparator(route.argv) : { own: route.argv, command: [] }
   const parsed = parse(own, known[id])
   if (!parsed) return undefined
-  const flags: ContextFlags & ExecFlags = parsed.flags
+  const flags: ContextFlags & ExecFlags & ShellFlags = parsed.flags
   switch (id) {
     case 'version':
       return { id, flags }
@@ -86,6 +111,10 @@ export function parseHot(argv: readonly string[]): Hot | undefined {
       return isKnown ? { id, flags, status: status as Status | undefined } : undefined
     }
     case 'exec':
+      // Which exclude each other.
+      if (flags.json && (flags.tty || flags.interactive)) return undefined
+      return { id, flags, container: parsed.args[0] ?? '', command }
+    case 'ssh':
       return { id, flags, container: parsed.args[0] ?? '', command }
   }
 }
@@ -105,7 +134,7 @@ function parse(
     const word = argv[index] ?? ''
     const boolean = booleans[word]
     const value = values[word]
-    if (boolean !== undefined) flags[boolean] = true
+    if (boolean !== undefined) for (const name of [boolean].flat()) flags[name] = true
     else if (value !== undefined) {
       const next = argv[++index]
       if (!next || next.startsWith('-')) return undefined

@@ -1,16 +1,18 @@
 import { withApi } from '../api-context.ts'
 import { createContext } from '../context.ts'
 import { runExec } from '../exec/run-exec.ts'
-import { toExecInput } from '../exec/to-exec-input.ts'
+import { toExecInput, toShellInput } from '../exec/to-exec-input.ts'
 import { Interruption } from '../sessions/interruption.ts'
 import { descriptors } from './descriptors.ts'
 import type { Hot } from './parse-hot.ts'
 
-export async function runHotExec({ flags, container, command }: Hot & { id: 'exec' }): Promise<void> {
-  const input = toExecInput(container, flags, command)
+export async function runHotExec(hot: Hot & { id: 'exec' | 'ssh' }): Promise<void> {
+  const { flags, container, command } = hot
+  const isExec = hot.id === 'exec'
+  const input = isExec ? toExecInput(container, hot.flags, command) : toShellInput(hot.flags, command)
   using interruption = new Interruption()
-  // The flag is the command's time; the one of the HTTP request comes from the environment.
-  const own = { ...flags, timeout: undefined }
+  // The flag of `exec` is the command's time; the one of the HTTP request comes from the environment.
+  const own = isExec ? { ...flags, timeout: undefined } : flags
   const context = withApi(await createContext(own, { interruption, streams: descriptors }))
   process.exitCode = await runExec(context, interruption, container, input)
 }

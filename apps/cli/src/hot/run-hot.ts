@@ -1,6 +1,7 @@
 import { createContext } from '../context.ts'
 import { reportFailure } from '../output/report-failure.ts'
 import { guessMode } from '../profile.ts'
+import { execIds } from '../route.ts'
 import { showVersion } from '../version.ts'
 import { descriptors } from './descriptors.ts'
 import type { Hot } from './parse-hot.ts'
@@ -11,7 +12,7 @@ export async function runHot(hot: Hot, argv: readonly string[]): Promise<void> {
     await run(hot)
   } catch (error) {
     const isJson = (await guessMode(argv, process.env)) === 'json'
-    const { text, exitCode } = reportFailure(error, { isJson, isExec: hot.id === 'exec' })
+    const { text, exitCode } = reportFailure(error, { isJson, isExec: execIds.has(hot.id) })
     descriptors.stderr.write(text)
     process.exitCode = exitCode
   }
@@ -28,7 +29,8 @@ async function run(hot: Hot): Promise<void> {
       ])
       return listContainers(withApi(await createContext(hot.flags, { streams: descriptors })), hot.status)
     }
-    case 'exec': {
+    case 'exec':
+    case 'ssh': {
       const { runHotExec } = await import('./run-hot-exec.ts')
       return runHotExec(hot)
     }

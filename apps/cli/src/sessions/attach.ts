@@ -1,6 +1,7 @@
 import type { ApiContext } from '../context.ts'
 import { finish } from '../exec/finish.ts'
-import { startWatchdog } from '../terminal/watchdog.ts'
+import { isTerminal } from '../terminal/is-terminal.ts'
+import { openDevice } from '../terminal/open-device.ts'
 import type { Ending } from './ending.ts'
 import { toFollowed } from './follow.ts'
 import { followOnTerminal } from './follow-on-terminal.ts'
@@ -28,15 +29,15 @@ export async function attachToSession(
   const place = await resolveSession(context, container, reference)
   const session = await api.sessions.get({ params: place }, { signal })
   const onClient = (client: SessionClient): void => interruption.forwardTo((name) => client.sendSignal(name))
-  const isOnTerminal = session.tty && process.stdout.isTTY
+  const isOnTerminal = session.tty && isTerminal(1)
   // What was on the screen before would be drawn over, and its questions to the terminal answered once more.
   const from = offset ?? (session.tty ? session.end_offset : session.first_offset)
   try {
     const ending = isOnTerminal
       ? await followOnTerminal(context, place, {
-          isTyped: process.stdin.isTTY,
+          isTyped: isTerminal(0),
           isNew: false,
-          watchdog: startWatchdog(),
+          device: openDevice(),
           offset: from,
           needsRedraw: true,
           onClient,

@@ -1,7 +1,8 @@
+import type { Channel } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
 import { escapeHelp, EscapeKeys } from '../terminal/escape-keys.ts'
-import { openTerminal, type Terminal, terminalSize } from '../terminal/open-terminal.ts'
-import type { Watchdog } from '../terminal/watchdog.ts'
+import { openTerminal, type Terminal } from '../terminal/open-terminal.ts'
+import type { TerminalDevice } from '../terminal/terminal-device.ts'
 import type { Ending } from './ending.ts'
 import { Detached, Left } from './leaving.ts'
 import { type News, SessionClient, type SessionPlace } from './session-client.ts'
@@ -11,8 +12,9 @@ export interface TerminalOptions {
   /** Whether what is typed goes to the program, key by key. */
   readonly isTyped: boolean
   readonly isNew: boolean
-  /** It takes a moment to start, in which something else can be done. */
-  readonly watchdog: Promise<Watchdog>
+  /** Attached already. */
+  readonly channel?: Channel | undefined
+  readonly device: TerminalDevice
   readonly offset?: number
   /** Whether the screen shows something else than what the program believes. */
   readonly needsRedraw?: boolean
@@ -26,9 +28,9 @@ const redrawMs = 100
 export async function followOnTerminal(
   { api, signal }: Pick<ApiContext, 'api' | 'signal'>,
   place: SessionPlace,
-  { isTyped, onClient, needsRedraw, watchdog, ...options }: TerminalOptions,
+  { isTyped, onClient, needsRedraw, device, ...options }: TerminalOptions,
 ): Promise<Ending> {
-  await using terminal = await openTerminal(await watchdog, { isRaw: isTyped })
+  await using terminal = await openTerminal(device, { isRaw: isTyped })
   const leaving = new AbortController()
   const client = new SessionClient(
     api,
@@ -50,7 +52,7 @@ export async function followOnTerminal(
 /** What is typed, but for escapes. Its end, a terminal that is gone, is told by a signal. */
 async function* readKeys(terminal: Terminal, leaving: AbortController): AsyncGenerator<Uint8Array> {
   const keys = new EscapeKeys()
-  for await (const typed of process.stdin as AsyncIterable<Buffer>) {
+  for await (const typed of terminal.keys()) {
     for (const item of keys.push(typed)) {
       if (item === 'leave' || item === 'detach') {
         await terminal.endLine()
@@ -69,17 +71,17 @@ async function tell(
 ): Promise<void> {
   if (news.kind === 'gap' || (news.kind === 'attached' && needsRedraw)) {
     await terminal.resetAttributes()
-    redraw(client)
+    redraw(terminal, client)
   }
   const sentence = describeNews(news)
   if (sentence !== undefined)
     await terminal.say(`gpulab: ${sentence}${news.kind === 'cut' ? ' ~. leaves.' : ''}`)
-  if (news.kind === 'back') redraw(client)
+  if (news.kind === 'back') redraw(terminal, client)
 }
 
 /** A program that draws the whole screen does it again when the size of its terminal changes. */
-function redraw(client: SessionClient): void {
-  const { columns, rows } = terminalSize()
+function redraw({ size }: Terminal, client: SessionClient): void {
+  const { columns, rows } = size()
   client.resize({ columns: Math.max(1, columns - 1), rows })
-  setTimeout(() => client.resize(terminalSize()), redrawMs).unref()
+  setTimeout(() => client.resize(size()), redrawMs).unref()
 }

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { orAbort } from '@gpulab/transport/or-abort'
 import type { ApiContext } from '../context.ts'
 import type { Ending } from './ending.ts'
-import { createSession, type NewSession } from './run-session.ts'
+import type { NewSession } from './open-at-once.ts'
+import { type OpenedSession, openSession } from './run-session.ts'
 import { Detached, Ended, Left } from './leaving.ts'
 import { ReaderGone } from './standard-streams.ts'
 
@@ -22,14 +23,15 @@ export async function startAndFollow(
   context: ApiContext,
   uuid: string,
   create: NewSession,
-  follow: (session: Session) => Promise<Ending>,
+  follow: (opened: OpenedSession) => Promise<Ending>,
 ): Promise<Followed> {
   // Not ended by the signal: what was made by then has to be known, to be killed.
-  const starting = createSession(context.api, uuid, create)
+  const starting = openSession(context.api, uuid, create)
   let session: Session | undefined
   try {
-    session = await orAbort(starting, context.signal)
-    return { ending: await follow(session) }
+    const opened = await orAbort(starting, context.signal)
+    session = opened.session
+    return { ending: await follow(opened) }
   } catch (error) {
     if (session && error instanceof Detached) {
       context.output.note(`The session goes on: ${wayBack(session)} takes it back.`)
@@ -64,9 +66,11 @@ const withWayBack = (error: GpulabError, session: Session): GpulabError =>
   })
 
 /** As far as that can be done now. */
-async function kill({ api }: ApiContext, starting: Promise<Session>): Promise<void> {
+async function kill({ api }: ApiContext, starting: Promise<OpenedSession>): Promise<void> {
   try {
-    const { container_uuid: uuid, id } = await starting
+    const { session, channel } = await starting
+    channel?.destroy()
+    const { container_uuid: uuid, id } = session
     await api.sessions.kill({ params: { uuid, id } }, { timeoutMs: killMs })
   } catch {
     // It was never started, or can't be reached.

@@ -1,16 +1,17 @@
-import { type CreateSession, GpulabError, type Session } from '@gpulab/contract'
-import { loadWebSockets } from '@gpulab/transport/http'
+import type { Channel, Session } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ApiClient } from '../api-client.ts'
 import { randomUuid } from '../random-uuid.ts'
 import type { Ending } from './ending.ts'
+import {
+  isOutcomeOpen,
+  type NewSession,
+  openAtOnce,
+  type SessionsApi,
+  type StartOptions,
+  type Wanted,
+} from './open-at-once.ts'
 import { Retries } from './retries.ts'
 import { SessionClient, type SessionIo } from './session-client.ts'
-
-export type SessionsApi = { readonly sessions: ApiClient['sessions'] }
-
-/** As a caller gives it, before defaults. */
-export type NewSession = Partial<CreateSession>
 
 /** A guest may have to be started first. */
 const createMs = 90_000
@@ -29,36 +30,65 @@ export async function runSession(
   create: NewSession,
   { onStart, ...io }: RunOptions,
 ): Promise<Ending> {
-  const session = await createSession(api, container, create, io.signal)
-  const client = new SessionClient(api, { uuid: container, id: session.id }, io, { isNew: true })
+  const { session, channel } = await openSession(api, container, create, io.signal)
+  const client = new SessionClient(api, { uuid: container, id: session.id }, io, { isNew: true, channel })
   onStart?.(client, session)
   return client.run()
 }
 
-/** While it is open whether it was started, it asks again, with one key, so that none is started twice. */
-export async function createSession(
+/** A session that has been started just now. */
+export interface OpenedSession {
+  readonly session: Session
+  /** That is attached to it; without one, it is to be attached to. */
+  readonly channel: Channel | undefined
+}
+
+/**
+ * Starts a session and attaches to it with one connection, where that can be done; else by a request that starts it, which
+ * also finds what an attempt has made that was cut.
+ */
+export async function openSession(
   api: SessionsApi,
   uuid: string,
   create: NewSession,
   signal?: AbortSignal,
-): Promise<Session> {
+): Promise<OpenedSession> {
   const idempotencyKey = randomUuid()
   const options = { idempotencyKey, timeoutMs: createMs, ...(signal && { signal }) }
+  const opened = await openAtOnce(api, { uuid, create }, options)
+  if (opened) return opened
+  return { session: await requestSession(api, { uuid, create }, options), channel: undefined }
+}
+
+/** Starts one that nobody attaches to. */
+export const createSession = (
+  api: SessionsApi,
+  uuid: string,
+  create: NewSession,
+  signal?: AbortSignal,
+): Promise<Session> =>
+  requestSession(
+    api,
+    { uuid, create },
+    { idempotencyKey: randomUuid(), timeoutMs: createMs, ...(signal && { signal }) },
+  )
+
+/** While it is open whether it was started, it asks again, with one key, so that none is started twice. */
+async function requestSession(
+  api: SessionsApi,
+  { uuid, create }: Wanted,
+  options: StartOptions,
+): Promise<Session> {
+  const { signal } = options
   const retries = new Retries(openMs, () => performance.now())
   for (;;) {
-    const creating = api.sessions.create({ params: { uuid }, body: create }, options)
-    // For attaching to it, meanwhile.
-    if (!create.detached) void loadWebSockets()
     try {
-      return await creating
+      return await api.sessions.create({ params: { uuid }, body: create }, options)
     } catch (error) {
       signal?.throwIfAborted()
-      const delayMs = isOpen(error) ? retries.failed() : undefined
+      const delayMs = isOutcomeOpen(error) ? retries.failed() : undefined
       if (delayMs === undefined) throw error
       await delay(delayMs, undefined, { ...(signal && { signal }) }).catch(() => signal?.throwIfAborted())
     }
   }
 }
-
-const isOpen = (error: unknown): boolean =>
-  error instanceof GpulabError && (error.code === 'exec_outcome_unknown' || error.code === 'outcome_unknown')

@@ -54,6 +54,8 @@ export interface SessionClientOptions {
   readonly offset?: number
   /** Whether a first attachment that fails is tried again as after a cut; so for a session that was made just now. */
   readonly isNew?: boolean
+  /** Attached to it already, from its beginning. */
+  readonly channel?: Channel | undefined
   /** How long after a cut it may go on trying. */
   readonly giveUpMs?: number
 }
@@ -99,6 +101,7 @@ export class SessionClient {
   readonly #room = new Pulse()
   readonly #signals: SessionSignal[] = []
   readonly #input = new InputWindow()
+  #first: Channel | undefined
   #hasAttached = false
   #inputEnded = false
   #size: Size | undefined
@@ -115,6 +118,7 @@ export class SessionClient {
     this.#place = place
     this.#io = io
     this.#options = options
+    this.#first = options.channel
     this.#output = new OutputProgress(options.offset ?? 0)
     this.#retries = new Retries(options.giveUpMs ?? giveUpMs, () => performance.now())
     this.#steadyMs = (options.giveUpMs ?? giveUpMs) / 60
@@ -189,11 +193,18 @@ export class SessionClient {
   /** One connection; undefined when it was cut. */
   async #attach(): Promise<Ending | undefined> {
     const query = { offset: this.#output.received, acks: 'true' } as const
-    const channel = await this.#api.sessions.attach(
-      { params: this.#place, query },
-      { signal: this.#stop, timeoutMs: attachMs },
-    )
+    const first = this.#first
+    this.#first = undefined
+    const channel =
+      first ??
+      (await this.#api.sessions.attach(
+        { params: this.#place, query },
+        { signal: this.#stop, timeoutMs: attachMs },
+      ))
     const connection = { channel, isOpen: true }
+    const cut = (): void => channel.destroy()
+    this.#stop.addEventListener('abort', cut, { once: true })
+    if (this.#stop.aborted) cut()
     let resumedMs: number | undefined
     let sender: Promise<void> | undefined
     try {
@@ -220,6 +231,7 @@ export class SessionClient {
       return undefined
     } finally {
       connection.isOpen = false
+      this.#stop.removeEventListener('abort', cut)
       this.#sending.beat()
       channel.destroy()
       // One on which nothing was said for long was well all the same.

@@ -6,17 +6,21 @@ import type { Socket } from 'node:net'
  * however that happens. In a session of its own, so that nothing that ends this process ends it too. It touches
  * nothing that somebody else has set since.
  *
- * File descriptors: 0 the terminal, 1 answers with a line, 2 the terminal again, 3 ends with us. A line on 3 is "raw"
- * once Node has made the terminal what it calls raw, or what makes the screen usable again, for printf. Node lets the
- * terminal change line ends, which breaks every program that draws.
+ * Its argument: the settings as `stty -g` writes them; without one it asks, and answers with a line. File descriptors: 0 the
+ * terminal, 1 for answers, 2 the terminal again, 3 ends with us. A line on 3 is "taken" once the terminal is as this process
+ * wants it; "raw" once Node has made it what it calls raw, which is answered; or what makes the screen usable again, for
+ * printf. Node lets the terminal change line ends, which breaks every program that draws.
  */
-const script = `
+export const watchdogScript = `
 trap '' PIPE
-saved=$(stty -g) || exit
-raw= reset=
-echo
+saved=$1 raw= reset=
+if [ -z "$saved" ]; then saved=$(stty -g) || exit; echo; fi
 while IFS= read -r line <&3; do
-  if [ "$line" = raw ]; then stty -opost; raw=$(stty -g); echo; else reset=$line; fi
+  case $line in
+    taken) raw=$(stty -g);;
+    raw) stty -opost; raw=$(stty -g); echo;;
+    *) reset=$line;;
+  esac
 done
 [ -n "$raw" ] && [ "$(stty -g)" != "$raw" ] || stty "$saved"
 printf "$reset" >&2
@@ -34,7 +38,7 @@ export interface Watchdog {
 /** Resolves when it knows the settings as they are now. */
 export async function startWatchdog(): Promise<Watchdog> {
   const { spawn } = process.getBuiltinModule('node:child_process')
-  const child = spawn('/bin/sh', ['-c', script], { stdio: [0, 'pipe', 1, 'pipe'], detached: true })
+  const child = spawn('/bin/sh', ['-c', watchdogScript], { stdio: [0, 'pipe', 1, 'pipe'], detached: true })
   const answers = child.stdio[1] as Socket
   const line = child.stdio[3] as Socket
   line.on('error', () => {})
@@ -58,7 +62,7 @@ export async function startWatchdog(): Promise<Watchdog> {
   }
 }
 
-const toPrintf = (text: string): string =>
+export const toPrintf = (text: string): string =>
   text
     .replaceAll('\\', String.raw`\\`)
     .replaceAll('%', '%%')

@@ -11,6 +11,13 @@ import {
 import { duplex, endpoint, events, json } from '../endpoint.ts'
 import { pageOf, Uuid } from '../fields.ts'
 
+const CreateHostSession = CreateSession.extend({
+  id: Uuid.describe('Chosen by the caller, so that nothing starts twice.'),
+})
+/** The first frame of `open`; the answer is as of the public call. */
+export const OpenHostSession = z.object({ type: z.literal('open'), session: CreateHostSession })
+export type OpenHostSession = z.infer<typeof OpenHostSession>
+
 const ByContainer = z.object({ uuid: Uuid })
 const ById = z.object({ uuid: Uuid, id: Uuid })
 const shared = ['container_not_found', 'container_not_running', 'engine_unavailable'] as const
@@ -23,8 +30,17 @@ export const sessions = {
     summary: 'Start a session; one that is there already is given as it is',
     scope: 'host',
     params: ByContainer,
-    body: CreateSession.extend({ id: Uuid.describe('Chosen by the caller, so that nothing starts twice.') }),
+    body: CreateHostSession,
     result: json(Session, 201),
+    errors: [...shared, 'command_failed', 'exec_outcome_unknown', 'rate_limited'],
+  }),
+  open: endpoint({
+    method: 'GET',
+    path: '/containers/:uuid/sessions/open',
+    summary: 'Start a session, which the first frame describes, and attach to it',
+    scope: 'host',
+    params: ByContainer,
+    result: duplex(),
     errors: [...shared, 'command_failed', 'exec_outcome_unknown', 'rate_limited'],
   }),
   list: endpoint({

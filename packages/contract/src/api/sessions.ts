@@ -149,6 +149,20 @@ export const AttachQuery = z.object({
 })
 export type AttachQuery = z.infer<typeof AttachQuery>
 
+/** The first frame of `open`, as a control frame. */
+export const OpenSession = z.object({
+  type: z.literal('open'),
+  session: CreateSession,
+  idempotency_key: z
+    .string()
+    .regex(/^[!-~]{1,255}$/, '1 to 255 visible ASCII characters')
+    .optional()
+    .describe('As the header of the request that starts one, which then gives the same session.'),
+})
+export type OpenSession = z.infer<typeof OpenSession>
+/** Its answer; frames as of `attach` follow, with `acks`. */
+export const SessionOpened = z.object({ type: z.literal('opened'), session: Session })
+
 const shared = [
   'container_not_found',
   'container_not_running',
@@ -170,6 +184,16 @@ export const sessions = {
     params: ByContainer,
     body: CreateSession,
     result: json(Session, 201),
+    errors: [...shared, 'command_failed', 'exec_outcome_unknown', 'rate_limited', 'quota_exceeded'],
+  }),
+  open: endpoint({
+    method: 'GET',
+    path: '/v1/containers/:uuid/sessions/open',
+    summary: 'Start a session, which the first frame describes, and attach to it',
+    scope: 'exec',
+    rate: 'exec',
+    params: ByContainer,
+    result: duplex(),
     errors: [...shared, 'command_failed', 'exec_outcome_unknown', 'rate_limited', 'quota_exceeded'],
   }),
   list: endpoint({
