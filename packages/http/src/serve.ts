@@ -185,7 +185,7 @@ async function serveChannel<P>(
     await handle(input, context, open)
     await (await opened)?.end()
   } catch (error) {
-    const channel = await opened
+    const channel = await opened?.catch(() => undefined)
     if (!channel) throw error
     // Whoever has left is told nothing.
     await tellFailure(channel, error, request).catch(() => channel.destroy())

@@ -22,7 +22,7 @@ import { once } from '../idempotency/service.ts'
 import { attachToSession, passFrames } from './attach.ts'
 import { createMs, createSession, replaySession, type SessionParams, startByRequest } from './service.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>
+type Parts = Pick<Deps, 'audit' | 'db' | 'clock' | 'uplinks' | 'log'>
 
 /** For the first frame. */
 const firstFrameMs = 10_000
@@ -45,7 +45,12 @@ export async function openSession(
   hosting.catch(() => {})
   let host: Channel | undefined
   try {
-    const { frame, rest: client } = await orAbort(takeFrame(await open()), AbortSignal.any([signal, late()]))
+    const opened = await open().catch(async (error: unknown) => {
+      // What is not there is missed first, whoever asks.
+      await running
+      throw error
+    })
+    const { frame, rest: client } = await orAbort(takeFrame(opened), AbortSignal.any([signal, late()]))
     if (!frame) return
     const { session: body, idempotency_key: idempotencyKey } = readOpening(frame)
     const asked = { params: { uuid }, body }
