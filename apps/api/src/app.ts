@@ -9,6 +9,8 @@ import { authenticate, authenticateGateway, authenticateHost } from './auth/auth
 import { authorize } from './auth/authorize.ts'
 import { createLastUse } from './auth/last-use.ts'
 import { containerRoutes } from './containers/routes.ts'
+import type { ApiKeyRow } from './auth/store.ts'
+import { createShareNext } from './db/share-next.ts'
 import { translateDatabaseError } from './db/errors.ts'
 import type { Deps } from './deps.ts'
 import { eventRoutes } from './events/routes.ts'
@@ -46,8 +48,9 @@ export function createApp(deps: Deps): Server {
   })
   const lastUse = createLastUse(deps)
   const limits = createLimits(deps)
+  const shareKeys = createShareNext<ApiKeyRow | undefined>()
   const admit = async (request: FastifyRequest, endpoint: Endpoint, reply: FastifyReply) => {
-    const principal = await authenticate(deps, request).catch(async (error: unknown) => {
+    const principal = await authenticate(deps, request, shareKeys).catch(async (error: unknown) => {
       const isBadKey = error instanceof GpulabError && error.code === 'api_key_invalid'
       throw isBadKey ? await limits.toAnswer(request.ip, error) : error
     })

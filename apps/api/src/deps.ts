@@ -1,5 +1,6 @@
 import type { FailPoint } from '@gpulab/fail-points'
 import type { FastifyBaseLogger } from 'fastify'
+import type { AuditLog } from './audit/audit-log.ts'
 import type { Config } from './config.ts'
 import type { Database } from './db/connect.ts'
 import type { Signals } from './db/signals.ts'
@@ -17,6 +18,7 @@ export interface Deps {
   readonly db: Database
   readonly signals: Signals
   readonly uplinks: Uplinks
+  readonly audit: AuditLog
   readonly clock: Clock
   readonly log: FastifyBaseLogger
   readonly metrics: Metrics

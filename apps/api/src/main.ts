@@ -1,3 +1,4 @@
+import { createAuditLog } from './audit/audit-log.ts'
 import { GpulabError } from '@gpulab/contract'
 import { startPostgres } from '@gpulab/embedded-postgres'
 import { createFailPoints } from '@gpulab/fail-points'
@@ -77,7 +78,9 @@ async function serve(config: Config): Promise<void> {
     database: () => ping(db),
     ...(config.uplinkUrl !== undefined && { hosts: createHostsCheck({ config, db, clock, uplinks }) }),
   })
-  const deps = { config, db, signals, uplinks, clock, log, failPoint, metrics, readiness }
+  const audit = createAuditLog(db)
+  stack.defer(() => audit.settled())
+  const deps = { config, db, signals, uplinks, audit, clock, log, failPoint, metrics, readiness }
   const app = createApp(deps)
   const requests = countRequests(app, readiness)
   registerFleetGauges(metrics.registry, deps, pool)

@@ -1,3 +1,4 @@
+import { createAuditLog } from '../src/audit/audit-log.ts'
 import { api, type Client, createClient } from '@gpulab/contract'
 import { createFailPoints } from '@gpulab/fail-points'
 import { createFakeClock, createTestDatabase, type FakeClock } from '@gpulab/testing'
@@ -87,6 +88,7 @@ export async function startTestApi(overrides: Partial<Config> = {}): Promise<Tes
     db,
     signals,
     uplinks,
+    audit: createAuditLog(db),
     clock,
     log: pino({ level: config.logLevel }),
     failPoint,

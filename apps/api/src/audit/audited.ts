@@ -1,7 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import type { Context } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
-import { auditEntries, auditOutcomes } from '../db/schema/index.ts'
 import type { Deps } from '../deps.ts'
 
 /** Who asks. */
@@ -19,30 +18,27 @@ interface Entry {
  * could not be recorded. The outcome follows it, unless this process dies first.
  */
 export async function audited<T>(
-  { db, log }: Pick<Deps, 'db' | 'log'>,
+  { audit, log }: Pick<Deps, 'audit' | 'log'>,
   { principal, requestId }: Asker,
   { action, containerUuid, object, detail }: Entry,
   work: () => Promise<T>,
   toOutcome: (result: T) => Record<string, unknown> = () => ({ ok: true }),
 ): Promise<T> {
   const { teamUuid, userUuid, keyId } = principal
-  const [entry] = await db
-    .insert(auditEntries)
-    .values({
-      teamUuid,
-      userUuid,
-      keyId,
-      requestId,
-      action,
-      containerUuid,
-      object: object ?? containerUuid ?? null,
-      detail: JSON.stringify(detail),
-    })
-    .returning({ id: auditEntries.id })
+  const entryId = await audit.enter({
+    teamUuid,
+    userUuid,
+    keyId,
+    requestId,
+    action,
+    containerUuid,
+    object: object ?? containerUuid ?? null,
+    detail: JSON.stringify(detail),
+  })
   const close = (outcome: Record<string, unknown>): void => {
     // Nobody waits for it.
-    db.insert(auditOutcomes)
-      .values({ entryId: entry?.id ?? 0, outcome: JSON.stringify(outcome) })
+    audit
+      .close({ entryId, outcome: JSON.stringify(outcome) })
       .catch((err: unknown) => log.warn({ err, requestId, action, outcome }, 'an outcome was not recorded'))
   }
   try {

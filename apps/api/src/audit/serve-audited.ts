@@ -22,7 +22,7 @@ type Handle = (input: Record<string, unknown>, context: Parameters<typeof audite
 /** Serves endpoints with a record of each call that changes something, by the contract's names. */
 export function createServeAudited(
   serve: Serve<Principal>,
-  deps: Pick<Deps, 'db' | 'log'>,
+  deps: Pick<Deps, 'audit' | 'log'>,
   contract: Contract = api,
 ): Serve<Principal> {
   const names = new Map(listEndpoints(contract).map(({ name, endpoint }) => [endpoint, name]))

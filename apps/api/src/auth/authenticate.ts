@@ -1,5 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import type { FastifyRequest } from 'fastify'
+import type { ShareNext } from '../db/share-next.ts'
 import type { Deps } from '../deps.ts'
 import { isSessionOf, readSession, sessionSeconds } from '../hosts/identity/session.ts'
 import { findHostIdentity } from '../hosts/identity/store.ts'
@@ -31,19 +32,21 @@ const keyHint = 'Log in with gpulab auth login, or set GPULAB_API_KEY.'
 export async function authenticate(
   deps: Pick<Deps, 'db' | 'config' | 'clock'>,
   request: FastifyRequest,
+  share?: ShareNext<ApiKeyRow | undefined>,
 ): Promise<Principal> {
   const key = header(request, 'api-key') ?? bearer(request)
   if (key === undefined) throw new GpulabError('api_key_missing', { hint: keyHint })
-  return authenticateKey(deps, key)
+  return authenticateKey(deps, key, share)
 }
 
 /** Finds whose key it is. */
 export async function authenticateKey(
   { db, config, clock }: Pick<Deps, 'db' | 'config' | 'clock'>,
   key: string,
+  share: ShareNext<ApiKeyRow | undefined> = (_id, ask) => ask(),
 ): Promise<Principal> {
   const id = findKeyId(key)
-  const row = id === undefined ? undefined : await findApiKey(db, id)
+  const row = id === undefined ? undefined : await share(id, () => findApiKey(db, id))
   if (!row || !isSameHash(row.hash, hashKey(config.pepper, key))) {
     throw new GpulabError('api_key_invalid', { hint: keyHint })
   }

@@ -54,6 +54,10 @@ export function translateDatabaseError(error: unknown): GpulabError | undefined 
   return undefined
 }
 
+/** Whether the database could not take a value (SQLSTATE class 22), whatever else is stored with it. */
+export const isBadValue = (error: unknown): boolean =>
+  [...causes(error)].some(({ code }) => typeof code === 'string' && /^22[0-9A-Z]{3}$/.test(code))
+
 /** Whether the error is a duplicate that this unique index refused. */
 export const isDuplicate = (error: unknown, constraint: string): boolean =>
   [...causes(error)].some((cause) => cause.code === uniqueViolation && cause.constraint_name === constraint)

@@ -1,7 +1,7 @@
 import { type ErrorCode, type ExecOptions, type ExecResult, GpulabError } from '@gpulab/contract'
 import { type Asker, audited } from '../audit/audited.ts'
 import { describeCommand } from '../audit/describe-command.ts'
-import { getRunning } from '../containers/service.ts'
+import type { getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import type { Forget, Remember } from '../idempotency/service.ts'
 
@@ -16,15 +16,21 @@ const notStarted: ReadonlySet<string> = new Set<ErrorCode>([
   'container_not_running',
 ])
 
+interface Execution {
+  readonly running: ReturnType<typeof getRunning>
+  readonly signal: AbortSignal
+  readonly remember: Remember
+  readonly forget: Forget
+}
+
 /** Runs a command in a running container of the team's and waits for it. Never runs it twice. */
 export async function execCommand(
-  deps: Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>,
+  deps: Pick<Deps, 'audit' | 'db' | 'clock' | 'uplinks' | 'log'>,
   asker: Asker,
-  uuid: string,
   options: ExecOptions,
-  { signal, remember, forget }: { signal: AbortSignal; remember: Remember; forget: Forget },
+  { running, signal, remember, forget }: Execution,
 ): Promise<ExecResult> {
-  const { row, host: placed } = await getRunning(deps, asker.principal, uuid)
+  const { row, host: placed } = await running
   const host = deps.uplinks.to(placed.uuid)
   // Before it is sent: whatever becomes of it, it was not to be sent twice.
   await remember(deps.db, null)

@@ -20,7 +20,7 @@ const connectMs = 15_000
 
 /** Lets a client have the session. It goes on when either side ends. */
 export async function attachToSession(
-  deps: Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>,
+  deps: Pick<Deps, 'audit' | 'db' | 'clock' | 'uplinks' | 'log'>,
   principal: Principal,
   params: SessionParams,
   { offset, acks }: AttachQuery,

@@ -15,7 +15,7 @@ import type { Remember } from '../idempotency/service.ts'
 import type { AgentClient } from '@gpulab/http'
 import { claimSession } from '../quotas/claim-session.ts'
 
-type Parts = Pick<Deps, 'db' | 'clock' | 'uplinks' | 'log'>
+type Parts = Pick<Deps, 'audit' | 'db' | 'clock' | 'uplinks' | 'log'>
 
 /** Of one session of one container. */
 export interface SessionParams {

@@ -1,4 +1,5 @@
 import { api, type Container, GpulabError, type Heartbeat } from '@gpulab/contract'
+import { createAuditLog } from '../../../../apps/api/src/audit/audit-log.ts'
 import pino from 'pino'
 import { bootstrap } from '../../../../apps/api/src/auth/bootstrap.ts'
 import type { Principal } from '../../../../apps/api/src/auth/authenticate.ts'
@@ -114,6 +115,7 @@ function toDeps({ db }: Connection, now: () => number): Deps {
       close: () => {},
     },
     uplinks: createUplinks(),
+    audit: createAuditLog(db),
     clock: { now: () => new Date(now()) },
     log: pino({ level: 'silent' }),
     failPoint: () => Promise.resolve(),
