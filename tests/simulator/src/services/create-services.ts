@@ -103,6 +103,7 @@ function toDeps({ db }: Connection, now: () => number): Deps {
       encryptionKey: Buffer.alloc(32, 7),
       gatewayKey: undefined,
       proxyUrl: undefined,
+      uplinkUrl: undefined,
       standIns: {},
       registries: [],
       balanceWarningMs: 0,
