@@ -17,7 +17,7 @@ import type { ApiClient } from '../api-client.ts'
 import { type Ending, toEnding } from './ending.ts'
 import { InputWindow } from './input-window.ts'
 import { OutputProgress } from './output-progress.ts'
-import { Pulse } from './pulse.ts'
+import { Latch } from './latch.ts'
 import { Retries } from './retries.ts'
 
 export type SessionApi = { readonly sessions: Pick<ApiClient['sessions'], 'attach' | 'get'> }
@@ -94,11 +94,11 @@ export class SessionClient {
   readonly #failed = new AbortController()
   readonly #stop: AbortSignal
   /** Something is to be sent. */
-  readonly #sending = new Pulse()
+  readonly #sending = new Latch()
   /** Output was taken. */
-  readonly #taking = new Pulse()
+  readonly #taking = new Latch()
   /** The window has room for more input. */
-  readonly #room = new Pulse()
+  readonly #room = new Latch()
   readonly #signals: SessionSignal[] = []
   readonly #input = new InputWindow()
   #first: Channel | undefined
@@ -128,13 +128,13 @@ export class SessionClient {
   /** Goes to the program when there is a connection. */
   sendSignal(signal: SessionSignal): void {
     this.#signals.push(signal)
-    this.#sending.beat()
+    this.#sending.open()
   }
 
   resize(size: Size): void {
     this.#size = size
     this.#sizeDue = true
-    this.#sending.beat()
+    this.#sending.open()
   }
 
   /** Until the session has ended; throws GpulabError when it can't be followed any more. To be called once. */
@@ -232,7 +232,7 @@ export class SessionClient {
     } finally {
       connection.isOpen = false
       this.#stop.removeEventListener('abort', cut)
-      this.#sending.beat()
+      this.#sending.open()
       channel.destroy()
       // One on which nothing was said for long was well all the same.
       if (resumedMs !== undefined && performance.now() - resumedMs >= this.#steadyMs)
@@ -245,7 +245,7 @@ export class SessionClient {
     const gapBytes = this.#output.resume(offset)
     if (gapBytes > 0) await this.#skip(gapBytes)
     this.#input.resume(inputOffset)
-    this.#room.beat()
+    this.#room.open()
     // It may have changed while nobody could tell.
     this.#sizeDue = this.#size !== undefined
     if (!this.#hasAttached) await this.#io.onNews?.({ kind: 'attached' })
@@ -258,7 +258,7 @@ export class SessionClient {
     switch (control.type) {
       case 'ack':
         this.#input.ack(control.offset)
-        this.#room.beat()
+        this.#room.open()
         return undefined
       case 'gap':
         await this.#skip(control.bytes)
@@ -303,14 +303,14 @@ export class SessionClient {
     }
     this.#inFlightBytes -= bytes.length
     this.#output.take(bytes.length)
-    this.#taking.beat()
-    this.#sending.beat()
+    this.#taking.open()
+    this.#sending.open()
     if (this.#isAckSoon) return
     this.#isAckSoon = true
     setTimeout(() => {
       this.#isAckSoon = false
       this.#ackBytes = ackLeastBytes
-      this.#sending.beat()
+      this.#sending.open()
     }, ackMs).unref()
   }
 
@@ -324,7 +324,7 @@ export class SessionClient {
 
   #fail(error: unknown): void {
     this.#failed.abort(error)
-    this.#taking.beat()
+    this.#taking.open()
   }
 
   async #readInput(window: InputWindow, input: AsyncIterable<Uint8Array>): Promise<void> {
@@ -336,11 +336,11 @@ export class SessionClient {
           const part = bytes.subarray(at, at + window.room)
           window.add(part)
           at += part.length
-          this.#sending.beat()
+          this.#sending.open()
         }
       }
       this.#inputEnded = true
-      this.#sending.beat()
+      this.#sending.open()
     } catch (error) {
       this.#fail(error)
     }

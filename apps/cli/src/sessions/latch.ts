@@ -1,8 +1,8 @@
-/** Wakes whoever waits for a change. A beat that nobody waits for is kept for the next one who does. */
-export class Pulse {
+/** Lets through whoever waits for a change, once. Opened while nobody waits, it is open for the next one who does. */
+export class Latch {
   #next = Promise.withResolvers<void>()
 
-  beat(): void {
+  open(): void {
     this.#next.resolve()
   }
 
