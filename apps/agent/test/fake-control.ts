@@ -3,7 +3,6 @@ import {
   type Client,
   type ContainerFacts,
   control,
-  createClient,
   type DeployLog,
   GpulabError,
   type Heartbeat,
@@ -11,13 +10,20 @@ import {
   type Report,
   type TargetContainer,
   type TargetVolume,
+  laneProtocol,
   uplinkPath,
   uplinkProtocol,
   type VolumeFacts,
 } from '@gpulab/contract'
-import { acceptUplink, createServe, createServer, type Server, takeUpgrade } from '@gpulab/http'
+import {
+  createServe,
+  createServer,
+  createUplinks,
+  type Server,
+  takeUpgrade,
+  type Uplinks,
+} from '@gpulab/http'
 import { eventually } from '@gpulab/testing'
-import { createSessionTransport } from '@gpulab/transport'
 import { type Door, serveDoor } from './fake-door.ts'
 import { once } from 'node:events'
 import { randomUUID } from 'node:crypto'
@@ -107,7 +113,8 @@ export async function startFakeControl(): Promise<FakeControl> {
     while (!isReady() && !signal.aborted) await Promise.race([changed.promise, gone])
     return { version, containers: [...wishes.values()], volumes: [...volumes.values()] }
   })
-  acceptUplinks(app, door, (next) => {
+  const uplinks = createUplinks()
+  acceptUplinks(app, door, uplinks, (next) => {
     session = next
   })
 
@@ -153,7 +160,7 @@ export async function startFakeControl(): Promise<FakeControl> {
     host: () =>
       eventually(() => {
         if (!session || session.destroyed) throw new Error('There is no uplink.')
-        return createClient(agent, createSessionTransport(session))
+        return uplinks.to(anyHost)
       }),
     cut: () => session?.destroy(),
     endSessions: door.endSessions,
@@ -176,12 +183,24 @@ export async function startFakeControl(): Promise<FakeControl> {
   }
 }
 
-function acceptUplinks(app: Server, door: Door, onSession: (session: ClientHttp2Session) => void): void {
+const anyHost = 'the host'
+
+function acceptUplinks(
+  app: Server,
+  door: Door,
+  uplinks: Uplinks,
+  onSession: (session: ClientHttp2Session) => void,
+): void {
   app.get(uplinkPath, async (request, reply) => {
+    const lane = takeUpgrade(request, laneProtocol)
+    if (lane) {
+      reply.hijack()
+      return uplinks.acceptLane(request.headers, lane.socket, lane.head)
+    }
     door.authenticate(request.headers.authorization)
     const upgrade = takeUpgrade(request, uplinkProtocol)
     if (!upgrade) throw new GpulabError('invalid_request')
     reply.hijack()
-    onSession(await acceptUplink(upgrade.socket, upgrade.head))
+    onSession(await uplinks.accept(anyHost, upgrade.socket, upgrade.head))
   })
 }

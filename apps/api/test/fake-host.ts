@@ -15,7 +15,7 @@ import {
   type TargetVolume,
   type VolumeFacts,
 } from '@gpulab/contract'
-import { createServe, createServer, createUplinkServer, dialUplink } from '@gpulab/http'
+import { createServe, createServer, createUplinkServer } from '@gpulab/http'
 import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transport'
 import { randomUUID } from 'node:crypto'
 import { FakeSessions } from './fake-sessions.ts'
@@ -146,11 +146,11 @@ export class FakeHost {
     const { url } = this.#options
     const controller = new AbortController()
     const headers = { authorization: `Bearer ${session ?? (await this.connect())}` }
-    const socket = await dialUplink({ url, headers, signal: controller.signal })
-    this.uplinkEnded = uplinks.serve(socket)
+    const uplink = await uplinks.dial({ url, headers, signal: controller.signal })
+    this.uplinkEnded = uplink.closed
     this.#closers.push(
       () => uplinks.close(),
-      () => socket.destroy(),
+      () => uplink.destroy(),
       () => app.close(),
     )
   }

@@ -21,7 +21,7 @@ import type { Forwarding } from './requests/forward-headers.ts'
 import { getHost } from './routes/read-route.ts'
 import { serveTerminal } from './terminal/serve-terminal.ts'
 import { serveToken } from './terminal/serve-token.ts'
-import { isUplinkRequest, takeUplink } from './uplinks/take-uplink.ts'
+import { isProtocolOfUplinks, isUplinkRequest, takeUplink } from './uplinks/take-uplink.ts'
 
 const headerMaxBytes = 32 << 10
 const headersTimeoutMs = 30_000
@@ -38,7 +38,7 @@ export function createApp(deps: Deps): Server {
     noDelay: true,
     insecureHTTPParser: false,
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
-      headers.upgrade?.toLowerCase() === 'websocket' || headers.upgrade?.toLowerCase() === 'gpulab-uplink',
+      headers.upgrade?.toLowerCase() === 'websocket' || isProtocolOfUplinks(headers),
   }
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const reqId = toRequestId(request.headers)

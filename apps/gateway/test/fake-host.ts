@@ -1,5 +1,5 @@
 import { agent, type Channel, frameType, GpulabError, parseControl, toControlFrame } from '@gpulab/contract'
-import { createServe, createServer, createUplinkServer, dialUplink, type Server } from '@gpulab/http'
+import { createServe, createServer, createUplinkServer, type Server } from '@gpulab/http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 
@@ -37,17 +37,16 @@ export async function dialAsHost(
   extend(app)
   const uplinks = createUplinkServer(app)
   const stopping = new AbortController()
-  const socket = await dialUplink({
+  const uplink = await uplinks.dial({
     url,
     headers: { authorization: `Bearer ${ticket}` },
     signal: stopping.signal,
   })
-  void uplinks.serve(socket)
   return {
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       uplinks.close()
-      socket.destroy()
+      uplink.destroy()
       await app.close()
     },
   }

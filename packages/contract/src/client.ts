@@ -26,6 +26,8 @@ export interface TransportRequest {
   readonly timeoutMs?: number
   /** Whether the body of the answer has to have come within that time too. */
   readonly isBodyTimed?: boolean
+  /** Whether its body or that of the answer is bytes, of which there may be many. */
+  readonly isBulk?: boolean
   /** What the server does with a second request of the same idempotency key; absent where it knows no keys. */
   readonly idempotency?: 'replay' | 'once'
 }
@@ -112,6 +114,7 @@ async function send(
     ...(options.signal && { signal: options.signal }),
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
     isBodyTimed: endpoint.result.kind === 'json' || endpoint.result.kind === 'empty',
+    isBulk: isBulk(endpoint),
     ...(endpoint.idempotency && { idempotency: endpoint.idempotency }),
   }
   if (endpoint.result.kind === 'duplex') return transport.connect(request)
@@ -135,6 +138,9 @@ async function send(
       return undefined
   }
 }
+
+const isBulk = ({ result, body }: Endpoint): boolean =>
+  result.kind === 'bytes' || result.kind === 'file' || (body !== undefined && isBytesBody(body))
 
 const toSingle = (headers: TransportResponse['headers'] = {}): Record<string, string> =>
   Object.fromEntries(

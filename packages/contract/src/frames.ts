@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { GpulabError, isErrorCode } from './errors.ts'
 
+/** What an HTTP/1.1 connection is upgraded to on which frames follow each other. */
+export const framesProtocol = 'gpulab-frames'
+
+/** The same for a connection to a port, on which nothing but its bytes follows. */
+export const bytesProtocol = 'gpulab-bytes'
+
 /** What a frame carries. */
 export const frameType = { stdin: 0, stdout: 1, stderr: 2, control: 3 } as const
 export type FrameType = (typeof frameType)[keyof typeof frameType]
@@ -165,7 +171,7 @@ export interface Channel {
   readonly incoming: AsyncIterable<Frame>
   /** Resolves when there is room for more. */
   send(frame: Frame): Promise<void>
-  /** Ends our side after all that was sent. */
+  /** Ends our side after all that was sent; only on a stream of HTTP/2 what the peer sends can still be read. */
   end(): Promise<void>
   /** Cuts both sides at once. */
   destroy(error?: Error): void

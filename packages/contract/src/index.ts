@@ -7,7 +7,15 @@ export {
   type Role,
   roles,
 } from './access.ts'
-export { agent, control, uplinkPath, uplinkProtocol } from './agent/index.ts'
+export {
+  agent,
+  control,
+  laneHeader,
+  lanePath,
+  laneProtocol,
+  uplinkPath,
+  uplinkProtocol,
+} from './agent/index.ts'
 export type {
   ContainerFacts,
   DeployLog,
@@ -101,6 +109,7 @@ export {
   toGpulabError,
 } from './errors.ts'
 export {
+  bytesProtocol,
   type Channel,
   Control,
   decodeMessage,
@@ -108,6 +117,7 @@ export {
   type Frame,
   FrameDecoder,
   framePayloadMaxBytes,
+  framesProtocol,
   frameType,
   parseControl,
   parseJson,

@@ -12,6 +12,8 @@ export interface StreamLink {
 export type OffsetOutput = Output & { readonly offset: number }
 
 const inputFrameBytes = 64 << 10
+/** A guest that has room left does not wait for it. */
+const tellMs = 5
 /** More than any guest grants. */
 const grantMaxBytes = 1 << 20
 
@@ -40,6 +42,7 @@ export class GuestStream {
   readonly #windowBytes: number
   #allowed: number
   #untold = 0
+  #telling: NodeJS.Timeout | undefined
   #granted = 0
   #opened = false
   #outputEnded = false
@@ -92,13 +95,18 @@ export class GuestStream {
   }
 
   /**
-   * What its reader is done with, gaps not counted; told in larger parts, but at once when the guest may be waiting for
-   * it.
+   * What its reader is done with, gaps not counted; told in larger parts, but never late enough for the guest to wait.
    */
   take(bytes: number): void {
     this.#untold += bytes
-    const isWaiting = this.#queue.isEmpty || this.#untold >= this.#windowBytes / 4
-    if (!isWaiting || this.#final || this.#detaching) return
+    if (this.#untold >= this.#windowBytes / 4) this.#tell()
+    else this.#telling ??= setTimeout(() => this.#tell(), tellMs).unref()
+  }
+
+  #tell(): void {
+    clearTimeout(this.#telling)
+    this.#telling = undefined
+    if (this.#untold === 0 || this.#final || this.#detaching) return
     this.#allowed += this.#untold
     this.#link.send(frameType.taken, u32(this.#untold)).catch(() => undefined)
     this.#untold = 0

@@ -3,10 +3,12 @@ export type Output = { kind: 'stdout' | 'stderr'; bytes: Buffer } | { kind: 'gap
 
 const kinds = ['stdout', 'stderr', 'gap'] as const
 const pageBytes = 64 << 10
+/** A piece of at least this is kept as it came, with the chunk that it is a part of. */
+const keptMinBytes = 16 << 10
 
 /**
- * Output that its reader has not taken yet. Copied together, so that many tiny frames cost little more than their
- * bytes, and none of them keeps what it was read with alive.
+ * Output that its reader has not taken yet. Small pieces are copied together, so that many tiny frames cost little more
+ * than their bytes, and none of them keeps what it was read with alive.
  */
 export class OutputQueue {
   /** Each is a length times 4, plus the index of its kind. */
@@ -22,6 +24,11 @@ export class OutputQueue {
 
   push(kind: 'stdout' | 'stderr', bytes: Buffer): void {
     this.#addRun(kinds.indexOf(kind), bytes.length)
+    if (bytes.length >= keptMinBytes) {
+      this.#seal()
+      this.#pages.push(bytes)
+      return
+    }
     let rest = bytes
     while (rest.length > 0) {
       if (this.#writtenAt === pageBytes) {
@@ -49,15 +56,25 @@ export class OutputQueue {
       return { kind, lostBytes: length }
     }
     const page = this.#pages[0] as Buffer
-    const bytes = page.subarray(this.#readAt, Math.min(pageBytes, this.#readAt + length))
+    const bytes = page.subarray(this.#readAt, Math.min(page.length, this.#readAt + length))
     this.#readAt += bytes.length
     if (bytes.length === length) this.#dropRun()
     else this.#runs[this.#firstRun] = run - 4 * bytes.length
-    if (this.#readAt === pageBytes) {
+    if (this.#readAt === page.length) {
       this.#pages.shift()
       this.#readAt = 0
     }
     return { kind, bytes }
+  }
+
+  /** Nothing more is written to the last page. */
+  #seal(): void {
+    if (this.#writtenAt === pageBytes) return
+    const page = (this.#pages.pop() as Buffer).subarray(0, this.#writtenAt)
+    const isRead = this.#pages.length === 0 && this.#readAt === page.length
+    if (isRead) this.#readAt = 0
+    else this.#pages.push(page)
+    this.#writtenAt = pageBytes
   }
 
   #addRun(kind: number, length: number): void {

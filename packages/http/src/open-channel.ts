@@ -1,21 +1,34 @@
-import { type Channel, GpulabError } from '@gpulab/contract'
-import { createSocketChannel, createStreamChannel, socketOptions } from '@gpulab/transport'
+import { bytesProtocol, type Channel, framesProtocol, GpulabError } from '@gpulab/contract'
+import { createByteChannel, createSocketChannel, createStreamChannel, socketOptions } from '@gpulab/transport'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { switchProtocol } from './uplink/connection.ts'
 import { takeUpgrade } from './upgrades.ts'
 
 /** Proxies close connections that are quiet for longer. */
 const pingMs = 15_000
 
-/** Makes a request's connection a channel: an HTTP/2 stream as it is, HTTP/1.1 by a WebSocket handshake. */
+const bareProtocols = [
+  [framesProtocol, createStreamChannel],
+  [bytesProtocol, createByteChannel],
+] as const
+
+/** Makes a request's connection a channel: an HTTP/2 stream as it is, HTTP/1.1 by an upgrade to frames or a WebSocket. */
 export async function openChannel(request: FastifyRequest, reply: FastifyReply): Promise<Channel> {
   if (request.raw.httpVersionMajor === 2) {
     const { stream } = request.raw as unknown as Http2ServerRequest
     reply.hijack()
     stream.respond({ ':status': 200 })
     return createStreamChannel(stream)
+  }
+  for (const [protocol, createChannel] of bareProtocols) {
+    const bare = takeUpgrade(request, protocol)
+    if (!bare) continue
+    reply.hijack()
+    await switchProtocol(bare.socket, bare.head, protocol)
+    return createChannel(bare.socket)
   }
   const upgrade = takeUpgrade(request, 'websocket')
   if (!upgrade) throw new GpulabError('invalid_request', { message: 'This endpoint is a WebSocket.' })

@@ -11,20 +11,14 @@ import {
   json,
   parseControl,
 } from '@gpulab/contract'
-import { createHttpTransport, createSessionTransport } from '@gpulab/transport'
+import { createHttpTransport } from '@gpulab/transport'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { z } from 'zod'
-import {
-  acceptUplink,
-  createServe,
-  createServer,
-  createUplinkServer,
-  dialUplink,
-  takeUpgrade,
-} from './index.ts'
+import { createServe, createServer } from './index.ts'
+import { connectTestUplink } from './test-support/connect-test-uplink.ts'
 
 const Thing = z.object({ name: z.string(), size: z.int() })
 const things = {
@@ -149,32 +143,16 @@ const viaHttp = () => createClient(things, createHttpTransport({ url }))
 
 /** The host dials the control plane, which then calls the host over that connection. */
 async function viaUplink() {
-  const control = createServer({ logger: false })
-  const { promise, resolve } = Promise.withResolvers<Awaited<ReturnType<typeof acceptUplink>>>()
-  control.get('/agent/v1/uplink', async (request, reply) => {
-    const upgrade = takeUpgrade(request, 'gpulab-uplink')
-    if (!upgrade) throw new GpulabError('invalid_request')
-    reply.hijack()
-    resolve(await acceptUplink(upgrade.socket, upgrade.head))
-  })
-  const controlUrl = await control.listen({ host: '127.0.0.1', port: 0 })
-  const host = createApp()
-  const uplinks = createUplinkServer(host)
-  const socket = await dialUplink({ url: controlUrl, headers: {}, signal: new AbortController().signal })
-  void uplinks.serve(socket)
-  const session = await promise
-  closers.push(
-    () => control.close(),
-    () => host.close(),
-    () => uplinks.close(),
-    () => session.destroy(),
-  )
-  return { client: createClient(things, createSessionTransport(session)), session }
+  const stack = new AsyncDisposableStack()
+  closers.push(() => stack.disposeAsync())
+  const { laned, plain, session } = await connectTestUplink(createApp(), stack)
+  return { laned: createClient(things, laned), plain: createClient(things, plain), session }
 }
 
 describe.each([
   ['HTTP/1.1', async () => viaHttp()],
-  ['an uplink', async () => (await viaUplink()).client],
+  ['an uplink', async () => (await viaUplink()).plain],
+  ['an uplink with lanes', async () => (await viaUplink()).laned],
 ])('over %s', (_name, connect) => {
   it('answers JSON stripped to its schema, with coerced queries and defaults', async () => {
     const client = await connect()
@@ -236,7 +214,7 @@ describe('a duplex endpoint', () => {
   const payload = new TextEncoder().encode('hello')
 
   it('carries frames over an uplink', async () => {
-    const { client } = await viaUplink()
+    const { plain: client } = await viaUplink()
     const channel = await client.echo({ params: { name: 'x' } })
     await channel.send({ type: frameType.stdin, payload })
     await channel.end()
@@ -260,7 +238,8 @@ describe('a duplex endpoint', () => {
 
   it.each([
     ['a WebSocket', async () => createClient(things, createHttpTransport({ url }))],
-    ['an uplink', async () => (await viaUplink()).client],
+    ['an uplink', async () => (await viaUplink()).plain],
+    ['an uplink with lanes', async () => (await viaUplink()).laned],
   ])('over %s carries frames, and tells of failures before and after it is open', async (_way, getClient) => {
     const client = await getClient()
     const channel = await client.echo({ params: { name: 'x' } })
@@ -292,7 +271,7 @@ describe('a duplex endpoint', () => {
 
 describe('an uplink that is cut', () => {
   it('fails calls under way with host_unreachable', async () => {
-    const { client, session } = await viaUplink()
+    const { plain: client, session } = await viaUplink()
     const reading = (async () => {
       for await (const { n } of await client.count({ query: { to: 5 } })) if (n === 5) session.destroy()
     })()

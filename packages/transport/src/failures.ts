@@ -16,6 +16,14 @@ export const outcomeUnknown = (url: string, cause: unknown): GpulabError =>
     cause,
   })
 
+/** Of a host, as its caller in the control plane is told. */
+export const hostLost = (cause: unknown): GpulabError =>
+  new GpulabError('host_unreachable', {
+    message: 'The connection to the host was lost.',
+    hint: 'Try again; gpulab inspect shows whether the host is back.',
+    cause,
+  })
+
 const authorityUnknown =
   'its certificate is by an authority that is not known here; add that with NODE_EXTRA_CA_CERTS'
 

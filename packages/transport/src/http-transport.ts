@@ -9,10 +9,11 @@ import {
 } from '@gpulab/contract'
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
-import { Readable } from 'node:stream'
 import { collectAsBytesPass } from './collect-as-bytes-pass.ts'
 import { endSilent } from './end-silent.ts'
+import { exchange } from './exchange.ts'
 import { outcomeUnknown, unreachable } from './failures.ts'
+import { readRefusal } from './read-refusal.ts'
 import { requireSecureUrl } from './secure-url.ts'
 import { createSocketChannel, socketOptions } from './socket-channel.ts'
 
@@ -36,53 +37,21 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
   const endpoint = toEndpoint(requireSecureUrl(options.url, options.insecure))
   const agent = endpoint.createAgent()
 
-  const request = async (call: TransportRequest): Promise<TransportResponse> => {
-    call.signal?.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-    const outgoing = endpoint.request({
-      ...endpoint.options,
-      agent,
-      method: call.method,
-      path: endpoint.basePath + call.path,
-      headers: call.headers,
+  const request = (call: TransportRequest): Promise<TransportResponse> =>
+    exchange(call, {
+      timeoutMs: defaultTimeoutMs,
+      start: () =>
+        endpoint.request({
+          ...endpoint.options,
+          agent,
+          method: call.method,
+          path: endpoint.basePath + call.path,
+          headers: call.headers,
+        }),
+      onLate: () => dropIdle(agent),
+      toFailure: (cause, isSent) =>
+        (isSent && !isRepeatable(call.method) ? outcomeUnknown : unreachable)(options.url, cause),
     })
-    const timeoutMs = call.timeoutMs ?? defaultTimeoutMs
-    let late: Error | undefined
-    const timer = setTimeout(() => {
-      late = new Error(`no answer within ${timeoutMs / 1000} s`)
-      outgoing.destroy(late)
-      dropIdle(agent)
-    }, timeoutMs)
-    const abort = (): void => void outgoing.destroy(new DOMException('Aborted', 'AbortError'))
-    call.signal?.addEventListener('abort', abort, { once: true })
-    const settle = (): void => {
-      clearTimeout(timer)
-      call.signal?.removeEventListener('abort', abort)
-    }
-    let isSent = false
-    outgoing.once('finish', () => (isSent = true))
-    const fail = (cause: unknown): never => {
-      call.signal?.throwIfAborted()
-      const toError = isSent && !isRepeatable(call.method) ? outcomeUnknown : unreachable
-      throw toError(options.url, late ?? cause)
-    }
-    outgoing.once('response', resolve).once('error', reject)
-    write(outgoing, call.body)
-    try {
-      const response = await promise
-      response.once('close', settle)
-      // An answer that does not wait for the rest of the body is the end of it.
-      response.once('end', () => {
-        if (!outgoing.writableFinished) outgoing.destroy()
-      })
-      const status = response.statusCode ?? 0
-      if (!call.isBodyTimed && status < 400) clearTimeout(timer)
-      return { status, headers: response.headers, body: readBody(response, fail) }
-    } catch (cause) {
-      settle()
-      return fail(cause)
-    }
-  }
 
   const connect = async (call: TransportRequest): Promise<Channel> => {
     call.signal?.throwIfAborted()
@@ -120,46 +89,9 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
   return { request, connect }
 }
 
-const refusalMaxBytes = 1 << 20
-
-async function readRefusal(response: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of response as AsyncIterable<Buffer>) {
-    length += part.length
-    if (length > refusalMaxBytes) return undefined
-    parts.push(part)
-  }
-  return Promise.resolve(Buffer.concat(parts).toString())
-    .then(JSON.parse)
-    .catch(() => undefined)
-}
-
 /** What cut one connection off without a word has cut off those that wait too. */
 function dropIdle({ freeSockets }: Agent): void {
   for (const socket of Object.values(freeSockets).flat()) socket?.destroy()
-}
-
-function write(outgoing: ClientRequest, body: TransportRequest['body']): void {
-  if (body === undefined || typeof body === 'string') {
-    outgoing.end(body)
-    return
-  }
-  const source = Readable.from(body, { objectMode: false })
-  source.once('error', (error) => outgoing.destroy(error))
-  outgoing.once('close', () => source.destroy())
-  source.pipe(outgoing)
-}
-
-async function* readBody(
-  response: IncomingMessage,
-  fail: (cause: unknown) => never,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of response) yield chunk as Uint8Array
-  } catch (cause) {
-    fail(cause)
-  }
 }
 
 interface HttpEndpoint {

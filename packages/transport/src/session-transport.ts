@@ -1,6 +1,5 @@
 import {
   type Channel,
-  GpulabError,
   toGpulabError,
   type Transport,
   type TransportRequest,
@@ -8,6 +7,7 @@ import {
 } from '@gpulab/contract'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
+import { hostLost } from './failures.ts'
 import { createStreamChannel } from './stream-channel.ts'
 
 const http2 = process.getBuiltinModule('node:http2')
@@ -44,7 +44,7 @@ export function createSessionTransport(session: ClientHttp2Session): Transport {
     // A host that was taken over leads nobody anywhere, and what else it may answer opens nothing.
     if (status !== 200) {
       stream.close(NGHTTP2_CANCEL)
-      throw lost(new Error(`the host answered with ${status}`))
+      throw hostLost(new Error(`the host answered with ${status}`))
     }
     lift()
     return createStreamChannel(stream)
@@ -66,7 +66,7 @@ function openOrThrow(open: () => ClientHttp2Stream): ClientHttp2Stream {
     return open()
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'AbortError') throw cause
-    throw lost(cause)
+    throw hostLost(cause)
   }
 }
 
@@ -95,7 +95,7 @@ async function headOf(stream: ClientHttp2Stream, signal: AbortSignal | undefined
     return await promise
   } catch (cause) {
     signal?.throwIfAborted()
-    throw lost(cause)
+    throw hostLost(cause)
   }
 }
 
@@ -110,7 +110,7 @@ async function* readBody(
     if (session.destroyed) throw new Error('the connection was cut')
   } catch (cause) {
     signal?.throwIfAborted()
-    throw lost(cause)
+    throw hostLost(cause)
   } finally {
     stream.close(NGHTTP2_CANCEL)
   }
@@ -121,10 +121,3 @@ async function textOf(stream: ClientHttp2Stream): Promise<string> {
   for await (const chunk of stream.setEncoding('utf8')) text += chunk as string
   return text
 }
-
-const lost = (cause: unknown): GpulabError =>
-  new GpulabError('host_unreachable', {
-    message: 'The connection to the host was lost.',
-    hint: 'Try again; gpulab inspect shows whether the host is back.',
-    cause,
-  })

@@ -9,9 +9,16 @@ export function createStreamChannel(stream: Duplex): Channel {
   stream.once('close', () => closing.abort(new Error('The channel is closed')))
   async function* read(): AsyncGenerator<Frame> {
     const decoder = new FrameDecoder()
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      notePassed(chunk.length)
-      yield* decoder.push(chunk)
+    let hasEnded = false
+    try {
+      // Of itself, the iterator of a socket would end what we send when the peer has ended what it sends.
+      for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+        notePassed(chunk.length)
+        yield* decoder.push(chunk)
+      }
+      hasEnded = true
+    } finally {
+      if (!hasEnded) stream.destroy()
     }
     decoder.finish()
   }

@@ -1,7 +1,6 @@
 import { uplinkPath } from '@gpulab/contract'
-import { acceptUplink, createServer, createUplinkServer, takeUpgrade } from '@gpulab/http'
+import { createServer, createUplinks, createUplinkServer, takeUpgrade } from '@gpulab/http'
 import { eventually, findFreePort } from '@gpulab/testing'
-import type { ClientHttp2Session } from 'node:http2'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../clock.ts'
@@ -19,17 +18,17 @@ afterEach(() => stack.disposeAsync())
 async function startDoor(port: number) {
   const app = createServer({ logger: false })
   const credentials: (string | undefined)[] = []
-  const sessions = new Set<ClientHttp2Session>()
+  const uplinks = createUplinks()
   app.get(uplinkPath, async (request, reply) => {
     const upgrade = takeUpgrade(request, 'gpulab-uplink')
     if (!upgrade) return
     credentials.push(request.headers.authorization)
     reply.hijack()
-    sessions.add(await acceptUplink(upgrade.socket, upgrade.head))
+    await uplinks.accept('host', upgrade.socket, upgrade.head)
   })
   await app.listen({ host: '127.0.0.1', port })
   const close = async (): Promise<void> => {
-    for (const session of sessions) session.destroy()
+    uplinks.close()
     await app.close()
   }
   stack.defer(close)

@@ -1,4 +1,4 @@
-import { dialUplink, type UplinkServer } from '@gpulab/http'
+import type { UplinkServer } from '@gpulab/http'
 import type { FastifyBaseLogger } from 'fastify'
 import { createBackoff } from '../backoff.ts'
 import type { Timing } from '../clock.ts'
@@ -25,10 +25,10 @@ export async function keepUplink(options: UplinkOptions, signal: AbortSignal): P
     try {
       // An uplink outlives its session, so the control plane takes no old ones.
       const headers = { authorization: `Bearer ${await proof()}` }
-      const socket = await dialUplink({ url, headers, insecure, signal })
+      const uplink = await server.dial({ url, headers, insecure, signal })
       hasFailed = false
       log.info({ url }, 'uplink is up')
-      await server.serve(socket)
+      await uplink.closed
       log.info({ url }, 'uplink has ended')
     } catch (error) {
       signal.throwIfAborted()

@@ -1,5 +1,5 @@
-import { challengeSeconds, GpulabError, uplinkPath, uplinkProtocol } from '@gpulab/contract'
-import { acceptUplink, type Server, takeUpgrade } from '@gpulab/http'
+import { challengeSeconds, GpulabError, laneProtocol, uplinkPath, uplinkProtocol } from '@gpulab/contract'
+import { type Server, takeUpgrade } from '@gpulab/http'
 import type { FastifyRequest } from 'fastify'
 import type { ClientHttp2Session } from 'node:http2'
 import { authenticateHost } from '../auth/authenticate.ts'
@@ -13,13 +13,18 @@ const lookMs = 60_000
 /** Where agents dial in. What they dial for is the other way round, so this is no endpoint of the contract. */
 export function uplinkRoutes(app: Server, deps: Deps): void {
   app.get(uplinkPath, { config: { streamKind: 'duplex' } }, async (request, reply) => {
+    const lane = takeUpgrade(request, laneProtocol)
+    if (lane) {
+      await deps.uplinks.acceptLane(request.headers, lane.socket, lane.head)
+      reply.hijack()
+      return
+    }
     const { hostUuid, hostName } = await authenticateHost(deps, request, { maxAgeMs: sessionMaxAgeMs })
     const upgrade = takeUpgrade(request, uplinkProtocol)
     if (!upgrade)
       throw new GpulabError('invalid_request', { message: `Ask for an upgrade to ${uplinkProtocol}.` })
     reply.hijack()
-    const session = await acceptUplink(upgrade.socket, upgrade.head)
-    deps.uplinks.add(hostUuid, session)
+    const session = await deps.uplinks.accept(hostUuid, upgrade.socket, upgrade.head)
     deps.metrics.uplinkOpened()
     request.log.info({ host: hostName }, 'uplink opened')
     upgrade.socket.once('close', () => request.log.info({ host: hostName }, 'uplink closed'))

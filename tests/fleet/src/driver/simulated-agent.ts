@@ -6,7 +6,7 @@ import {
   heartbeatSeconds,
   targetWaitSeconds,
 } from '@gpulab/contract'
-import { dialUplink, type UplinkServer } from '@gpulab/http'
+import type { UplinkServer } from '@gpulab/http'
 import { createHttpTransport } from '@gpulab/transport'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -60,7 +60,8 @@ export class SimulatedAgent {
     await this.#untilDone(() => this.#connect())
     await this.#untilDone(() => this.#hello())
     const loops = [this.#forever(() => this.#tell()), this.#forever(() => this.#pull())]
-    if (this.#options.uplinks) loops.push(this.#forever(() => this.#serveUplink()))
+    const { uplinks } = this.#options
+    if (uplinks) loops.push(this.#forever(() => this.#serveUplink(uplinks)))
     await Promise.all(loops)
   }
 
@@ -189,14 +190,14 @@ export class SimulatedAgent {
     this.#change()
   }
 
-  async #serveUplink(): Promise<void> {
-    const { apiUrl: url, uplinks } = this.#options
+  async #serveUplink(uplinks: UplinkServer): Promise<void> {
+    const { apiUrl: url } = this.#options
     // As the real agent: the control plane takes no old session for what outlives it.
     await this.#connect()
-    const socket = await dialUplink({ url, headers: this.#headers(), signal: this.#stop.signal })
+    const uplink = await uplinks.dial({ url, headers: this.#headers(), signal: this.#stop.signal })
     this.isUplinked = true
     this.#count('uplink')
-    await uplinks?.serve(socket)
+    await uplink.closed
     this.isUplinked = false
     throw new GpulabError('api_unreachable')
   }

@@ -1,0 +1,187 @@
+import { type Channel, createClient, duplex, empty, endpoint, type Frame, frameType } from '@gpulab/contract'
+import { makeCertificate } from '@gpulab/testing'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createServe, createServer } from '../index.ts'
+import { connectTestUplink } from '../test-support/connect-test-uplink.ts'
+import { LaneTokens } from './lanes.ts'
+
+const host = {
+  ping: endpoint({
+    method: 'GET',
+    path: '/ping',
+    summary: 'Answer',
+    scope: 'read',
+    result: empty(),
+    errors: [],
+  }),
+  fill: endpoint({
+    method: 'GET',
+    path: '/fill',
+    summary: 'Send 64 KiB, and read nothing before something comes',
+    scope: 'read',
+    result: duplex(),
+    errors: [],
+  }),
+}
+const content = new Uint8Array(64 << 10).fill(7)
+
+let closers = new AsyncDisposableStack()
+afterEach(async () => {
+  vi.useRealTimers()
+  await closers.disposeAsync()
+  closers = new AsyncDisposableStack()
+})
+
+async function connect(options: Parameters<typeof connectTestUplink>[2] = {}) {
+  const app = createServer({ logger: false })
+  const serve = createServe(app, async () => ({ name: 'control plane' }))
+  let release = (): void => {}
+  const released = new Promise<void>((done) => {
+    release = done
+  })
+  const heard: number[] = []
+  serve(host.ping, async () => {})
+  serve(host.fill, async (_call, _context, open) => {
+    const channel = await open()
+    await channel.send({ type: frameType.stdout, payload: content })
+    await released
+    let bytes = 0
+    for await (const { payload } of channel.incoming) bytes += payload.length
+    heard.push(bytes)
+    await channel.end()
+  })
+  const connected = await connectTestUplink(app, closers, options)
+  const { laned, plain } = connected
+  return { ...connected, laned: createClient(host, laned), plain: createClient(host, plain), release, heard }
+}
+
+/** Sends as much as the host has sent, and ends once that has come. */
+async function fillBack(channels: readonly Channel[], release: () => void): Promise<void> {
+  for (const channel of channels) {
+    await channel.send({ type: frameType.stdin, payload: content })
+    const { value } = await channel.incoming[Symbol.asyncIterator]().next()
+    expect((value as Frame).payload).toHaveLength(content.length)
+  }
+  release()
+  await Promise.all(channels.map((channel) => channel.end()))
+}
+
+describe('an uplink', () => {
+  it('is not lost over 1,000 streams of 64 KiB that nobody reads, on either side', async () => {
+    const { plain: client, session, release, heard } = await connect()
+    const before = process.memoryUsage().rss
+    const channels = await Promise.all(Array.from({ length: 1000 }, () => client.fill()))
+    for (const channel of channels) {
+      await channel.send({ type: frameType.stdin, payload: content })
+      await channel.end()
+    }
+    await client.ping()
+    // Both sides are in this process, each with 64 MiB.
+    expect(process.memoryUsage().rss - before).toBeLessThan(512 << 20)
+    release()
+    const read = await Promise.all(
+      channels.map(async ({ incoming }) => {
+        let bytes = 0
+        for await (const { payload } of incoming) bytes += payload.length
+        return bytes
+      }),
+    )
+    expect(new Set(read)).toEqual(new Set([content.length]))
+    expect(heard).toEqual(Array.from({ length: 1000 }, () => content.length))
+    expect(session.destroyed).toBe(false)
+  })
+
+  it('is not lost over 3,000 streams that are left in their middle', async () => {
+    const { plain, session } = await connect()
+    for (let round = 0; round < 30; round++) {
+      const channels = await Promise.all(Array.from({ length: 100 }, () => plain.fill()))
+      for (const channel of channels) channel.destroy()
+      await plain.ping()
+    }
+    expect(session.destroyed).toBe(false)
+  })
+
+  it('is the same over TLS', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'gpulab-uplink-'))
+    closers.defer(() => rm(dir, { recursive: true }))
+    const { ca, keyFile, certFile } = await makeCertificate(dir, ['127.0.0.1'])
+    const trusted = getCACertificates()
+    closers.defer(() => setDefaultCACertificates(trusted))
+    setDefaultCACertificates([ca])
+    const tls = { key: await readFile(keyFile), cert: await readFile(certFile) }
+    const { laned, plain, release, heard, lanesDialled } = await connect({ tls })
+    const channels = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? laned : plain).fill()),
+    )
+    expect(lanesDialled()).toBeGreaterThanOrEqual(10)
+    await fillBack(channels, release)
+    await expect.poll(() => heard).toEqual(channels.map(() => content.length))
+  })
+
+  it('on which nothing arrives any more is given up by both sides within 30 seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const { laned, plain: client, session, uplink, network } = await connect()
+    const streams = [await laned.fill(), await client.fill()]
+    // Whoever is answered is asked again and again.
+    for (let second = 0; second < 120; second += 10) {
+      vi.advanceTimersByTime(10_000)
+      await client.ping()
+    }
+    const gone = new Promise((resolve) => session.once('close', resolve))
+    network.set({ kind: 'black-hole' })
+    vi.advanceTimersByTime(20_000)
+    expect(session.destroyed).toBe(false)
+    vi.advanceTimersByTime(10_000)
+    await Promise.all([gone, uplink.closed])
+    for (const { incoming } of streams) await Array.fromAsync(incoming).catch(() => {})
+    await expect(client.ping()).rejects.toMatchObject({ code: 'host_unreachable' })
+  })
+})
+
+describe('lanes', () => {
+  it('carry streams of bytes, which then need nothing of the uplink', async () => {
+    const { laned, release, heard, lanesDialled } = await connect()
+    const channels = await Promise.all(Array.from({ length: 100 }, () => laned.fill()))
+    expect(lanesDialled()).toBeGreaterThanOrEqual(100)
+    await fillBack(channels, release)
+    await expect.poll(() => heard).toEqual(channels.map(() => content.length))
+  })
+
+  it('are done without where the host cannot dial them', async () => {
+    const { laned, release, lanesDialled } = await connect({ refusesLanes: true })
+    for (let round = 0; round < 10; round++) {
+      const channel = await laned.fill()
+      const first = await channel.incoming[Symbol.asyncIterator]().next()
+      expect((first.value as Frame).payload).toHaveLength(content.length)
+    }
+    // Nor is it asked for them again and again.
+    expect(lanesDialled()).toBeLessThan(10)
+    release()
+  })
+
+  it('end with their uplink, on both sides', async () => {
+    const { laned, session, uplink } = await connect()
+    const channels = await Promise.all(Array.from({ length: 5 }, () => laned.fill()))
+    session.destroy()
+    await uplink.closed
+    for (const { incoming } of channels) await Array.fromAsync(incoming).catch(() => {})
+    await expect(laned.fill()).rejects.toMatchObject({ code: 'host_unreachable' })
+  })
+
+  it('are opened with a token that was asked for only, and once', () => {
+    const tokens = new LaneTokens()
+    const lanes: unknown[] = []
+    const { token, forget } = tokens.ask((lane) => lanes.push(lane))
+    for (const wrong of ['', undefined, ['x'], `${token}x`]) expect(() => tokens.redeem(wrong)).toThrow()
+    tokens.redeem(token)
+    expect(() => tokens.redeem(token)).toThrow()
+    const other = tokens.ask(() => {})
+    other.forget()
+    forget()
+    expect(() => tokens.redeem(other.token)).toThrow()
+  })
+})

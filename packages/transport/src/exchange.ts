@@ -1,0 +1,80 @@
+import type { TransportRequest, TransportResponse } from '@gpulab/contract'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
+interface Options {
+  /** Makes the request without its body. */
+  readonly start: () => ClientRequest
+  /** Where the call has none. */
+  readonly timeoutMs: number
+  readonly onLate?: () => void
+  /** What the caller is told when no whole answer came, and whether the request had left. */
+  readonly toFailure: (cause: unknown, isSent: boolean) => Error
+}
+
+/** One request of HTTP/1.1 and its answer, with the call's body, limits and signal. */
+export async function exchange(
+  call: TransportRequest,
+  { start, timeoutMs, onLate, toFailure }: Options,
+): Promise<TransportResponse> {
+  call.signal?.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const outgoing = start()
+  const limitMs = call.timeoutMs ?? timeoutMs
+  let late: Error | undefined
+  const timer = setTimeout(() => {
+    late = new Error(`no answer within ${limitMs / 1000} s`)
+    outgoing.destroy(late)
+    onLate?.()
+  }, limitMs)
+  const abort = (): void => void outgoing.destroy(new DOMException('Aborted', 'AbortError'))
+  call.signal?.addEventListener('abort', abort, { once: true })
+  const settle = (): void => {
+    clearTimeout(timer)
+    call.signal?.removeEventListener('abort', abort)
+  }
+  let isSent = false
+  outgoing.once('finish', () => (isSent = true))
+  const fail = (cause: unknown): never => {
+    call.signal?.throwIfAborted()
+    throw toFailure(late ?? cause, isSent)
+  }
+  outgoing.once('response', resolve).once('error', reject)
+  write(outgoing, call.body)
+  try {
+    const response = await promise
+    response.once('close', settle)
+    // An answer that does not wait for the rest of the body is the end of it.
+    response.once('end', () => {
+      if (!outgoing.writableFinished) outgoing.destroy()
+    })
+    const status = response.statusCode ?? 0
+    if (!call.isBodyTimed && status < 400) clearTimeout(timer)
+    return { status, headers: response.headers, body: readBody(response, fail) }
+  } catch (cause) {
+    settle()
+    return fail(cause)
+  }
+}
+
+function write(outgoing: ClientRequest, body: TransportRequest['body']): void {
+  if (body === undefined || typeof body === 'string') {
+    outgoing.end(body)
+    return
+  }
+  const source = Readable.from(body, { objectMode: false })
+  source.once('error', (error) => outgoing.destroy(error))
+  outgoing.once('close', () => source.destroy())
+  source.pipe(outgoing)
+}
+
+async function* readBody(
+  response: IncomingMessage,
+  fail: (cause: unknown) => never,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response) yield chunk as Uint8Array
+  } catch (cause) {
+    fail(cause)
+  }
+}

@@ -1,0 +1,75 @@
+import {
+  framesProtocol,
+  GpulabError,
+  toGpulabError,
+  type Transport,
+  type TransportRequest,
+} from '@gpulab/contract'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { exchange } from './exchange.ts'
+import { hostLost } from './failures.ts'
+import { readRefusal } from './read-refusal.ts'
+import { createStreamChannel } from './stream-channel.ts'
+
+const http = process.getBuiltinModule('node:http')
+
+const timeoutMs = 30_000
+
+export interface LaneSource {
+  /** A connection on which a host serves HTTP/1.1; undefined where there is none. */
+  take(): Promise<Duplex | undefined>
+}
+
+/** Streams of bytes each on a connection of its own, where there is one; everything else by `uplink`. */
+export function createLaneTransport(lanes: LaneSource, uplink: Transport): Transport {
+  return {
+    request: async (call) => {
+      const lane = call.isBulk ? await lanes.take() : undefined
+      if (!lane) return uplink.request(call)
+      return exchange(call, { timeoutMs, start: () => start(lane, call), toFailure: hostLost })
+    },
+    connect: async (call) => {
+      const lane = await lanes.take()
+      if (!lane) return uplink.connect(call)
+      await upgradeLane(lane, call, framesProtocol)
+      return createStreamChannel(lane)
+    },
+  }
+}
+
+const start = (lane: Duplex, { method, path, headers }: TransportRequest): ClientRequest =>
+  http.request({ createConnection: () => lane, method, path, headers })
+
+/** Has the host switch to another protocol for the call, which the lane then speaks; ends the lane where it does not. */
+export async function upgradeLane(lane: Duplex, call: TransportRequest, protocol: string): Promise<void> {
+  call.signal?.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | undefined>()
+  const headers = { ...call.headers, connection: 'Upgrade', upgrade: protocol }
+  const outgoing = start(lane, { ...call, headers })
+  const limitMs = call.timeoutMs ?? timeoutMs
+  const timer = setTimeout(() => reject(new Error(`no answer within ${limitMs / 1000} s`)), limitMs)
+  // For as long as the channel is open, as with a stream of HTTP/2.
+  const abort = (): void => void lane.destroy(new DOMException('Aborted', 'AbortError'))
+  call.signal?.addEventListener('abort', abort, { once: true })
+  lane.once('close', () => call.signal?.removeEventListener('abort', abort))
+  outgoing.once('upgrade', (_answer, _socket, head) => {
+    if (head.length > 0) lane.unshift(head)
+    resolve(undefined)
+  })
+  outgoing.once('response', resolve).once('error', reject).end()
+  try {
+    const refusal = await promise
+    if (!refusal) return
+    const status = refusal.statusCode ?? 500
+    // A host that was taken over leads nobody anywhere, and what else it may answer opens nothing.
+    if (status < 400) throw new Error(`the host answered with ${status}`)
+    throw toGpulabError(status, await readRefusal(refusal))
+  } catch (error) {
+    lane.destroy()
+    call.signal?.throwIfAborted()
+    throw error instanceof GpulabError ? error : hostLost(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
