@@ -102,7 +102,6 @@ function toDeps({ db }: Connection, now: () => number): Deps {
       pepper,
       encryptionKey: Buffer.alloc(32, 7),
       gatewayKey: undefined,
-      uplinkUrl: undefined,
       proxyUrl: undefined,
       uplinkUrl: undefined,
       standIns: {},
