@@ -23,14 +23,20 @@ export interface LaneSource {
 
 /** Streams of bytes each on a connection of its own, where there is one; everything else by `uplink`. */
 export function createLaneTransport(lanes: LaneSource, uplink: Transport): Transport {
+  const takeFor = async ({ signal }: TransportRequest): Promise<Duplex | undefined> => {
+    const lane = await lanes.take()
+    if (signal?.aborted) lane?.destroy()
+    signal?.throwIfAborted()
+    return lane
+  }
   return {
     request: async (call) => {
-      const lane = call.isBulk ? await lanes.take() : undefined
+      const lane = call.isBulk ? await takeFor(call) : undefined
       if (!lane) return uplink.request(call)
       return exchange(call, { timeoutMs, start: () => start(lane, call), toFailure: hostLost })
     },
     connect: async (call) => {
-      const lane = await lanes.take()
+      const lane = await takeFor(call)
       if (!lane) return uplink.connect(call)
       await upgradeLane(lane, call, framesProtocol)
       return createStreamChannel(lane)
@@ -43,7 +49,6 @@ const start = (lane: Duplex, { method, path, headers }: TransportRequest): Clien
 
 /** Has the host switch to another protocol for the call, which the lane then speaks; ends the lane where it does not. */
 export async function upgradeLane(lane: Duplex, call: TransportRequest, protocol: string): Promise<void> {
-  call.signal?.throwIfAborted()
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | undefined>()
   const headers = { ...call.headers, connection: 'Upgrade', upgrade: protocol }
   const outgoing = start(lane, { ...call, headers })
