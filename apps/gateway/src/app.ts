@@ -112,17 +112,18 @@ async function serve(
         { ...destination, request, path, forwarding: toForwarding(deps, request, host) },
         response,
       )
-    case 'terminal':
+    case 'terminal': {
+      const forwarding = toForwarding(deps, request, host)
       if (path.split('?')[0] === '/token') {
-        return serveToken(
-          deps,
-          { request, uuid: destination.uuid, forwarding: toForwarding(deps, request, host) },
-          response,
-        )
+        return serveToken(deps, { request, uuid: destination.uuid, forwarding }, response)
       }
       // A page for what is not there says so at once.
-      if (path === '/') getHost(await deps.routes.find(destination.uuid))
+      if (path === '/') {
+        const toll = deps.strangers(forwarding.addresses[0])
+        getHost(await deps.routes.find(destination.uuid, toll))
+      }
       return deps.page(path, request, response)
+    }
     case 'nothing':
       throw nothingThere()
   }
@@ -131,17 +132,18 @@ async function serve(
 async function upgrade(deps: Deps, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const { destination, host, path } = check(deps, request)
   if (destination.kind !== 'nothing') socket.once('close', deps.metrics.upgraded(destination.kind))
+  const forwarding = toForwarding(deps, request, host)
+  const toll = deps.strangers(forwarding.addresses[0])
   if (destination.kind === 'gateway' && isUplinkRequest(request))
-    return takeUplink(deps, request, socket, head)
+    return takeUplink(deps, request, { socket, head, toll })
   if (destination.kind === 'gateway' || destination.kind === 'nothing') throw nothingThere()
   if (request.method !== 'GET' || hasBody(request)) {
     throw new GpulabError('invalid_request', { message: 'A WebSocket begins with a GET without a body.' })
   }
   if (destination.kind === 'terminal') {
     if (path.split('?')[0] !== '/ws') throw nothingThere()
-    return serveTerminal(deps, { request, socket, head, uuid: destination.uuid, host })
+    return serveTerminal(deps, { request, socket, head, uuid: destination.uuid, host, toll })
   }
-  const forwarding = toForwarding(deps, request, host)
   return upgradePort(deps, { ...destination, request, path, forwarding }, socket, head)
 }
 

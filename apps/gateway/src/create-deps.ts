@@ -9,6 +9,7 @@ import { createMetrics } from './metrics/metrics.ts'
 import { createAdmissions } from './ports/admissions.ts'
 import { createConnectPort } from './ports/connect-port.ts'
 import { createUpstreamPool } from './ports/upstream-pool.ts'
+import { createStrangers } from './requests/strangers.ts'
 import { createRouteCache } from './routes/route-cache.ts'
 import { createPage } from './terminal/serve-page.ts'
 
@@ -26,6 +27,7 @@ export function createDeps(config: Config): Deps {
     uplinks,
     routes: createRouteCache(control),
     admissions: createAdmissions(control),
+    strangers: createStrangers(),
     connectPort,
     pool: createUpstreamPool(connectPort),
     page: createPage(),

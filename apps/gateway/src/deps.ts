@@ -8,6 +8,7 @@ import type { Metrics } from './metrics/metrics.ts'
 import type { Admissions } from './ports/admissions.ts'
 import type { ConnectPort } from './ports/connect-port.ts'
 import type { UpstreamPool } from './ports/upstream-pool.ts'
+import type { Strangers } from './requests/strangers.ts'
 import type { RouteCache } from './routes/route-cache.ts'
 import type { ServePage } from './terminal/serve-page.ts'
 
@@ -18,6 +19,7 @@ export interface Deps {
   readonly uplinks: Uplinks
   readonly routes: RouteCache
   readonly admissions: Admissions
+  readonly strangers: Strangers
   readonly connectPort: ConnectPort
   readonly pool: UpstreamPool
   readonly page: ServePage

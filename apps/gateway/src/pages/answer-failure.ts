@@ -32,20 +32,22 @@ export interface Answer {
 export function toAnswer(failure: GpulabError, accept: string | undefined, requestId: string): Answer {
   const { code, status, message, hint } = failure
   const passes = passing.has(code) || failure.details?.['passes'] === true
+  const { retry_after: asked } = failure.details ?? {}
+  const waitSeconds = typeof asked === 'number' ? asked : retrySeconds
   const headers = {
     'cache-control': 'no-store',
     'request-id': requestId,
     [requestIdHeader]: requestId,
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
-    ...(passes && { 'retry-after': String(retrySeconds) }),
+    ...(passes && { 'retry-after': String(waitSeconds) }),
   }
   if (!wantsHtml(accept)) {
     const body = `${JSON.stringify(failure.toEnvelope(requestId))}\n`
     return { status, headers: { ...headers, 'content-type': 'application/json' }, body }
   }
   const title = titles[code] ?? STATUS_CODES[status] ?? 'Failed'
-  const retryAfter = passes ? retrySeconds : undefined
+  const retryAfter = passes ? waitSeconds : undefined
   const body = renderPage({ status, title, text: message, hint, code, requestId, retryAfter })
   return {
     status,

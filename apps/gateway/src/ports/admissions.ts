@@ -1,5 +1,6 @@
 import { type Client, type gateway, GpulabError } from '@gpulab/contract'
 import { createHash } from 'node:crypto'
+import { free, type Toll } from '../requests/strangers.ts'
 
 /** So long it takes until a key that was taken back opens nothing any more. */
 const freshMs = 15_000
@@ -14,13 +15,14 @@ interface Question {
 }
 
 export interface Admissions {
-  /** Gives until when it opens, or null for good; throws `port_private`. */
-  ask(question: Question): Promise<Date | null>
+  /** Gives until when it opens, or null for good; throws `port_private`. What has never opened anything costs the toll. */
+  ask(question: Question, toll?: Toll): Promise<Date | null>
 }
 
 interface Kept {
   readonly answer: Promise<Date | null>
   until: number
+  hasOpened: boolean
 }
 
 type Ask = Pick<Client<typeof gateway>, 'admit'>
@@ -36,17 +38,20 @@ export function createAdmissions(control: Ask, now: () => number = () => perform
   const limit = async (entry: Kept): Promise<void> => {
     try {
       const end = await entry.answer
+      entry.hasOpened = true
       if (end) entry.until = Math.min(entry.until, now() + end.getTime() - Date.now())
     } catch (error) {
       entry.until = error instanceof GpulabError && error.code === 'port_private' ? now() + refusedMs : 0
     }
   }
   return {
-    ask: (question) => {
+    ask: (question, toll = free) => {
       const key = createHash('sha256').update(JSON.stringify(question)).digest('base64')
       const known = kept.get(key)
       if (known && known.until > now()) return known.answer
-      const entry = { answer: ask(question), until: now() + freshMs }
+      const hasOpened = known?.hasOpened === true
+      const answer = hasOpened ? ask(question) : toll(() => ask(question))
+      const entry = { answer, until: now() + freshMs, hasOpened }
       void limit(entry)
       kept.delete(key)
       kept.set(key, entry)

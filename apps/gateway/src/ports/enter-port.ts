@@ -3,12 +3,13 @@ import type { IncomingMessage } from 'node:http'
 import { originOf } from '../requests/check-origin.ts'
 import { valuesOf } from '../requests/check-request.ts'
 import { cookiesOf, toCookieName } from '../requests/cookies.ts'
+import type { Toll } from '../requests/strangers.ts'
 import type { Admissions } from './admissions.ts'
 import { splitLink } from './split-link.ts'
 
 export const cookieName = 'gpulab-port'
 
-interface Visit {
+export interface Visit {
   readonly request: Pick<IncomingMessage, 'method' | 'headers' | 'rawHeaders'>
   readonly isUpgrade: boolean
   readonly uuid: string
@@ -20,12 +21,9 @@ interface Visit {
   readonly domain: string
 }
 
-/** Throws `port_private` once it does not any more. */
-export type Ask = () => Promise<unknown>
-
 export type Entry =
-  /** The path is without what has let it in; `ask` says whether that still does, and is missing where all may come in. */
-  | { readonly kind: 'in'; readonly path: string; readonly ask?: Ask }
+  /** The path is without what has let it in. */
+  | { readonly kind: 'in'; readonly path: string }
   /** With a cookie, and from then on without the link. */
   | {
       readonly kind: 'redirect'
@@ -35,7 +33,7 @@ export type Entry =
     }
 
 /** Decides whether a request reaches a port. Throws what is to be said where it does not. */
-export async function enterPort(visit: Visit, admissions: Admissions): Promise<Entry> {
+export async function enterPort(visit: Visit, admissions: Admissions, toll?: Toll): Promise<Entry> {
   const { request, isUpgrade, uuid, port, mode, path, proto } = visit
   const origin = originOf(valuesOf(request.rawHeaders, 'origin'), visit)
   // A page of somebody else must not use what its visitor's browser would let it.
@@ -45,15 +43,15 @@ export async function enterPort(visit: Visit, admissions: Admissions): Promise<E
     if (link && !isUpgrade) return { kind: 'redirect', path: link.path, cookie: undefined, until: null }
     return { kind: 'in', path: link?.path ?? path }
   }
-  const ask = (credential: string) => admissions.ask({ uuid, port, credential })
+  const ask = (credential: string) => admissions.ask({ uuid, port, credential }, toll)
   const key = ownKeyOf(request.headers)
   if (key !== undefined) {
     await ask(key)
-    return { kind: 'in', path: link?.path ?? path, ask: () => ask(key) }
+    return { kind: 'in', path: link?.path ?? path }
   }
   if (link) {
     const until = await ask(link.token)
-    if (isUpgrade) return { kind: 'in', path: link.path, ask: () => ask(link.token) }
+    if (isUpgrade) return { kind: 'in', path: link.path }
     return { kind: 'redirect', path: link.path, cookie: link.token, until }
   }
   const tokens = cookiesOf(request.headers.cookie, toCookieName(cookieName, proto))
@@ -61,15 +59,13 @@ export async function enterPort(visit: Visit, admissions: Admissions): Promise<E
   const isSafe = request.method === 'GET' || request.method === 'HEAD'
   if (origin !== 'own' && (isUpgrade || (origin === 'foreign' && !isSafe))) throw foreign()
   // Several, where another page has set one: a wrong one must not keep the right one from counting.
-  const askForAny = () =>
-    Promise.any(tokens.slice(0, cookiesMax).map(ask)).catch((error: AggregateError) => {
-      throw (
-        error.errors.find((each) => !(each instanceof GpulabError && each.code === 'port_private')) ??
-        error.errors[0]
-      )
-    })
-  await askForAny()
-  return { kind: 'in', path, ask: askForAny }
+  await Promise.any(tokens.slice(0, cookiesMax).map(ask)).catch((error: AggregateError) => {
+    throw (
+      error.errors.find((each) => !(each instanceof GpulabError && each.code === 'port_private')) ??
+      error.errors[0]
+    )
+  })
+  return { kind: 'in', path }
 }
 
 const cookiesMax = 4

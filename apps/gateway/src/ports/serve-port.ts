@@ -6,8 +6,9 @@ import type { Forwarding } from '../requests/forward-headers.ts'
 import { toSetCookie } from '../requests/cookies.ts'
 import { getHost, getMode } from '../routes/read-route.ts'
 import { toUplinkName } from '../uplinks/uplink-name.ts'
-import { askAgain } from './ask-again.ts'
-import { cookieName, type Entry, enterPort } from './enter-port.ts'
+import { cookieName, type Entry, enterPort, type Visit } from './enter-port.ts'
+import { lookAgain } from './look-again.ts'
+import { mayStay } from './may-stay.ts'
 import { proxyRequest } from './proxy-request.ts'
 import { proxyUpgrade } from './proxy-upgrade.ts'
 
@@ -20,14 +21,14 @@ export interface PortRequest {
   readonly forwarding: Forwarding
 }
 
-type Parts = Pick<Deps, 'config' | 'routes' | 'admissions' | 'pool' | 'connectPort'>
+type Parts = Pick<Deps, 'config' | 'routes' | 'admissions' | 'strangers' | 'pool' | 'connectPort'>
 
 const day = 24 * 3600
 
 export async function servePort(deps: Parts, call: PortRequest, response: ServerResponse): Promise<void> {
-  const { route, entry } = await enter(deps, call, false)
+  const { route, entry, visit } = await enter(deps, call, false)
   if (entry.kind === 'redirect') return redirect(response, entry, call.forwarding)
-  askAgain(entry.ask, response)
+  lookAgain(mayStay(deps, visit), response)
   const { request, forwarding } = call
   return proxyRequest(
     { request, response, target: toTarget(route, call), path: entry.path, forwarding },
@@ -41,8 +42,8 @@ export async function upgradePort(
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
-  const { route, entry } = await enter(deps, call, true)
-  if (entry.kind === 'in') askAgain(entry.ask, socket)
+  const { route, entry, visit } = await enter(deps, call, true)
+  lookAgain(mayStay(deps, visit), socket)
   const { request, forwarding } = call
   return proxyUpgrade(
     { request, socket, head, target: toTarget(route, call), path: entry.path, forwarding },
@@ -54,13 +55,17 @@ async function enter(
   deps: Parts,
   call: PortRequest,
   isUpgrade: boolean,
-): Promise<{ route: Route; entry: Entry }> {
-  const { request, uuid, port, path, forwarding } = call
-  const route = await deps.routes.find(uuid)
+): Promise<{ route: Route; entry: Entry; visit: Visit }> {
+  const { uuid, port, path, forwarding } = call
+  const toll = deps.strangers(forwarding.addresses[0])
+  const route = await deps.routes.find(uuid, toll)
   const { host, proto } = forwarding
   const { hostname: domain } = deps.config.proxyUrl
+  // Not the request itself: it is kept for as long as the connection.
+  const { method, headers, rawHeaders } = call.request
+  const request = { ...(method !== undefined && { method }), headers, rawHeaders }
   const visit = { request, isUpgrade, uuid, port, mode: getMode(route, port), host, path, proto, domain }
-  return { route, entry: await enterPort(visit, deps.admissions) }
+  return { route, entry: await enterPort(visit, deps.admissions, toll), visit }
 }
 
 const toTarget = (route: Route, { uuid, port }: PortRequest) => ({

@@ -1,4 +1,5 @@
 import { type Client, type gateway, GpulabError, type Route } from '@gpulab/contract'
+import { free, type Toll } from '../requests/strangers.ts'
 
 /** How long what the API said is taken for true: so long a change of modes or a removal may take to be seen. */
 const freshMs = 2000
@@ -16,9 +17,16 @@ interface Entry {
   readonly askedMs: number
 }
 
+function answerOf({ answer }: Entry): Route {
+  if (answer instanceof GpulabError) throw answer
+  return answer
+}
+
 export interface RouteCache {
-  /** Where a container is; throws `container_not_found`. */
-  find(uuid: string): Promise<Route>
+  /** Where a container is; throws `container_not_found`. What is not known to be there costs the toll. */
+  find(uuid: string, toll?: Toll): Promise<Route>
+  /** As above, but only what was true a moment ago: for who has time. */
+  findNew(uuid: string): Promise<Route>
 }
 
 type Ask = Pick<Client<typeof gateway>, 'route'>
@@ -60,13 +68,18 @@ export function createRouteCache(control: Ask, now: () => number = () => perform
     return asked
   }
   return {
-    find: async (uuid) => {
-      let entry = entries.get(uuid) ?? unknown.get(uuid)
+    find: async (uuid, toll = free) => {
+      const known = entries.get(uuid)
+      const entry = known ?? unknown.get(uuid)
       const ageMs = entry ? now() - entry.askedMs : Infinity
-      if (!entry || ageMs > usableMs) entry = await askOnce(uuid)
-      else if (ageMs > freshMs) askOnce(uuid).catch(() => {})
-      if (entry.answer instanceof GpulabError) throw entry.answer
-      return entry.answer
+      const pay = known ? free : toll
+      if (!entry || ageMs > usableMs) return pay(async () => answerOf(await askOnce(uuid)))
+      if (known && ageMs > freshMs) askOnce(uuid).catch(() => {})
+      return answerOf(entry)
+    },
+    findNew: async (uuid) => {
+      const known = entries.get(uuid)
+      return answerOf(known && now() - known.askedMs <= freshMs ? known : await askOnce(uuid))
     },
   }
 }

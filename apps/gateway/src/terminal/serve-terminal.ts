@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Deps } from '../deps.ts'
 import { isSameOrigin } from '../requests/check-origin.ts'
 import { valuesOf } from '../requests/check-request.ts'
+import type { Toll } from '../requests/strangers.ts'
 import { type Dialect, ours, toSize, ttyd } from './dialects.ts'
 import { findAgent } from './find-agent.ts'
 import { MessageQueue } from './message-queue.ts'
@@ -16,6 +17,7 @@ interface TerminalCall {
   readonly head: Buffer
   readonly uuid: string
   readonly host: string
+  readonly toll: Toll
 }
 
 type Parts = Pick<Deps, 'control' | 'routes' | 'uplinks' | 'log'>
@@ -39,7 +41,7 @@ const server = new WebSocketServer({
 
 /** Opens a WebSocket to a terminal. Nothing of the container is touched before its first message has shown a ticket. */
 export async function serveTerminal(deps: Parts, call: TerminalCall): Promise<void> {
-  const { request, socket, head, uuid, host } = call
+  const { request, socket, head, uuid, host, toll } = call
   const origins = valuesOf(request.rawHeaders, 'origin')
   // Programs send none; what lets in is the ticket, which no page of another site has.
   if (origins.length > 0 && !isSameOrigin(origins, host)) {
@@ -49,13 +51,13 @@ export async function serveTerminal(deps: Parts, call: TerminalCall): Promise<vo
   if (!offered.some((name) => protocols.includes(name.trim()))) {
     throw new GpulabError('invalid_request', { message: 'Offer the sub-protocol gpulab.tty.v1 or tty.' })
   }
-  await deps.routes.find(uuid)
+  await deps.routes.find(uuid, toll)
   const client = await new Promise<WebSocket>((resolve) => {
     server.handleUpgrade(request, socket, head, resolve)
   })
   client.on('error', () => client.terminate())
   keepBusy(client)
-  await run(deps, client, uuid).catch((error: unknown) => {
+  await run(deps, client, { uuid, toll }).catch((error: unknown) => {
     deps.log.debug({ err: error, uuid }, 'a terminal was cut')
     const isRefused = error instanceof GpulabError && error.status < 500
     client.close(isRefused ? closes.refused : closes.again, error instanceof GpulabError ? error.code : '')
@@ -69,13 +71,16 @@ interface Hello {
   readonly offset: number
 }
 
-async function run(deps: Parts, client: WebSocket, uuid: string): Promise<void> {
+async function run(
+  deps: Parts,
+  client: WebSocket,
+  { uuid, toll }: Pick<TerminalCall, 'uuid' | 'toll'>,
+): Promise<void> {
   const messages = new MessageQueue(client)
   const first = await Promise.race([messages.next(), wait(firstMessageMs, undefined, { ref: false })])
   const { ticket, columns, rows, offset } = toHello(first)
-  const { session_id: id } = await deps.control.openTerminal(
-    { body: { uuid, ticket } },
-    { timeoutMs: startMs },
+  const { session_id: id } = await toll(() =>
+    deps.control.openTerminal({ body: { uuid, ticket } }, { timeoutMs: startMs }),
   )
   const agent = await findAgent(deps, uuid)
   await agent.sessions.create(

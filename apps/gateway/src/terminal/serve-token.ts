@@ -22,15 +22,16 @@ interface TokenCall {
  * fresh ticket, and an empty one to others, as ttyd does; DELETE forgets the cookie.
  */
 export async function serveToken(
-  deps: Pick<Deps, 'control' | 'routes' | 'uplinks'>,
+  deps: Pick<Deps, 'control' | 'routes' | 'uplinks' | 'strangers'>,
   call: TokenCall,
   response: ServerResponse,
 ): Promise<void> {
   const { request, uuid, forwarding } = call
-  const { proto, host } = forwarding
+  const { proto, host, addresses } = forwarding
+  const toll = deps.strangers(addresses[0])
   if (request.method === 'GET') {
     const [pass] = cookiesOf(request.headers.cookie, toCookieName(cookieName, proto))
-    return tell(response, pass === undefined ? '' : await renew(deps, uuid, pass))
+    return tell(response, pass === undefined ? '' : await toll(() => renew(deps, uuid, pass)))
   }
   // A page of another container could send its visitor's cookie along, or plant one.
   if (!isSameOrigin(valuesOf(request.rawHeaders, 'origin'), host)) {
@@ -39,9 +40,9 @@ export async function serveToken(
   if (request.method === 'DELETE') return tell(response, '', cookie('', proto, 0))
   if (request.method !== 'POST')
     throw new GpulabError('route_not_found', { message: 'There is nothing at this address.' })
-  const { pass } = await deps.control.openTerminal(
-    { body: { uuid, ticket: await readTicket(request) } },
-    { timeoutMs: answerMs },
+  const ticket = await readTicket(request)
+  const { pass } = await toll(() =>
+    deps.control.openTerminal({ body: { uuid, ticket } }, { timeoutMs: answerMs }),
   )
   const day = 24 * 3600
   return tell(response, await renew(deps, uuid, pass), cookie(pass, proto, day))

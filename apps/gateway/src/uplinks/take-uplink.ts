@@ -2,6 +2,7 @@ import { GpulabError, laneProtocol, uplinkPath, uplinkProtocol } from '@gpulab/c
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Deps } from '../deps.ts'
+import type { Toll } from '../requests/strangers.ts'
 import { toUplinkName } from './uplink-name.ts'
 
 const verifyMs = 10_000
@@ -16,13 +17,14 @@ export const isProtocolOfUplinks = ({ upgrade }: IncomingMessage['headers']): bo
 export async function takeUplink(
   { control, uplinks, log }: Pick<Deps, 'control' | 'uplinks' | 'log'>,
   { headers }: Pick<IncomingMessage, 'headers'>,
-  socket: Duplex,
-  head: Buffer,
+  { socket, head, toll }: { readonly socket: Duplex; readonly head: Buffer; readonly toll: Toll },
 ): Promise<void> {
   if (headers.upgrade?.toLowerCase() === laneProtocol) return uplinks.acceptLane(headers, socket, head)
   const [, ticket] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? []
   if (ticket === undefined) throw new GpulabError('host_session_invalid')
-  const { host_uuid: uuid, key } = await control.verifyHost({ body: { ticket } }, { timeoutMs: verifyMs })
+  const { host_uuid: uuid, key } = await toll(() =>
+    control.verifyHost({ body: { ticket } }, { timeoutMs: verifyMs }),
+  )
   if (socket.destroyed) return
   await uplinks.accept(toUplinkName({ uuid, key }), socket, head)
   log.info({ host: uuid }, 'uplink opened')

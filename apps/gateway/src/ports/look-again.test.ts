@@ -3,7 +3,7 @@ import { eventually } from '@gpulab/testing'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { createAdmissions } from './admissions.ts'
-import { askAgain } from './ask-again.ts'
+import { lookAgain } from './look-again.ts'
 
 function setUp() {
   const state = { asked: 0, failure: undefined as Error | undefined }
@@ -15,10 +15,10 @@ function setUp() {
   return { state, connection, ask }
 }
 
-describe('a connection to a private port', () => {
-  it('goes on while its key or link counts or the API is away, and is cut then', async () => {
+describe('a connection to a port', () => {
+  it('goes on while it may stay or the API is away, and is cut then', async () => {
     const { state, connection, ask } = setUp()
-    askAgain(ask, connection, 5)
+    lookAgain(ask, connection, 5)
     await eventually(() => expect(state.asked).toBeGreaterThan(3))
     state.failure = new GpulabError('api_unreachable')
     const before = state.asked
@@ -28,9 +28,19 @@ describe('a connection to a private port', () => {
     await eventually(() => expect(connection.destroyed).toBe(true))
   })
 
+  it.each(['port_not_found', 'container_not_found', 'origin_refused'] as const)(
+    'is cut at %s',
+    async (code) => {
+      const { state, connection, ask } = setUp()
+      state.failure = new GpulabError(code)
+      lookAgain(ask, connection, 5)
+      await eventually(() => expect(connection.destroyed).toBe(true))
+    },
+  )
+
   it('is not asked about any more after its end', async () => {
     const { state, connection, ask } = setUp()
-    askAgain(ask, connection, 5)
+    lookAgain(ask, connection, 5)
     await eventually(() => expect(state.asked).toBeGreaterThan(0))
     connection.destroy()
     await eventually(() => expect(connection.closed).toBe(true))
