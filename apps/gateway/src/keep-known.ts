@@ -10,6 +10,7 @@ export async function keepKnown(
   signal: AbortSignal,
 ): Promise<void> {
   let isKnown: boolean | undefined
+  let trouble: string | undefined
   while (!signal.aborted) {
     try {
       const { proxy_url: proxyUrl } = await control.hello(
@@ -23,10 +24,14 @@ export async function keepKnown(
           "GPULAB_PROXY_URL is not the same as the API's",
         )
       isKnown = true
+      trouble = undefined
       onKnown()
     } catch (error) {
       if (signal.aborted) return
-      if (isKnown !== false) log.warn({ err: error }, 'the API does not answer')
+      // Once for each reason: the second may be the one that is to be mended.
+      const { message } = error as Error
+      if (message !== trouble) log.warn({ err: error }, 'the API does not answer')
+      trouble = message
       isKnown = false
     }
     await wait(isKnown ? helloMs : retryMs, undefined, { signal }).catch(() => {})

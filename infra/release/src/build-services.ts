@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ensureBusybox, ensureGuestBuilt } from '@gpulab/guest/build'
+import { toLauncher } from './launcher.ts'
 import { type ArchiveEntry, writeArchive } from './write-archive.ts'
 import { ownTarget } from './targets.ts'
 
@@ -60,9 +61,8 @@ const bundle = (app: string): Promise<unknown> =>
 async function launch(program: string, app: string): Promise<ArchiveEntry[]> {
   const dist = join(checkout, 'apps', app, 'dist')
   const files = await readdir(dist, { recursive: true, withFileTypes: true })
-  const start = `#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexec "$here/node" "$here/${app}/main.js" "$@"\n`
   return [
-    { name: program, source: { text: start }, isExecutable: true },
+    { name: program, source: { text: toLauncher(app) }, isExecutable: true },
     ...files
       .filter((file) => file.isFile() && !file.name.startsWith('.'))
       .map(({ parentPath, name }) => join(parentPath, name))

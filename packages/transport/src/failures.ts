@@ -27,7 +27,8 @@ export const hostLost = (cause: unknown): GpulabError =>
 const authorityUnknown =
   'its certificate is by an authority that is not known here; add that with NODE_EXTRA_CA_CERTS'
 
-function reasonOf(cause: unknown): string {
+/** Why there is no answer, in words of a sentence. */
+export function reasonOf(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException
   const why: Record<string, string> = {
     ECONNREFUSED: 'nothing listens there',

@@ -1,6 +1,7 @@
 export { createAuthorizedTransport, type Credential } from './authorized-transport.ts'
 export { ChannelSocket } from './channel-socket.ts'
 export { collectAsBytesPass } from './collect-as-bytes-pass.ts'
+export { reasonOf } from './failures.ts'
 export { encodeMessage } from './encode-message.ts'
 export { createHttpTransport, type HttpTransportOptions } from './http-transport.ts'
 export { createByteChannel } from './byte-channel.ts'

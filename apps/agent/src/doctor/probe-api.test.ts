@@ -43,6 +43,11 @@ describe('the control plane', () => {
     expect((await probeApi(address, false)).answer).toHaveProperty('error')
   })
 
+  it('that is not there is told in plain words', async () => {
+    const { answer } = await probeApi('http://127.0.0.1:1', false)
+    expect(answer).toEqual({ error: 'http://127.0.0.1:1 does not answer: nothing listens there.' })
+  })
+
   it('that is not there, is no HTTP server or speaks no TLS is a failure', async () => {
     const port = new URL(url).port
     for (const address of ['http://127.0.0.1:1', 'unix:/nonexistent.sock', `https://127.0.0.1:${port}`]) {

@@ -1,4 +1,4 @@
-import { isLoopback, requireSecureUrl } from '@gpulab/transport'
+import { isLoopback, reasonOf, requireSecureUrl } from '@gpulab/transport'
 import { once } from 'node:events'
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
@@ -19,8 +19,7 @@ export async function probeApi(url: string, insecure: boolean): Promise<ApiFacts
     const clockOffsetMs = toOffset(headers.date, (sentAt + Date.now()) / 2)
     return { url, plain, answer: { status: statusCode, clockOffsetMs } }
   } catch (cause) {
-    const { message } = cause as Error
-    return { url, plain, answer: { error: `${url} does not answer: ${message}.` } }
+    return { url, plain, answer: { error: `${url} does not answer: ${reasonOf(cause)}.` } }
   }
 }
 

@@ -116,6 +116,9 @@ const verdict = (
   verdictMessage,
 })
 
+const count = (names: readonly string[], noun: string): string =>
+  `${names.length} ${noun}${names.length === 1 ? '' : 's'}`
+
 export async function removeHost({ db, clock }: Parts, uuid: string): Promise<void> {
   await getHost(db, uuid)
   await db.transaction(async (tx) => {
@@ -124,15 +127,15 @@ export async function removeHost({ db, clock }: Parts, uuid: string): Promise<vo
     const names = (await listContainersOfHost(tx, uuid)).map(({ row }) => row.name)
     if (names.length > 0) {
       throw new GpulabError('host_in_use', {
-        message: `Host ${host.name} still has ${names.length} containers: ${names.slice(0, 10).join(', ')}.`,
-        hint: 'Drain it and have their owners remove or redeploy them; a host that is dead is fenced first.',
+        message: `Host ${host.name} still has ${count(names, 'container')}: ${names.slice(0, 10).join(', ')}.`,
+        hint: 'Drain it, and have their owners remove them (gpulab rm) or redeploy them elsewhere; a host that is dead is fenced first.',
         details: { containers: names },
       })
     }
     const kept = (await listVolumesOfHost(tx, uuid)).map(({ name }) => name)
     if (kept.length > 0) {
       throw new GpulabError('host_in_use', {
-        message: `Host ${host.name} still has ${kept.length} volumes: ${kept.slice(0, 10).join(', ')}.`,
+        message: `Host ${host.name} still has ${count(kept, 'volume')}: ${kept.slice(0, 10).join(', ')}.`,
         hint: 'Have their owners remove them; those of a dead host go at once when it is fenced first.',
         details: { volumes: kept },
       })
