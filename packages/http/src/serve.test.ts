@@ -14,7 +14,7 @@ import {
 import { createHttpTransport } from '@gpulab/transport'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { z } from 'zod'
 import { createServe, createServer } from './index.ts'
@@ -209,6 +209,28 @@ describe.each([
     expect(size).toBe(20_000_001)
   })
 })
+
+it.each(['plain', 'laned'] as const)(
+  'waits for a slow body over an uplink, %s, as long as it takes',
+  async (way) => {
+    const { [way]: client } = await viaUplink()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const uploading = client.upload({
+        body: (async function* () {
+          yield new Uint8Array(3)
+          // Not at once: until then the request has left, and whatever limits it has begun.
+          await new Promise((resolve) => setImmediate(resolve))
+          vi.advanceTimersByTime(3_600_000)
+          yield new Uint8Array(4)
+        })(),
+      })
+      expect(await uploading).toEqual({ size: 7 })
+    } finally {
+      vi.useRealTimers()
+    }
+  },
+)
 
 describe('a duplex endpoint', () => {
   const payload = new TextEncoder().encode('hello')

@@ -5,8 +5,8 @@ import { Readable } from 'node:stream'
 interface Options {
   /** Makes the request without its body. */
   readonly start: () => ClientRequest
-  /** Where the call has none. */
-  readonly timeoutMs: number
+  /** For the answer, where the call says nothing; without either it may take as long as its body does. */
+  readonly timeoutMs?: number
   readonly onLate?: () => void
   /** What the caller is told when no whole answer came, and whether the request had left. */
   readonly toFailure: (cause: unknown, isSent: boolean) => Error
@@ -22,11 +22,12 @@ export async function exchange(
   const outgoing = start()
   const limitMs = call.timeoutMs ?? timeoutMs
   let late: Error | undefined
-  const timer = setTimeout(() => {
-    late = new Error(`no answer within ${limitMs / 1000} s`)
+  const giveUp = (): void => {
+    late = new Error(`no answer within ${(limitMs ?? 0) / 1000} s`)
     outgoing.destroy(late)
     onLate?.()
-  }, limitMs)
+  }
+  const timer = limitMs === undefined ? undefined : setTimeout(giveUp, limitMs)
   const abort = (): void => void outgoing.destroy(new DOMException('Aborted', 'AbortError'))
   call.signal?.addEventListener('abort', abort, { once: true })
   const settle = (): void => {

@@ -14,8 +14,6 @@ import { createStreamChannel } from './stream-channel.ts'
 
 const http = process.getBuiltinModule('node:http')
 
-const timeoutMs = 30_000
-
 export interface LaneSource {
   /** A connection on which a host serves HTTP/1.1; undefined where there is none. */
   take(): Promise<Duplex | undefined>
@@ -33,7 +31,7 @@ export function createLaneTransport(lanes: LaneSource, uplink: Transport): Trans
     request: async (call) => {
       const lane = call.isBulk ? await takeFor(call) : undefined
       if (!lane) return uplink.request(call)
-      return exchange(call, { timeoutMs, start: () => start(lane, call), toFailure: hostLost })
+      return exchange(call, { start: () => start(lane, call), toFailure: hostLost })
     },
     connect: async (call) => {
       const lane = await takeFor(call)
@@ -52,8 +50,9 @@ export async function upgradeLane(lane: Duplex, call: TransportRequest, protocol
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | undefined>()
   const headers = { ...call.headers, connection: 'Upgrade', upgrade: protocol }
   const outgoing = start(lane, { ...call, headers })
-  const limitMs = call.timeoutMs ?? timeoutMs
-  const timer = setTimeout(() => reject(new Error(`no answer within ${limitMs / 1000} s`)), limitMs)
+  const { timeoutMs } = call
+  const giveUp = (): void => reject(new Error(`no answer within ${(timeoutMs ?? 0) / 1000} s`))
+  const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs)
   // For as long as the channel is open, as with a stream of HTTP/2.
   const abort = (): void => void lane.destroy(new DOMException('Aborted', 'AbortError'))
   call.signal?.addEventListener('abort', abort, { once: true })

@@ -12,18 +12,21 @@ const silenceMs = 120_000
 export async function* steadyBody(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const source = body instanceof Readable ? body.iterator({ destroyOnReturn: false }) : body
   const chunks = source[Symbol.asyncIterator]()
+  const silence = new AbortController()
+  const timer = setTimeout(() => silence.abort(new Error('nothing came for two minutes')), silenceMs)
   try {
     for (;;) {
-      const { value, done } = await orAbort(
-        Promise.resolve(chunks.next()),
-        AbortSignal.timeout(silenceMs),
-      ).catch((cause: unknown) => {
-        throw new GpulabError('invalid_request', { message: 'The body was cut.', cause })
-      })
+      const { value, done } = await orAbort(Promise.resolve(chunks.next()), silence.signal).catch(
+        (cause: unknown) => {
+          throw new GpulabError('invalid_request', { message: 'The body was cut.', cause })
+        },
+      )
       if (done) return
+      timer.refresh()
       yield value
     }
   } finally {
+    clearTimeout(timer)
     void chunks.return?.().catch(() => {})
   }
 }
