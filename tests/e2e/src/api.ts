@@ -1,8 +1,6 @@
 import { type Service, startService } from '@gpulab/testing'
-import { fileURLToPath } from 'node:url'
+import { programs } from './programs.ts'
 import { untilHealthy } from './until-healthy.ts'
-
-export const apiProgram = fileURLToPath(new URL('../../../apps/api/bin/gpulab-api', import.meta.url))
 
 /** One replica. */
 export interface Api {
@@ -10,11 +8,12 @@ export interface Api {
   readonly port: number
   /** Its last run. */
   readonly service: Service
-  /** Starts it, again after it was stopped, and waits until it serves. */
-  start(): Promise<void>
+  /** Starts it, again after it was stopped, and waits until it serves; from now on that program. */
+  start(program?: string): Promise<void>
 }
 
 interface ApiOptions {
+  readonly program?: string
   readonly port: number
   readonly settings: NodeJS.ProcessEnv
   readonly logFile: string
@@ -22,7 +21,7 @@ interface ApiOptions {
   readonly isOneOfMany: boolean
 }
 
-export function createApi({ port, settings, logFile, isOneOfMany }: ApiOptions): Api {
+export function createApi({ program = programs.api, port, settings, logFile, isOneOfMany }: ApiOptions): Api {
   const url = `http://127.0.0.1:${port}`
   const env = {
     ...settings,
@@ -37,9 +36,13 @@ export function createApi({ port, settings, logFile, isOneOfMany }: ApiOptions):
       if (!service) throw new Error('It was never started.')
       return service
     },
-    start: async () => {
-      service = startService(apiProgram, ['serve'], env, logFile)
-      await untilHealthy(url)
+    start: async (next = program) => {
+      program = next
+      service = startService(program, ['serve'], env, logFile)
+      const { log } = service
+      await untilHealthy(url).catch((cause: unknown) => {
+        throw new Error(`The API does not serve: ${log().slice(-2000)}`, { cause })
+      })
     },
   }
 }

@@ -16,18 +16,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
-import { type Api, apiProgram, createApi } from './api.ts'
+import { type Api, createApi } from './api.ts'
 import { checkOutput } from './check-output.ts'
+import { programs as ownPrograms, type Programs } from './programs.ts'
 import { requireNoSecrets } from './require-no-secrets.ts'
 import { untilHealthy } from './until-healthy.ts'
-
-const program = (name: string): string => fileURLToPath(new URL(`../../../apps/${name}`, import.meta.url))
-/** `npm run test:full` puts a release's executable in the place of the sources. */
-const gpulabProgram = process.env['GPULAB_TEST_CLI'] ?? program('cli/bin/gpulab')
-const agentProgram = process.env['GPULAB_TEST_AGENT'] ?? program('agent/bin/gpulab-agent')
-const gatewayProgram = program('gateway/bin/gpulab-gateway')
 
 /** Templates of the plan whose images need a stand-in where no registry is reachable. */
 const templateImages = ['ubuntu', 'pytorch', 'tensorflow', 'jupyter'] as const
@@ -51,6 +45,8 @@ export interface SystemOptions {
   readonly logLevel?: 'debug' | 'info' | 'warn'
   /** Of the API; several take uplinks of their own each, and a balancer stands in front. */
   readonly replicas?: number
+  /** Other ones to begin with. */
+  readonly programs?: Programs
 }
 
 export interface System extends AsyncDisposable {
@@ -73,7 +69,9 @@ export interface System extends AsyncDisposable {
   json<T>(...args: string[]): Promise<T>
   /** Starts it on that port again after it was stopped. */
   startApi(): Promise<void>
-  startAgent(): Promise<void>
+  startAgent(program?: string): Promise<void>
+  /** Starts another API over the same database, which no agent is told of. */
+  startReplica(program?: string): Promise<Api>
   /** Starts the agent of another host, on an engine of its own. */
   addHost(name: string, engine: Engine, settings: NodeJS.ProcessEnv): Promise<Service>
   /** Starts another gateway, on a port of its own; the first one is the domain's. */
@@ -107,6 +105,7 @@ export async function startSystem({
   tls = false,
   logLevel = 'warn',
   replicas = 1,
+  programs = ownPrograms,
 }: SystemOptions = {}): Promise<System> {
   await using stack = new AsyncDisposableStack()
   // Of all that is started; another one once the system is whole.
@@ -136,10 +135,13 @@ export async function startSystem({
     GPULAB_LOG_LEVEL: logLevel,
   }
   await writeFile(env.GPULAB_STAND_INS_FILE, JSON.stringify(standIns))
-  const { stdout, stderr, code } = await run(apiProgram, ['bootstrap', '--email', 'ann@example.com'], { env })
+  const { stdout, stderr, code } = await run(programs.api, ['bootstrap', '--email', 'ann@example.com'], {
+    env,
+  })
   if (code !== 0) throw new Error(`bootstrap failed: ${stderr}`)
   const apiKey = stdout.trim()
   const first = createApi({
+    program: programs.api,
     port: await findFreePort(),
     settings: { ...env, GPULAB_MONITOR_LISTEN: monitors.api },
     logFile: join(dir, 'api.log'),
@@ -148,7 +150,15 @@ export async function startSystem({
   const apis = [first]
   for (let n = 1; n < replicas; n++) {
     const logFile = join(dir, `api-${n}.log`)
-    apis.push(createApi({ port: await findFreePort(), settings: env, logFile, isOneOfMany: true }))
+    apis.push(
+      createApi({
+        program: programs.api,
+        port: await findFreePort(),
+        settings: env,
+        logFile,
+        isOneOfMany: true,
+      }),
+    )
   }
   for (const api of apis) {
     stack.defer(() => api.service.stop())
@@ -170,7 +180,7 @@ export async function startSystem({
       GPULAB_LOG_LEVEL: logLevel,
       ...(at === gatewayPort && { GPULAB_MONITOR_LISTEN: monitors.gateway }),
     }
-    const service = startService(gatewayProgram, [], settings, join(dir, `gateway-${at}.log`))
+    const service = startService(programs.gateway, [], settings, join(dir, `gateway-${at}.log`))
     owner.defer(() => service.stop())
     await untilHealthy(`${scheme}://127.0.0.1:${at}`, certificate?.ca)
     return { service, port: at }
@@ -185,7 +195,7 @@ export async function startSystem({
     GPULAB_API_URL: apiUrl,
     GPULAB_HOST_NAME: name,
     GPULAB_STATE_DIR: join(dir, folder),
-    GPULAB_JOIN_TOKEN_FILE: await inviteHost(dir, name, env),
+    GPULAB_JOIN_TOKEN_FILE: await inviteHost(dir, name, { program: programs.api, env }),
     GPULAB_AGENT_SOCKET: join(dir, `${folder}.sock`),
     GPULAB_NVIDIA_SMI: ownEngine.nvidiaSmi,
     // Templates ask for the memory of real GPU hosts.
@@ -199,8 +209,8 @@ export async function startSystem({
   const addHost: System['addHost'] = async (name, ownEngine, settings) => {
     const ownId = randomBytes(2).toString('hex')
     const own = { ...(await toAgentEnv(name, ownEngine, `agent-${name}`, ownId)), ...settings }
-    const service = startService(agentProgram, [], own, join(dir, `agent-${name}.log`))
-    owner.defer(() => run(agentProgram, ['cleanup'], { env: own }).then(() => undefined))
+    const service = startService(programs.agent, [], own, join(dir, `agent-${name}.log`))
+    owner.defer(() => run(programs.agent, ['cleanup'], { env: own }).then(() => undefined))
     owner.defer(() => service.stop())
     await eventually(
       async () => {
@@ -212,8 +222,8 @@ export async function startSystem({
     )
     return service
   }
-  const startAgent = async (): Promise<void> => {
-    system.agent = startService(agentProgram, [], agentEnv, join(dir, 'agent.log'))
+  const startAgent: System['startAgent'] = async (program = programs.agent) => {
+    system.agent = startService(program, [], agentEnv, join(dir, 'agent.log'))
     await eventually(
       async () => {
         const [host] =
@@ -231,7 +241,7 @@ export async function startSystem({
     NO_COLOR: '1',
   }
   const gpulab: System['gpulab'] = (args, { env: extra, input = '' } = {}) =>
-    run(gpulabProgram, args, { env: { ...cliEnv, ...extra }, input })
+    run(programs.cli, args, { env: { ...cliEnv, ...extra }, input })
   const ownLabel = { label: ['ai.gpulab.container'] }
   const system: System = {
     docker,
@@ -253,17 +263,29 @@ export async function startSystem({
     },
     startApi: () => first.start(),
     startAgent,
+    startReplica: async (program) => {
+      const port = await findFreePort()
+      const replica = createApi({
+        port,
+        settings: env,
+        logFile: join(dir, `api-${port}.log`),
+        isOneOfMany: false,
+      })
+      await replica.start(program)
+      owner.defer(() => replica.service.stop())
+      return replica
+    },
     addHost,
     startGateway,
     gateway,
     apiPort: port,
     ca: certificate?.ca,
-    cli: { program: gpulabProgram, env: cliEnv },
+    cli: { program: programs.cli, env: cliEnv },
     monitors,
     listOwn: () => docker.listContainers({ all: true, filters: ownLabel }),
     [Symbol.asyncDispose]: () => owner.disposeAsync(),
   }
-  stack.defer(() => run(agentProgram, ['cleanup'], { env: agentEnv }).then(() => undefined))
+  stack.defer(() => run(programs.agent, ['cleanup'], { env: agentEnv }).then(() => undefined))
   stack.defer(async () => {
     for (const { Id } of await system.listOwn())
       await docker.getContainer(Id).remove({ force: true, v: true })
@@ -275,8 +297,12 @@ export async function startSystem({
 }
 
 /** Gives the file of a token that the agent joins with at its first start. */
-async function inviteHost(dir: string, name: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout, stderr, code } = await run(apiProgram, ['invite', '--host-name', name], { env })
+async function inviteHost(
+  dir: string,
+  name: string,
+  { program, env }: { program: string; env: NodeJS.ProcessEnv },
+): Promise<string> {
+  const { stdout, stderr, code } = await run(program, ['invite', '--host-name', name], { env })
   if (code !== 0) throw new Error(`invite failed: ${stderr}`)
   const path = join(dir, `join-token-${name}`)
   await writeFile(path, stdout, { mode: 0o600 })

@@ -12,5 +12,5 @@ export const untilHealthy = (url: string, ca?: string): Promise<void> =>
       const [answer] = await once(request, 'response')
       answer.resume()
     },
-    { timeoutMs: 20_000 },
+    { timeoutMs: 60_000 },
   )
