@@ -79,14 +79,14 @@ describe('two APIs over one database', () => {
       '1',
       '--wait',
       '--command',
-      counter(50, 0.2),
+      counter(30, 0.1),
     )
     const readers = system.apis.map(({ url: apiUrl }) =>
       spawnCli(system, ['logs', 'talker', '--follow', '--tail', 'all'], { apiUrl }),
     )
     for (const { ended, stdout } of readers) {
       expect(await ended).toBe(0)
-      expect(stdout().toString()).toBe(numbers(50))
+      expect(stdout().toString()).toBe(numbers(30))
     }
     await system.gpulab(['rm', 'talker', '--force'])
   })

@@ -1,4 +1,3 @@
-import { ensureBusybox, ensureGuestBuilt } from '@gpulab/guest/build'
 import { ensureImages } from '@gpulab/images'
 import { startEngine } from '@gpulab/simulated-host'
 import { findFreePort, type Finished, run } from '@gpulab/testing'
@@ -38,15 +37,8 @@ export async function prepareCompose(): Promise<Compose> {
   const engine = await startEngine({ stateDir: join(dir, 'engine'), name: 'compose', gpus: '' })
   stack.defer(() => engine.stop({ keepContainers: false }))
   const { dockerHost } = engine
-  const [images] = await Promise.all([
-    ensureImages({ dockerHost, keys: ['node', 'postgres', 'busybox'] }),
-    ensureGuestBuilt(),
-    ensureBusybox(),
-  ])
-  for (const app of ['api', 'agent', 'gateway']) {
-    const bundle = 'cd "$1" && exec node_modules/.bin/rolldown -c'
-    mustPass(await run('sh', ['-c', bundle, 'sh', join(checkout, 'apps', app)]))
-  }
+  const images = await ensureImages({ dockerHost, keys: ['node', 'postgres', 'busybox'] })
+  const registry = mustPass(await run('npm', ['config', 'get', 'registry'])).stdout.trim()
   const secrets = join(dir, 'secrets')
   mustPass(await run(join(checkout, 'infra/images/compose/make-secrets'), [secrets]))
   const [apiPort, proxyPort] = [await findFreePort(), await findFreePort()]
@@ -58,6 +50,7 @@ export async function prepareCompose(): Promise<Compose> {
     GPULAB_IMAGE_PREFIX: 'gpulab.invalid/standin/',
     // The machine's own proxies may listen on loopback only.
     GPULAB_BUILD_NETWORK: 'host',
+    GPULAB_NPM_REGISTRY: registry,
     GPULAB_PORT: String(apiPort),
     GPULAB_GATEWAY_PORT: String(proxyPort),
     GPULAB_PROXY_URL: `http://proxy.localhost:${proxyPort}`,
