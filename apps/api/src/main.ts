@@ -4,7 +4,6 @@ import { startPostgres } from '@gpulab/embedded-postgres'
 import { createFailPoints } from '@gpulab/fail-points'
 import { countRequests, createReadiness, serveMonitoring } from '@gpulab/monitoring'
 import { collectAsBytesPass } from '@gpulab/transport'
-import pino from 'pino'
 import { parseArgs } from 'node:util'
 import { createApp } from './app.ts'
 import { bootstrap } from './auth/bootstrap.ts'
@@ -18,6 +17,7 @@ import { inviteHost } from './hosts/identity/invite.ts'
 import { readInvitation } from './hosts/identity/read-invitation.ts'
 import { drain } from './drain.ts'
 import { listen } from './listen.ts'
+import { createLog } from './log.ts'
 import { registerFleetGauges } from './metrics/fleet-gauges.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createHostsCheck } from './replicas/hosts-check.ts'
@@ -62,10 +62,7 @@ async function openDatabase(
 async function serve(config: Config): Promise<void> {
   collectAsBytesPass()
   await using stack = new AsyncDisposableStack()
-  const log = pino({
-    level: config.logLevel,
-    redact: ['req.headers["api-key"]', 'req.headers.authorization'],
-  })
+  const log = createLog(config)
   const metrics = createMetrics()
   const { db, sql, pool, pid } = await openDatabase(config, stack, metrics.transacted)
   await seedGpuTypes({ db })

@@ -60,10 +60,10 @@ export function createServer({
   for (const mediaType of ['application/octet-stream', 'application/x-tar']) {
     app.addContentTypeParser(mediaType, (_request, payload, done) => done(null, payload))
   }
-  app.addHook(
-    'onRequest',
-    async (request, reply) => void reply.headers({ [requestIdHeader]: request.id, 'request-id': request.id }),
-  )
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.headers({ [requestIdHeader]: request.id, 'request-id': request.id })
+    done()
+  })
   observeAnswers(app, observer)
   app.setErrorHandler((error: Error, request, reply) =>
     answerError(translate(error) ?? error, request, reply),

@@ -20,13 +20,15 @@ export function limitRequests(app: FastifyInstance, requestTimeoutMs: number): v
     const lift = (): void => clearTimeout(timer)
     raw.once('end', lift).once('close', lift)
   }
-  app.addHook('onRequest', async ({ raw, method, routeOptions }) => {
+  app.addHook('onRequest', ({ raw, method, routeOptions }, _reply, done) => {
     const { isStreamed } = (routeOptions.config ?? {}) as { isStreamed?: boolean }
     if (!isStreamed && method !== 'GET' && method !== 'HEAD' && !isWhole(raw)) limit(raw, requestTimeoutMs)
+    done()
   })
-  app.addHook('onResponse', async ({ raw }: { raw: Raw }) => {
+  app.addHook('onResponse', ({ raw }: { raw: Raw }, _reply, done) => {
     // A stream of HTTP/2 is over when its response is.
     if (!isWhole(raw)) limit(raw.resume(), Math.min(lingerMs, requestTimeoutMs))
+    done()
   })
 }
 

@@ -22,14 +22,16 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 
 export function observeAnswers(app: FastifyInstance, observer: RequestObserver): void {
   app.decorate('observer', observer)
-  app.addHook('onResponse', async ({ method, routeOptions, is404 }, reply) => {
+  app.addHook('onResponse', ({ method, routeOptions, is404 }, reply, done) => {
     const { streamKind } = routeOptions.config as { streamKind?: StreamKind }
-    if (streamKind !== undefined && reply.statusCode < 400) return
-    observer.answered({
-      method: methods.has(method) ? method : 'other',
-      route: is404 ? 'none' : (routeOptions.url ?? 'none'),
-      code: String(reply.statusCode),
-      seconds: reply.elapsedTime / 1000,
-    })
+    if (streamKind === undefined || reply.statusCode >= 400) {
+      observer.answered({
+        method: methods.has(method) ? method : 'other',
+        route: is404 ? 'none' : (routeOptions.url ?? 'none'),
+        code: String(reply.statusCode),
+        seconds: reply.elapsedTime / 1000,
+      })
+    }
+    done()
   })
 }

@@ -16,12 +16,14 @@ const lookMs = 20
  */
 export function countRequests(app: Server, readiness: Readiness): RequestsInFlight {
   const open = new Set<object>()
-  app.addHook('onRequest', async ({ routeOptions }, reply) => {
+  app.addHook('onRequest', ({ routeOptions }, reply, done) => {
     if (readiness.isDraining()) void reply.header('connection', 'close')
     const { streamKind } = routeOptions.config as { streamKind?: string }
-    if (streamKind !== undefined) return
-    open.add(reply)
-    reply.raw.once('close', () => open.delete(reply))
+    if (streamKind === undefined) {
+      open.add(reply)
+      reply.raw.once('close', () => open.delete(reply))
+    }
+    done()
   })
   return {
     count: () => open.size,

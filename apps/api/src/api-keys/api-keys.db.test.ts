@@ -105,6 +105,34 @@ describe('whose keys one sees and revokes', () => {
   })
 })
 
+it('lets nobody in once a key is revoked, however many ask with it meanwhile', async () => {
+  const { key, id } = await api.client.apiKeys.create({ body: { name: 'busy', scopes: ['read'] } })
+  const client = api.clientWith(key)
+  const over = new AbortController()
+  let isRevoked = false
+  const outcomes: { readonly begunAfter: boolean; readonly isIn: boolean }[] = []
+  const ask = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const begunAfter = isRevoked
+      const isIn = await client.account.get().then(
+        () => true,
+        () => false,
+      )
+      outcomes.push({ begunAfter, isIn })
+    }
+  }
+  const asking = Array.from({ length: 16 }, ask)
+  await expect.poll(() => outcomes.length).toBeGreaterThan(100)
+  await api.client.apiKeys.revoke({ params: { id } })
+  isRevoked = true
+  const since = outcomes.length
+  await expect.poll(() => outcomes.length).toBeGreaterThan(since + 100)
+  over.abort()
+  await Promise.all(asking)
+  expect(outcomes.some(({ begunAfter, isIn }) => !begunAfter && isIn)).toBe(true)
+  expect(outcomes.filter(({ begunAfter, isIn }) => begunAfter && isIn)).toEqual([])
+})
+
 it('tells when a key was last used, to a minute', async () => {
   const { key, id } = await api.client.apiKeys.create({ body: { name: 'used', scopes: ['read'] } })
   const show = async () =>

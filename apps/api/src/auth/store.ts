@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Queries } from '../db/connect.ts'
+import { prepareOnce } from '../db/prepare-once.ts'
 import { apiKeys, teams, users } from '../db/schema/index.ts'
 
 const columns = {
@@ -18,13 +19,18 @@ const columns = {
   teamName: teams.name,
 }
 
-export async function findApiKey(db: Queries, id: string) {
-  const [row] = await db
+const selectApiKey = prepareOnce((db) =>
+  db
     .select(columns)
     .from(apiKeys)
     .innerJoin(users, eq(users.uuid, apiKeys.userUuid))
     .innerJoin(teams, eq(teams.uuid, users.teamUuid))
-    .where(eq(apiKeys.id, id))
+    .where(eq(apiKeys.id, sql.placeholder('id')))
+    .prepare('api_key'),
+)
+
+export async function findApiKey(db: Queries, id: string) {
+  const [row] = await selectApiKey(db).execute({ id })
   return row
 }
 export type ApiKeyRow = NonNullable<Awaited<ReturnType<typeof findApiKey>>>

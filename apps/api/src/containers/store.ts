@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, getColumns, gt, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
+import { prepareOnce } from '../db/prepare-once.ts'
 import { containerFacts, containers, hosts, registryLogins, teams } from '../db/schema/index.ts'
 import { toJsonRows } from '../db/to-json-rows.ts'
 import type { RegistryLoginRow } from '../registries/store.ts'
@@ -93,12 +94,8 @@ const position = sql<number | null>`case when containers.queued_at is not null t
       or cardinality(earlier.gpu_types) = 0 and cardinality(containers.gpu_types) = 0)
 ) end`
 
-async function selectRecords(
-  db: Queries,
-  where: ReturnType<typeof and>,
-  { limit, withEnv = false }: { limit?: number; withEnv?: boolean } = {},
-): Promise<ContainerRecord[]> {
-  const query = db
+const buildRecords = (db: Queries, where: ReturnType<typeof and>, { withEnv }: { withEnv: boolean }) =>
+  db
     .select({
       row: columns,
       facts: containerFacts,
@@ -121,29 +118,49 @@ async function selectRecords(
     .leftJoin(containerFacts, eq(containerFacts.containerUuid, containers.uuid))
     .where(and(isNull(containers.deletedAt), where))
     .orderBy(desc(containers.createdAt), desc(containers.uuid))
+
+type FoundRow = Awaited<ReturnType<typeof buildRecords>>[number]
+
+const toRecord = (found: FoundRow): ContainerRecord => ({
+  row: found.row,
+  intent: found.row,
+  facts: found.facts ?? undefined,
+  host: found.host ?? undefined,
+  gpus: found.gpus ?? [],
+  volumes: found.volumes ?? [],
+  simulated: found.simulated,
+  position: found.position ?? undefined,
+  env: found.env ?? undefined,
+})
+
+async function selectRecords(
+  db: Queries,
+  where: ReturnType<typeof and>,
+  { limit, withEnv = false }: { limit?: number; withEnv?: boolean } = {},
+): Promise<ContainerRecord[]> {
+  const query = buildRecords(db, where, { withEnv })
   const rows = await (limit === undefined ? query : query.limit(limit))
-  return rows.map((found) => ({
-    row: found.row,
-    intent: found.row,
-    facts: found.facts ?? undefined,
-    host: found.host ?? undefined,
-    gpus: found.gpus ?? [],
-    volumes: found.volumes ?? [],
-    simulated: found.simulated,
-    position: found.position ?? undefined,
-    env: found.env ?? undefined,
-  }))
+  return rows.map(toRecord)
+}
+
+const isOfTeam = and(
+  eq(containers.teamUuid, sql.placeholder('teamUuid')),
+  eq(containers.uuid, sql.placeholder('uuid')),
+)
+const selectOne = {
+  plain: prepareOnce((db) => buildRecords(db, isOfTeam, { withEnv: false }).prepare('container')),
+  withEnv: prepareOnce((db) => buildRecords(db, isOfTeam, { withEnv: true }).prepare('container_with_env')),
 }
 
 export async function findContainer(
   db: Queries,
   teamUuid: string,
   uuid: string,
-  options?: { withEnv: boolean },
+  { withEnv = false }: { withEnv?: boolean } = {},
 ): Promise<ContainerRecord | undefined> {
-  const isIt = and(eq(containers.teamUuid, teamUuid), eq(containers.uuid, uuid))
-  const [record] = await selectRecords(db, isIt, options)
-  return record
+  const query = withEnv ? selectOne.withEnv : selectOne.plain
+  const [found] = await query(db).execute({ teamUuid, uuid })
+  return found && toRecord(found)
 }
 
 /** With their environments. */
