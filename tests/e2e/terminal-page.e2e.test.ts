@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { openBrowser } from './src/open-browser.ts'
 import { startSystem, type System } from './src/start-system.ts'
+import { ttydScript } from './src/ttyd-script.ts'
 
 interface Terminal {
   readonly url: string
@@ -131,6 +132,69 @@ async function connect(terminal: Terminal, origin?: string): Promise<WebSocket> 
   await once(socket, 'open')
   return socket
 }
+
+/** Of `ttydScript`. */
+declare const client: {
+  readonly output: string
+  readonly preferences: readonly unknown[]
+  readonly closes: readonly number[]
+  readonly paused: number
+  readonly type: (text: string) => void
+  readonly resize: (columns: number, rows: number) => void
+}
+
+it("a page that speaks as ttyd's own does has a terminal, through floods, cuts and to its end", async () => {
+  const theirs = await (await browser.newContext()).newPage()
+  const { url } = await open()
+  await theirs.goto(url)
+  await theirs.waitForSelector('body[data-state=open]', { timeout: 20_000 })
+  // From here on it has the cookie, and another script. Not another page: one that came from no address may not connect.
+  await theirs.route('**/assets/*.js', (route) => {
+    const body = route.request().url().endsWith('/xterm.js') ? ttydScript : ''
+    return route.fulfill({ contentType: 'text/javascript', body })
+  })
+  await theirs.reload()
+  const shows = (pattern: RegExp): Promise<void> =>
+    eventually(async () => expect(await theirs.evaluate(() => client.output.slice(-5000))).toMatch(pattern), {
+      timeoutMs: 60_000,
+    })
+  const type = (line: string): Promise<void> => theirs.evaluate((text) => client.type(text), `${line}\r`)
+
+  const isConnected = (times: number): Promise<void> =>
+    eventually(
+      async () =>
+        expect(await theirs.evaluate(() => client.preferences.length)).toBeGreaterThanOrEqual(times),
+      { timeoutMs: 60_000 },
+    )
+  await isConnected(1)
+  await type('kept=yes; stty size')
+  await shows(/30 100\r\n/)
+  expect(await theirs.title()).toContain('shell (')
+  expect(await theirs.evaluate(() => client.preferences)).toEqual([{}])
+  await theirs.evaluate(() => client.resize(90, 20))
+  await type('stty size')
+  await shows(/20 90\r\n/)
+
+  await type('echo; seq 1 700000; echo end:$kept')
+  await shows(/end:yes\r\n/)
+  const { lines, paused } = await theirs.evaluate(() => ({
+    lines: client.output.match(/^\d+\r$/gm)?.length,
+    paused: client.paused,
+  }))
+  expect(lines).toBe(700_000)
+  expect(paused).toBeGreaterThan(0)
+
+  await system.gateway.service.stop('SIGKILL')
+  await system.startGateway(system.gateway.port)
+  await isConnected(2)
+  await type('echo "again:$kept"')
+  await shows(/again:yes\r\n/)
+  await type('exit')
+  await eventually(async () => expect(await theirs.evaluate(() => client.closes.at(-1))).toBe(1000), {
+    timeoutMs: 20_000,
+  })
+  await theirs.context().close()
+})
 
 describe("ttyd's protocol", () => {
   it('is spoken as ttyd does', async () => {
