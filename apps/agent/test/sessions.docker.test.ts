@@ -1,13 +1,13 @@
-import type { agent, CallInput, TargetContainer } from '@gpulab/contract'
+import type { TargetContainer } from '@gpulab/contract'
 import { ensureImages } from '@gpulab/images'
 import { eventually } from '@gpulab/testing'
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { attachSession, type AttachedSession } from './attach-session.ts'
+import type { AttachedSession } from './attach-session.ts'
 import { findProcesses } from './find-processes.ts'
+import { makeUserImage } from './make-user-image.ts'
+import { sessionCalls } from './session-calls.ts'
 import { startTestHost, type TestHost } from './test-host.ts'
-
-type Body = Partial<CallInput<typeof agent.sessions.create>['body']>
 
 let host: TestHost
 let busybox: TargetContainer
@@ -23,32 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => host[Symbol.asyncDispose]())
 
-/** The small image with another user. */
-async function makeUserImage({ engine: { engine, image } }: TestHost, user: string): Promise<string> {
-  const container = await engine.createContainer({ Image: image })
-  try {
-    await container.commit({ repo: 'gpulab.test/user', tag: '1', changes: `USER ${user}` })
-  } finally {
-    await container.remove()
-  }
-  return 'gpulab.test/user:1'
-}
-
-const create = async (container: TargetContainer, body: Body) => {
-  const client = await host.control.host()
-  return client.sessions.create({ params: { uuid: container.uuid }, body: { id: randomUUID(), ...body } })
-}
-const attach = async (
-  { container_uuid: uuid, id }: { container_uuid: string; id: string },
-  options?: Parameters<typeof attachSession>[2],
-) => attachSession(await host.control.host(), { uuid, id }, options)
-const run = async (container: TargetContainer, body: Body): Promise<AttachedSession> => {
-  const session = await attach(await create(container, body))
-  await session.exit
-  return session
-}
-const get = async ({ container_uuid: uuid, id }: { container_uuid: string; id: string }, wait = 0) =>
-  (await host.control.host()).sessions.get({ params: { uuid, id }, query: { wait } })
+const { create, attach, run, get } = sessionCalls(() => host)
 
 describe('a session', () => {
   it.each([

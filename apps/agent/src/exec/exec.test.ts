@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createByteBudget, createCapture } from './capture.ts'
+import { createByteBudget, createCapture } from '@gpulab/transport/capture'
 import { toOutcome, toStartOutcome } from './outcome.ts'
 
 const capture = (max: number, ...chunks: (string | number[])[]) => {

@@ -4,7 +4,7 @@ import { orAbort } from '@gpulab/transport/or-abort'
 import { type GpuInjection, toGpuEnvironment } from '../containers/environment.ts'
 import { describeFailure } from '../guest/describe-failure.ts'
 import type { LinkedGuest } from '../guest/guest-link.ts'
-import type { Capture } from './capture.ts'
+import type { Capture } from '@gpulab/transport/capture'
 import type { Outcome } from './outcome.ts'
 import { requirePlainDirectory } from './working-directory.ts'
 

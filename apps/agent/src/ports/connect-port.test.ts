@@ -114,3 +114,16 @@ describe('a connection', () => {
     await expect(ended.promise).rejects.toMatchObject({ code: 'ECONNRESET' })
   })
 })
+
+/** The last one: it takes the guest along. */
+it('a connection whose guest is killed was reset, which is no fault of ours', async () => {
+  const taken = Promise.withResolvers<void>()
+  const port = await serve((socket) => {
+    socket.on('error', () => {}).write('hello')
+    taken.resolve()
+  })
+  const connecting = connect(port, [], new AbortController().signal)
+  const killing = taken.promise.then(() => guest.kill('SIGKILL'))
+  await expect(connecting).rejects.toMatchObject({ code: 'port_closed' })
+  await killing
+})

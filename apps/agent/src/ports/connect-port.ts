@@ -36,7 +36,8 @@ export async function connectPort(
     // Which is after the service has been given all: to detach before would reset it.
     await orAbort(Promise.race([stream.ended, left]), caller)
   } catch (error) {
-    if (!caller.aborted) throw error
+    if (caller.aborted) return
+    throw error instanceof GuestError ? wasReset(error) : error
   } finally {
     stream.detach().catch(() => {})
   }
@@ -72,10 +73,12 @@ async function drain(channel: Channel, stream: GuestStream): Promise<void> {
     await channel.send({ type: frameType.stdout, payload: item.bytes })
   }
   const ending = await Promise.race([stream.ended, Promise.resolve()])
-  if (ending?.failure)
-    throw new GpulabError('port_closed', { message: 'The connection was reset in the container.' })
+  if (ending?.failure) throw wasReset()
   await channel.send(toControlFrame({ type: 'eof' }))
 }
+
+const wasReset = (cause?: GuestError): GpulabError =>
+  new GpulabError('port_closed', { message: 'The connection was reset in the container.', cause })
 
 /** Reads until the client has left: leaving the loop early would cut the channel. */
 async function feed(channel: Channel, stream: GuestStream): Promise<void> {

@@ -1,11 +1,11 @@
 import type { ExecResult } from '@gpulab/contract'
+import { type Capture, createCapture } from '@gpulab/transport/capture'
 import type { ApiContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { requireExitCode } from '../sessions/ending.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import type { Interruption } from '../sessions/interruption.ts'
-import { SessionClient } from '../sessions/session-client.ts'
-import { Capture } from './capture.ts'
+import { SessionClient, type Sink } from '../sessions/session-client.ts'
 import { type ExecInput, toNewSession } from './exec-input.ts'
 
 /** As `POST …/exec`, of which this is what has no place in one request. */
@@ -21,8 +21,9 @@ export async function runCaptured(
 ): Promise<number> {
   const { api, output, signal } = context
   const uuid = await resolveContainerUuid(context, reference)
-  const stdout = new Capture(input.maxOutput ?? maxOutput)
-  const stderr = new Capture(input.maxOutput ?? maxOutput)
+  const stdout = createCapture(input.maxOutput ?? maxOutput)
+  const stderr = createCapture(input.maxOutput ?? maxOutput)
+  let hasGap = false
   const startedAt = performance.now()
   let sessionId = ''
   const create = toNewSession({ ...input, timeoutMs: input.timeoutMs ?? timeoutMs })
@@ -30,11 +31,11 @@ export async function runCaptured(
     sessionId = id
     const io = {
       input: input.stdin ? process.stdin : undefined,
-      output: stdout.sink,
-      error: stderr.sink,
+      output: toSink(stdout),
+      error: toSink(stderr),
       signal,
       onNews: (news: { kind: string }) => {
-        if (news.kind === 'gap') stdout.isTruncated = true
+        if (news.kind === 'gap') hasGap = true
       },
     }
     const client = new SessionClient(api, { uuid, id }, io, { isNew: true, channel })
@@ -45,8 +46,8 @@ export async function runCaptured(
   const { ending } = followed
   const exitCode = requireExitCode(ending)
   if (ending.message !== null) stderr.add(Buffer.from(`${ending.message}\n`))
-  const out = stdout.text()
-  const error = stderr.text()
+  const out = stdout.result()
+  const error = stderr.result()
   const result: ExecResult = {
     id: sessionId,
     stdout: out.text,
@@ -54,8 +55,8 @@ export async function runCaptured(
     exit_code: exitCode,
     signal: ending.signal,
     timed_out: ending.reason === 'timed_out',
-    stdout_truncated: stdout.isTruncated,
-    stderr_truncated: stderr.isTruncated,
+    stdout_truncated: out.truncated || hasGap,
+    stderr_truncated: error.truncated,
     stdout_encoding: out.encoding,
     stderr_encoding: error.encoding,
     duration_ms: Math.round(performance.now() - startedAt),
@@ -64,3 +65,8 @@ export async function runCaptured(
   output.render({ table: () => {}, json: result, quiet: [] })
   return exitCode
 }
+
+const toSink =
+  (capture: Capture): Sink =>
+  async (bytes) =>
+    capture.add(bytes)

@@ -7,7 +7,7 @@ export interface Captured {
 
 export interface Capture {
   /** Takes everything, so that the process is never held up, and keeps the beginning. */
-  add(bytes: Buffer): void
+  add(bytes: Uint8Array): void
   /** The kept bytes as they are. */
   bytes(): Buffer
   /** Lets go of them, gives the budget back and keeps nothing more. */
@@ -58,7 +58,8 @@ export function createCapture(maxBytes: number, budget: ByteBudget = createByteB
       if (room < chunk.length) truncated = true
       const part = chunk.subarray(0, room)
       reserve(length + part.length)
-      length += part.copy(kept, length)
+      kept.set(part, length)
+      length += part.length
     },
     bytes: () => kept.subarray(0, length),
     clear: () => {

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest'
-import { Capture } from './capture.ts'
+import { createCapture } from './capture.ts'
 
 const capture = (maxBytes: number, bytes: Uint8Array) => {
-  const captured = new Capture(maxBytes)
+  const captured = createCapture(maxBytes)
   captured.add(bytes)
-  return [captured.text().text, captured.text().encoding, captured.isTruncated]
+  const { text, encoding, truncated } = captured.result()
+  return [text, encoding, truncated]
 }
 
 it.each([
