@@ -1,14 +1,15 @@
 import type { Container, Volume } from '@gpulab/contract'
 import { ensureImages } from '@gpulab/images'
 import { startEngine } from '@gpulab/simulated-host'
-import { eventually, findMooseFsObstacle, startMooseFs } from '@gpulab/testing'
+import { findCellObstacle } from '@gpulab/moosefs-cell'
+import { eventually, startMooseFs } from '@gpulab/testing'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSystem, type System } from './src/start-system.ts'
 
-const obstacle = await findMooseFsObstacle()
+const obstacle = await findCellObstacle()
 if (obstacle !== undefined) process.stderr.write(`\n!!! SHARED VOLUMES ARE NOT TESTED HERE: ${obstacle}\n\n`)
 const stack = new AsyncDisposableStack()
 let system: System

@@ -1,13 +1,39 @@
-import type { MooseFs } from '@gpulab/testing'
+import { findCellObstacle } from '@gpulab/moosefs-cell'
+import { type MooseFs, startMooseFs } from '@gpulab/testing'
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { startTestHost, type TestHost } from './test-host.ts'
 import { volumesFolder } from './volume-host.ts'
 
-/** A host that has the volumes of that cell. */
-export async function startMooseFsHost(cell: MooseFs): Promise<TestHost> {
-  const path = await cell.hostPath('a')
-  return startTestHost({ GPULAB_MOOSEFS_MASTER: cell.master, PATH: path })
+/** There once the tests run. */
+interface MooseFsHost {
+  readonly cell: MooseFs
+  /** Has the volumes of that cell. */
+  readonly host: TestHost
+}
+
+/** Tests with a cell and a host of their own; where there can be none, the output says so. */
+export async function describeMooseFs(
+  title: string,
+  define: (mfs: MooseFsHost) => void,
+  settings: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const obstacle = await findCellObstacle()
+  if (obstacle !== undefined)
+    process.stderr.write(`\n!!! VOLUMES OF MOOSEFS ARE NOT TESTED HERE: ${obstacle}\n\n`)
+  describe.skipIf(obstacle !== undefined)(`with a MooseFS cell of its own: ${title}`, () => {
+    const stack = new AsyncDisposableStack()
+    const parts = {} as { -readonly [Key in keyof MooseFsHost]: MooseFsHost[Key] }
+    beforeAll(async () => {
+      parts.cell = stack.use(await startMooseFs())
+      const path = await parts.cell.hostPath('a')
+      const environment = { ...settings, GPULAB_MOOSEFS_MASTER: parts.cell.master, PATH: path }
+      parts.host = stack.use(await startTestHost(environment))
+    })
+    afterAll(() => stack.disposeAsync())
+    define(parts)
+  })
 }
 
 /** The processes that serve the mounts of a volume, or of the whole cell. */

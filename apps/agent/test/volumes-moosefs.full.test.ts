@@ -1,15 +1,9 @@
-import { eventually, findMooseFsObstacle, type MooseFs, startMooseFs } from '@gpulab/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findMountProcesses, startMooseFsHost } from './moosefs-host.ts'
-import type { TestHost } from './test-host.ts'
+import { eventually } from '@gpulab/testing'
+import { expect, it } from 'vitest'
+import { describeMooseFs, findMountProcesses } from './moosefs-host.ts'
 import { known, makeVolume, removeContainer, sh, withVolume } from './volume-host.ts'
 
-const obstacle = await findMooseFsObstacle()
-if (obstacle !== undefined)
-  process.stderr.write(`\n!!! VOLUMES OF MOOSEFS ARE NOT TESTED HERE: ${obstacle}\n\n`)
 const driver = 'moosefs' as const
-let cell: MooseFs
-let host: TestHost
 
 /** Longer than the agent waits before it looks again. */
 const healMs = 90_000
@@ -17,70 +11,64 @@ const healMs = 90_000
 const writer =
   'i=0; while [ ! -e /stop ]; do i=$((i+1)); (echo $i > /workspace/n.new && sync -d /workspace/n.new 2>/dev/null; mv /workspace/n.new /workspace/n) 2>> /errors && echo $i > /last; sleep 0.05; done'
 
-describe.skipIf(obstacle !== undefined)('a container that writes to a volume of MooseFS', () => {
-  beforeAll(async () => {
-    cell = await startMooseFs()
-    host = await startMooseFsHost(cell)
-  })
-  afterAll(async () => {
-    await host?.[Symbol.asyncDispose]()
-    await cell?.[Symbol.asyncDispose]()
-  })
-
+await describeMooseFs('a container that writes to a volume of MooseFS', (mfs) => {
   const startWriter = async () => {
-    const volume = await makeVolume(host, { driver })
-    const container = await host.deploy({ ...withVolume(volume), command: ['sh', '-c', writer] })
-    const last = async (): Promise<number> => Number((await sh(host, container, 'cat /last')).stdout)
+    const volume = await makeVolume(mfs.host, { driver })
+    const container = await mfs.host.deploy({ ...withVolume(volume), command: ['sh', '-c', writer] })
+    const last = async (): Promise<number> => Number((await sh(mfs.host, container, 'cat /last')).stdout)
     /** So many more than now. */
     const goesOn = async (): Promise<void> => {
       const from = await last()
       await eventually(async () => expect(await last()).toBeGreaterThan(from + 5), { timeoutMs: healMs })
     }
-    const errors = async (): Promise<string> => (await sh(host, container, 'cat /errors')).stdout
+    const errors = async (): Promise<string> => (await sh(mfs.host, container, 'cat /errors')).stdout
     await eventually(async () => expect(await last()).toBeGreaterThan(3), { timeoutMs: 30_000 })
     return { volume, container, last, goesOn, errors }
   }
 
   it('notices nothing of a chunkserver that is killed', async () => {
     const { container, goesOn, errors } = await startWriter()
-    await cell.kill('chunks-1')
+    await mfs.cell.kill('chunks-1')
     await goesOn()
-    await cell.start('chunks-1')
+    await mfs.cell.start('chunks-1')
     await goesOn()
     expect(await errors()).toBe('')
-    await removeContainer(host, container)
+    await removeContainer(mfs.host, container)
   })
 
   it('goes on after its mount lost its process, and has all that was synced', async () => {
     const { volume, container, last, goesOn } = await startWriter()
-    const [pid] = await findMountProcesses(host, volume.uuid)
+    const [pid] = await findMountProcesses(mfs.host, volume.uuid)
     const before = await last()
     process.kill(pid ?? 0, 'SIGKILL')
     await eventually(
       async () => {
-        const { stdout } = await sh(host, container, 'cat /workspace/n')
+        const { stdout } = await sh(mfs.host, container, 'cat /workspace/n')
         expect(Number(stdout)).toBeGreaterThanOrEqual(before)
       },
       { timeoutMs: healMs },
     )
     await goesOn()
-    await known(host, volume, { state: 'ready' })
+    await known(mfs.host, volume, { state: 'ready' })
     // And a second time: what is put over one is put over the other.
-    for (const each of await findMountProcesses(host, volume.uuid)) process.kill(each, 'SIGKILL')
-    await eventually(async () => expect((await sh(host, container, 'cat /workspace/n')).exit_code).toBe(0), {
-      timeoutMs: healMs,
-    })
+    for (const each of await findMountProcesses(mfs.host, volume.uuid)) process.kill(each, 'SIGKILL')
+    await eventually(
+      async () => expect((await sh(mfs.host, container, 'cat /workspace/n')).exit_code).toBe(0),
+      {
+        timeoutMs: healMs,
+      },
+    )
     await goesOn()
-    await removeContainer(host, container)
-    host.control.wantVolumes({ ...volume, desired: 'absent', generation: 2 })
-    await known(host, volume, { state: 'absent' })
+    await removeContainer(mfs.host, container)
+    mfs.host.control.wantVolumes({ ...volume, desired: 'absent', generation: 2 })
+    await known(mfs.host, volume, { state: 'absent' })
   })
 
   it('goes on after the master was away, and the agent never waits for it', async () => {
     const { volume, container, goesOn } = await startWriter()
-    const other = await host.deploy()
-    await cell.kill('master')
-    const { volumeFiles } = await host.control.host()
+    const other = await mfs.host.deploy()
+    await mfs.cell.kill('master')
+    const { volumeFiles } = await mfs.host.control.host()
     const path = Buffer.from('/').toString('base64')
     const asked = [1, 2, 3, 4, 5, 6].map(() =>
       volumeFiles.list({ params: volume, query: { path } }).catch((error: { code: string }) => error.code),
@@ -88,33 +76,33 @@ describe.skipIf(obstacle !== undefined)('a container that writes to a volume of 
     // More than the threads that Node has for files: none of this agent's is held up.
     const since = performance.now()
     for (let count = 0; count < 20; count++)
-      expect((await sh(host, other, 'echo here')).stdout).toBe('here\n')
+      expect((await sh(mfs.host, other, 'echo here')).stdout).toBe('here\n')
     const spent = performance.now() - since
     expect(await Promise.all(asked)).toEqual(asked.map(() => 'volume_unavailable'))
     expect(performance.now() - since).toBeGreaterThan(spent)
-    await known(host, volume, { state: 'degraded' })
-    await cell.start('master')
-    await known(host, volume, { state: 'ready' })
+    await known(mfs.host, volume, { state: 'degraded' })
+    await mfs.cell.start('master')
+    await known(mfs.host, volume, { state: 'ready' })
     await goesOn()
     expect((await volumeFiles.list({ params: volume, query: { path } })).items.length).toBeGreaterThan(0)
-    await removeContainer(host, container)
-    await removeContainer(host, other)
+    await removeContainer(mfs.host, container)
+    await removeContainer(mfs.host, other)
   })
 
   it('is not started without its volume, and is once the master is back', async () => {
-    const volume = await makeVolume(host, { driver })
-    await cell.kill('master')
-    const wish = host.wish(withVolume(volume))
-    host.control.want(wish)
-    await known(host, volume, { state: 'degraded' })
-    expect(await host.list(wish.uuid)).toEqual([])
-    await cell.start('master')
+    const volume = await makeVolume(mfs.host, { driver })
+    await mfs.cell.kill('master')
+    const wish = mfs.host.wish(withVolume(volume))
+    mfs.host.control.want(wish)
+    await known(mfs.host, volume, { state: 'degraded' })
+    expect(await mfs.host.list(wish.uuid)).toEqual([])
+    await mfs.cell.start('master')
     await eventually(
-      async () => expect(await host.control.settled(wish.uuid)).toMatchObject({ state: 'running' }),
+      async () => expect(await mfs.host.control.settled(wish.uuid)).toMatchObject({ state: 'running' }),
       {
         timeoutMs: healMs,
       },
     )
-    await removeContainer(host, wish)
+    await removeContainer(mfs.host, wish)
   })
 })

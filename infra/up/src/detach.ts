@@ -27,6 +27,7 @@ export async function runDetached(
     String(options.gatewayPort),
     '--gpus',
     options.gpus,
+    ...(options.moosefs ? ['--moosefs'] : []),
   ]
   const child = spawn(nodeBinary, [join(import.meta.dirname, 'up.ts'), ...args], {
     cwd: '/',

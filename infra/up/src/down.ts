@@ -11,6 +11,7 @@ import { type StateLayout, toStateLayout } from './state-layout.ts'
 import { cleanUpAfterAgent } from './steps/agent.ts'
 import { removeHostContainer } from './steps/host-container.ts'
 import { endContainers } from './steps/machine-containers.ts'
+import { clearCell } from './steps/moosefs.ts'
 import { findMachineEngine } from './steps/machine-engine.ts'
 
 const stopLimitMs = 120_000
@@ -65,6 +66,7 @@ async function clearLeftovers(
   if (machine) await endContainers(layout, machine.dockerHost, { keep: keepContainers })
   if (process.getuid?.() === 0)
     await cleanUpAfterAgent(layout, keepContainers ? undefined : machine?.dockerHost)
+  await clearCell(layout)
 }
 
 await runProgram(main)

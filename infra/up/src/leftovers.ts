@@ -3,7 +3,10 @@ import { networkInterfaces } from 'node:os'
 import { callEngineJson, tryCommand } from '@gpulab/images'
 import type { StateLayout } from './state-layout.ts'
 
-/** Lists what a stopped system still has on this machine: processes, mounts, bridges, firewall chains, containers. */
+/**
+ * Lists what a stopped system still has on this machine: processes, mounts, bridges, firewall chains, containers, network
+ * namespaces.
+ */
 export async function findLeftovers(layout: StateLayout): Promise<string[]> {
   const lists = await Promise.all([
     findProcesses(layout),
@@ -11,6 +14,7 @@ export async function findLeftovers(layout: StateLayout): Promise<string[]> {
     findInterfaces(layout),
     findChains(layout),
     findHostContainers(layout),
+    findNamespaces(layout),
   ])
   return lists.flat()
 }
@@ -40,13 +44,14 @@ async function findMounts({ stateDir }: StateLayout): Promise<string[]> {
   return mounts.filter((point) => point.startsWith(`${stateDir}/`)).map((point) => `mount ${point}`)
 }
 
-async function findInterfaces({ bridgePrefix }: StateLayout): Promise<string[]> {
+async function findInterfaces({ bridgePrefix, second }: StateLayout): Promise<string[]> {
   const { stdout } = await tryCommand('ip', ['-o', 'link']).catch(() => ({
     stdout: Object.keys(networkInterfaces()).join('\n'),
   }))
   return stdout.split('\n').flatMap((line) => {
     const name = /^\d+: ([^:@]+)/.exec(line)?.[1] ?? line
-    return name.startsWith(`${bridgePrefix}-`) ? [`interface ${name}`] : []
+    const isOurs = [bridgePrefix, second.bridgePrefix].some((prefix) => name.startsWith(`${prefix}-`))
+    return isOurs ? [`interface ${name}`] : []
   })
 }
 
@@ -64,4 +69,10 @@ async function findHostContainers({ hostName }: StateLayout): Promise<string[]> 
     `/containers/json?all=1&filters=${filters}`,
   ).catch(() => [])
   return found.map(() => `container ${hostName}`)
+}
+
+/** Of a MooseFS cell. */
+async function findNamespaces({ id }: StateLayout): Promise<string[]> {
+  const names = await readdir('/run/netns').catch((): string[] => [])
+  return names.filter((name) => name.includes(id.slice(0, 6))).map((name) => `network namespace ${name}`)
 }

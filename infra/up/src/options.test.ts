@@ -11,11 +11,12 @@ describe('the options of up', () => {
       gpus: defaultGpus,
       detach: false,
       smoke: false,
+      moosefs: false,
     })
   })
 
   it('are read', () => {
-    const args = ['--detach', '--state', '/srv/lab', '--port=0', '--gpus', 'NVIDIA A100:40960']
+    const args = ['--detach', '--state', '/srv/lab', '--port=0', '--moosefs', '--gpus', 'NVIDIA A100:40960']
     expect(readUpOptions(args, env)).toEqual({
       stateDir: '/srv/lab',
       port: 0,
@@ -23,6 +24,7 @@ describe('the options of up', () => {
       gpus: 'NVIDIA A100:40960',
       detach: true,
       smoke: false,
+      moosefs: true,
     })
   })
 

@@ -17,6 +17,7 @@ export interface UpOptions {
   gpus: string
   detach: boolean
   smoke: boolean
+  moosefs: boolean
 }
 
 export const upHelp = `npm run up [-- OPTIONS]: run the whole system on this machine
@@ -27,7 +28,8 @@ export const upHelp = `npm run up [-- OPTIONS]: run the whole system on this mac
   --port PORT    of the API (${defaultPort})
   --gateway-port PORT
                  of the containers' ports (${defaultPort + gatewayStep})
-  --gpus SPEC    simulated GPUs ("${defaultGpus}")`
+  --gpus SPEC    simulated GPUs ("${defaultGpus}")
+  --moosefs      with a MooseFS cell and a second host, for volumes that containers of both share (needs root)`
 
 /** Reads the arguments of `up`. Undefined: help is asked for. Throws one sentence for what is wrong. */
 export function readUpOptions(args: readonly string[], env: NodeJS.ProcessEnv): UpOptions | undefined {
@@ -38,6 +40,7 @@ export function readUpOptions(args: readonly string[], env: NodeJS.ProcessEnv): 
     gpus: { type: 'string', default: defaultGpus },
     detach: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
+    moosefs: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   })
   if (values.help) return undefined
@@ -53,6 +56,7 @@ export function readUpOptions(args: readonly string[], env: NodeJS.ProcessEnv): 
     gpus: values.gpus,
     detach: values.detach,
     smoke: values.smoke,
+    moosefs: values.moosefs,
   }
 }
 

@@ -8,6 +8,7 @@ export async function endOrphans(layout: StateLayout): Promise<void> {
     `GPULAB_PEPPER_FILE=${layout.pepperFile}`,
     `GPULAB_GATEWAY_KEY_FILE=${layout.gatewayKeyFile}`,
     `GPULAB_AGENT_SOCKET=${layout.agentSocket}`,
+    `GPULAB_AGENT_SOCKET=${layout.second.agentSocket}`,
   ])
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))
   for (const pid of pids) {

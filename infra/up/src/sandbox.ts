@@ -64,12 +64,13 @@ async function endUsers(folder: string, matches: (user: User) => boolean): Promi
 }
 
 /** Names of what the agents among them made on this machine. */
-function listAgents(users: readonly User[]): { firewallChain: string; bridgePrefix: string }[] {
+function listAgents(users: readonly User[]): Parameters<typeof cleanUpAfterAgent>[0][] {
   const agents = users.flatMap(({ environment }) => {
     const find = (name: string) =>
       environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1)
     const [firewallChain, bridgePrefix] = [find('GPULAB_FIREWALL_CHAIN'), find('GPULAB_BRIDGE_PREFIX')]
-    return firewallChain && bridgePrefix ? [{ firewallChain, bridgePrefix }] : []
+    const agentDir = find('GPULAB_STATE_DIR')
+    return firewallChain && bridgePrefix && agentDir ? [{ firewallChain, bridgePrefix, agentDir }] : []
   })
   return [...new Map(agents.map((agent) => [agent.firewallChain, agent])).values()]
 }

@@ -16,7 +16,11 @@ const name = 'smoke'
 const words = 'hello from the container'
 
 /** Runs the whole system once in a temporary folder, with the life of one container, and removes everything. */
-export async function runSmoke({ gpus }: UpOptions, output: Output, signal: AbortSignal): Promise<number> {
+export async function runSmoke(
+  { gpus, moosefs }: UpOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
   const since = performance.now()
   const progress = createProgress(output)
   const stateDir = await mkdtemp(join(tmpdir(), 'gpulab-smoke-'))
@@ -28,6 +32,7 @@ export async function runSmoke({ gpus }: UpOptions, output: Output, signal: Abor
         port: 0,
         gatewayPort: 0,
         gpus,
+        moosefs,
         env: process.env,
         keepContainers: false,
         progress,

@@ -2,30 +2,39 @@ import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-/** Where a system keeps what, and the names that keep several systems of one machine apart. */
-export interface StateLayout {
-  stateDir: string
-  /** Short word made from the state folder's path. */
-  id: string
+/** What is a host's alone. */
+export interface HostLayout {
   hostName: string
   bridgePrefix: string
   firewallChain: string
+  /** The agent's own: its key, and the token that it joins with at its first start. */
+  agentDir: string
+  identityFile: string
+  joinTokenFile: string
+  agentSocket: string
+  agentLog: string
+  engineDir: string
+}
+
+/** Where a system keeps what, and the names that keep several systems of one machine apart. */
+export interface StateLayout extends HostLayout {
+  stateDir: string
+  /** Short word made from the state folder's path. */
+  id: string
   logsDir: string
   keysDir: string
   pepperFile: string
   encryptionKeyFile: string
   gatewayKeyFile: string
   apiKeyFile: string
-  /** The agent's own: its key, and the token that it joins with at its first start. */
-  agentDir: string
-  identityFile: string
-  joinTokenFile: string
   runDir: string
   apiSocket: string
-  agentSocket: string
   postgresDir: string
-  engineDir: string
   simulatedHostDir: string
+  /** There once a MooseFS cell was asked for. */
+  mooseFsDir: string
+  /** The host that comes with it. */
+  second: HostLayout
   standInsFile: string
   cliConfig: string
   runFile: string
@@ -40,29 +49,38 @@ export function toStateLayout(stateDir: string): StateLayout {
   const id = createHash('sha256').update(stateDir).digest('hex').slice(0, 8)
   const keysDir = join(stateDir, 'keys')
   const runDir = join(stateDir, 'run')
-  const agentDir = join(stateDir, 'agent')
+  const logsDir = join(stateDir, 'logs')
+  const toHost = (suffix: string, bridgeLetter: string): HostLayout => {
+    const agentDir = join(stateDir, `agent${suffix}`)
+    return {
+      hostName: `gpulab-${id}${suffix}`,
+      // At most six characters: an interface's name holds 15, and the agent adds a dash and eight.
+      bridgePrefix: `${bridgeLetter}${id.slice(0, 5)}`,
+      firewallChain: `GPULAB-${id}${suffix}`,
+      agentDir,
+      identityFile: join(agentDir, 'identity.json'),
+      joinTokenFile: join(agentDir, 'join-token'),
+      agentSocket: join(runDir, `agent${suffix}.sock`),
+      agentLog: join(logsDir, `agent${suffix}.log`),
+      engineDir: join(stateDir, `engine${suffix}`),
+    }
+  }
   return {
+    ...toHost('', 'g'),
+    second: toHost('-2', 'h'),
     stateDir,
     id,
-    hostName: `gpulab-${id}`,
-    // At most six characters: an interface's name holds 15, and the agent adds a dash and eight.
-    bridgePrefix: `g${id.slice(0, 5)}`,
-    firewallChain: `GPULAB-${id}`,
-    logsDir: join(stateDir, 'logs'),
+    logsDir,
     keysDir,
     pepperFile: join(keysDir, 'pepper'),
     encryptionKeyFile: join(keysDir, 'encryption-key'),
     gatewayKeyFile: join(keysDir, 'gateway-key'),
     apiKeyFile: join(keysDir, 'api-key'),
-    agentDir,
-    identityFile: join(agentDir, 'identity.json'),
-    joinTokenFile: join(agentDir, 'join-token'),
     runDir,
     apiSocket: join(runDir, 'api.sock'),
-    agentSocket: join(runDir, 'agent.sock'),
     postgresDir: join(stateDir, 'postgres'),
-    engineDir: join(stateDir, 'engine'),
     simulatedHostDir: join(stateDir, 'host'),
+    mooseFsDir: join(stateDir, 'moosefs'),
     standInsFile: join(stateDir, 'stand-ins.json'),
     cliConfig: join(stateDir, 'cli', 'config.json'),
     runFile: join(stateDir, 'run.json'),

@@ -17,6 +17,9 @@ export function renderStatus(info: SystemInfo, { title, enter }: { title: string
     ['Database', `PostgreSQL, embedded, in ${info.stateDir}/postgres`],
     ['Engine', `${engines[info.engine]}, ${info.dockerHost}`],
     ['Host', `${info.host}: ${info.gpus.map(describeGpus).join(', ')}`],
+    ...(info.secondHost === undefined
+      ? []
+      : [['MooseFS', `a cell; ${info.secondHost} shares its volumes (volumes create --driver moosefs)`]]),
     ['Images', standIns.length === 0 ? 'from their registry' : `small stand-ins for ${standIns.join(', ')}`],
     ['Account', `${info.email}; its API key is in ${info.stateDir}/keys/api-key`],
     ['Logs', `${info.stateDir}/logs`],

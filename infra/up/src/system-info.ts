@@ -9,6 +9,8 @@ export interface SystemInfo {
   dockerHost: string
   engine: EngineKind
   host: string
+  /** Of a system with a MooseFS cell. */
+  secondHost?: string
   gpus: { name: string; count: number; simulated: boolean }[]
   /** Normal image to the stand-in that is used for it. */
   standIns: Record<string, string>

@@ -15,6 +15,8 @@ import { buildGuest } from './steps/guest.ts'
 import { waitForHost } from './steps/host-ready.ts'
 import { prepareImages } from './steps/images.ts'
 import { ensureJoinToken } from './steps/join-token.ts'
+import { startCell } from './steps/moosefs.ts'
+import { startSecondHost } from './steps/second-host.ts'
 import type { SystemInfo } from './system-info.ts'
 
 /** A running system. Its end stops everything that it started. */
@@ -29,6 +31,7 @@ export interface SystemOptions {
   port: number
   gatewayPort: number
   gpus: string
+  moosefs: boolean
   env: NodeJS.ProcessEnv
   keepContainers: boolean
   progress: Progress
@@ -42,6 +45,9 @@ const engineNames: Record<EngineKind, string> = {
   machine: "this machine's Docker Engine and GPUs",
   'host-container': "a simulated GPU host in this machine's Docker Engine",
 }
+
+const mooseFsElsewhere =
+  "--moosefs needs the agent on this machine itself; here it runs in a container of this machine's Docker Engine. Run this as root on a machine without one."
 
 /** Starts the whole system in a state folder, up to a host that shows its GPUs and a CLI that is logged in. */
 export async function startSystem(layout: StateLayout, options: SystemOptions): Promise<System> {
@@ -61,7 +67,23 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     ({ kind }) => engineNames[kind],
   )
   const { dockerHost, nvidiaSmi } = engine
-  const target = { apiUrl, isSimulated: engine.kind !== 'machine', dockerHost, nvidiaSmi: nvidiaSmi ?? '' }
+  if (options.moosefs && nvidiaSmi === undefined) throw new Error(mooseFsElsewhere)
+  const cell = options.moosefs
+    ? parts.use(
+        await step(
+          'moosefs',
+          (note) => untilAborted(startCell(layout, note), signal),
+          () => 'a cell of its own, on this machine',
+        ),
+      )
+    : undefined
+  const target = {
+    apiUrl,
+    isSimulated: engine.kind !== 'machine',
+    dockerHost,
+    nvidiaSmi: nvidiaSmi ?? '',
+    settings: cell?.first,
+  }
   const keep = (part: Part, start: () => Promise<Part>): Part =>
     parts.use(keepRunning(part, start, { onEnd: (how) => options.onRestart(`${how}\nStarting it again …`) }))
   const emptied = engine.kind === 'machine' && !keepContainers ? dockerHost : undefined
@@ -110,6 +132,15 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
     () => waitForHost(api, { gpuCount: engine.gpuCount, ended: Promise.race(ended), signal }),
     (found) => `${layout.hostName}, ${found.map(({ name, total }) => `${total}x ${name}`).join(', ')}`,
   )
+  if (cell) {
+    const { second: settings } = cell
+    const host = await step(
+      'second host',
+      (note) => startSecondHost(layout, { api, apiUrl, settings, keepContainers, note, signal, keep }),
+      () => `${layout.second.hostName}, without GPUs`,
+    )
+    ended.push(parts.use(host).ended)
+  }
   await step(
     'login',
     () => untilAborted(logIn(layout, apiUrl, apiKey), signal),
@@ -126,6 +157,7 @@ export async function startSystem(layout: StateLayout, options: SystemOptions): 
       dockerHost,
       engine: engine.kind,
       host: layout.hostName,
+      ...(cell && { secondHost: layout.second.hostName }),
       gpus: types.map(({ name, total, simulated }) => ({ name, count: total, simulated })),
       standIns,
       email: accountEmail,

@@ -3,7 +3,7 @@ export { eventually, type EventuallyOptions } from './eventually.ts'
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './postgres.ts'
 export { createRandom, growTree } from './grow-tree.ts'
 export { type Certificate, makeCertificate } from './make-certificate.ts'
-export { type CellPart, findMooseFsObstacle, type MooseFs, startMooseFs } from './moosefs.ts'
+export { type MooseFs, startMooseFs } from './moosefs.ts'
 export { readTree } from './read-tree.ts'
 export {
   type Direction,

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { systemPath, tryCommand } from '@gpulab/images'
 import { checkout, nodeBinary } from '../checkout.ts'
 import { startPart, type Part } from '../part.ts'
-import type { StateLayout } from '../state-layout.ts'
+import type { HostLayout } from '../state-layout.ts'
+import type { CellSettings } from './moosefs.ts'
 
 export const agentProgram = join(checkout, 'apps/agent/src/main.ts')
 
@@ -12,31 +13,34 @@ export interface AgentTarget {
   isSimulated: boolean
   dockerHost: string
   nvidiaSmi: string
+  /** Where it has volumes of a MooseFS cell. */
+  settings?: CellSettings | undefined
 }
 
 /** Starts the agent on this machine. */
-export function startAgent(layout: StateLayout, target: AgentTarget): Promise<Part> {
+export function startAgent(layout: HostLayout, target: AgentTarget): Promise<Part> {
   return startPart({
     name: 'The agent',
     command: nodeBinary,
     args: [agentProgram],
-    env: { PATH: systemPath(), ...agentEnvironment(layout, target) },
-    logFile: join(layout.logsDir, 'agent.log'),
+    env: { PATH: systemPath(), ...agentEnvironment(layout, target), ...target.settings },
+    logFile: layout.agentLog,
   })
 }
 
 /**
- * Removes the firewall rules of an agent that ran on this machine, also of one that was killed; and its networks from
- * the engine that is named. Containers that stay need theirs.
+ * Removes the firewall rules and the mounts of volumes of an agent that ran on this machine, also of one that was killed;
+ * and its networks from the engine that is named. Containers that stay need theirs.
  */
 export async function cleanUpAfterAgent(
-  { bridgePrefix, firewallChain }: Pick<StateLayout, 'bridgePrefix' | 'firewallChain'>,
+  { bridgePrefix, firewallChain, agentDir }: Pick<HostLayout, 'bridgePrefix' | 'firewallChain' | 'agentDir'>,
   dockerHost = 'unix:///nonexistent/docker.sock',
 ): Promise<void> {
   const env = {
     PATH: systemPath(),
     GPULAB_BRIDGE_PREFIX: bridgePrefix,
     GPULAB_FIREWALL_CHAIN: firewallChain,
+    GPULAB_STATE_DIR: agentDir,
     DOCKER_HOST: dockerHost,
   }
   const { exitCode, stderr } = await tryCommand(nodeBinary, [agentProgram, 'cleanup'], {
@@ -50,7 +54,7 @@ export async function cleanUpAfterAgent(
 const simulatedOvercommit = '16'
 
 /** Settings of the agent: the names of everything it makes are this system's own. */
-export function agentEnvironment(layout: StateLayout, target: AgentTarget): Record<string, string> {
+export function agentEnvironment(layout: HostLayout, target: AgentTarget): Record<string, string> {
   return {
     GPULAB_API_URL: target.apiUrl,
     GPULAB_HOST_NAME: layout.hostName,
