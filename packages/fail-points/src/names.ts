@@ -27,8 +27,11 @@ export const moments = ['read', 'written', 'committed'] as const
 
 export type Moment = (typeof moments)[number]
 
-/** Of a volume's image: its blocks are `reserved`, its file system is about to be `growing`. */
-const volumeMoments = ['reserved', 'growing'] as const
+/**
+ * Of a volume: there is room for it, or a folder (`reserved`), which got its name (`placed`); it is about to be `growing`,
+ * and has `grown`; it has lost its name, but not yet what is in it (`removing`).
+ */
+const volumeMoments = ['reserved', 'placed', 'growing', 'grown', 'removing'] as const
 
 export type FailPointName =
   | `agent.volume.${(typeof volumeMoments)[number]}`

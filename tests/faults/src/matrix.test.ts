@@ -14,7 +14,10 @@ const others: readonly FailPointName[] = [
   'agent.lose.before',
   'agent.lose.after',
   'agent.volume.reserved',
+  'agent.volume.placed',
   'agent.volume.growing',
+  'agent.volume.grown',
+  'agent.volume.removing',
 ]
 const points = new Set(failPointNames.filter((name) => !others.includes(name)))
 const seeds = [1, 2, 3, 4, 5]

@@ -38,7 +38,7 @@ export async function openVolumes({ config, clock, log, failPoint }: OpenDeps): 
       },
     ],
   ])
-  for (const [name, driver] of await openShared(volumesDir, { config, log })) {
+  for (const [name, driver] of await openShared(volumesDir, { config, log, failPoint })) {
     // A cell or a server has room for more than one host knows of.
     const enforced = name === 'moosefs'
     drivers.set(name, { driver, offer: () => Promise.resolve({ enforced, size_bytes: 0 }) })
@@ -48,13 +48,13 @@ export async function openVolumes({ config, clock, log, failPoint }: OpenDeps): 
 
 async function openShared(
   volumesDir: string,
-  { config: { moosefs, nfs }, log }: Pick<OpenDeps, 'config' | 'log'>,
+  { config: { moosefs, nfs }, log, failPoint }: Pick<OpenDeps, 'config' | 'log' | 'failPoint'>,
 ): Promise<[DriverName, VolumeDriver][]> {
   const opened: [DriverName, VolumeDriver][] = []
   if (moosefs) {
     await requireMooseFsTools()
     const cell = toCell(moosefs.master, moosefs)
-    opened.push(['moosefs', createMooseFsDriver(join(volumesDir, 'moosefs'), { cell, log })])
+    opened.push(['moosefs', createMooseFsDriver(join(volumesDir, 'moosefs'), { cell, log, failPoint })])
   }
   if (nfs) {
     const mount = mountExport(nfs.source, nfs.options)

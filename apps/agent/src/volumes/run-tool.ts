@@ -10,7 +10,8 @@ export async function runTool(
 ): Promise<string> {
   const { exitCode, stdout, stderr } = await runProgram(program, args, { timeoutMs })
   if (exitCode === 0) return stdout
-  const words = stderr.trim().split('\n').slice(-3).join(' ')
+  // Those of MooseFS tell some of their failures on stdout.
+  const words = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join(' ')
   throw new ToolError(program, exitCode, words)
 }
 

@@ -1,3 +1,4 @@
+import type { FailPoint } from '@gpulab/fail-points'
 import { join } from 'node:path'
 import { isThere } from '../look-at.ts'
 import { runTool } from '../run-tool.ts'
@@ -13,6 +14,11 @@ export interface CellFolders {
   remove(uuid: string): Promise<void>
 }
 
+interface CellDeps {
+  readonly mountRoot: () => Promise<void>
+  readonly failPoint: FailPoint
+}
+
 /** Every call of these has a deadline: a cell without its master answers nothing. */
 const callMs = 20_000
 const removeMs = 600_000
@@ -26,8 +32,8 @@ const bytesPerInode = 65_536
  */
 export function createCellFolders(
   mounts: SharedMounts,
-  mountRoot: () => Promise<void>,
   folder: string,
+  { mountRoot, failPoint }: CellDeps,
 ): CellFolders {
   const root = join(mounts.folder, 'cell', folder)
   const pathOf = (uuid: string): string => join(root, uuid)
@@ -36,11 +42,13 @@ export function createCellFolders(
     const limits = ['-L', String(sizeBytes), '-I', String(inodes)]
     await runTool('mfssetquota', [...limits, path], { timeoutMs: callMs })
   }
-  const erase = async (path: string): Promise<void> => {
-    if (!(await isThere(path))) return
+  /** Whether there was something. */
+  const erase = async (path: string): Promise<boolean> => {
+    if (!(await isThere(path))) return false
     // Of what is a snapshot the master removes a tree by itself, in one step.
     await runTool('mfsseteattr', ['-r', '-f', 'snapshot', path], { timeoutMs: removeMs })
     await runTool('mfsrmsnapshot', ['-f', path], { timeoutMs: removeMs })
+    return true
   }
 
   return {
@@ -54,22 +62,28 @@ export function createCellFolders(
       await erase(fresh)
       await runTool('mkdir', ['-p', '-m', '0711', root], { timeoutMs: callMs })
       await runTool('mkdir', ['-m', '0777', fresh], { timeoutMs: callMs })
+      await failPoint('agent.volume.reserved', uuid)
       // What is deleted would fill the disks for another day.
       await runTool('mfssettrashtime', ['0', fresh], { timeoutMs: callMs })
       await setSize(fresh, sizeBytes)
       await runTool('mv', ['-T', '-n', fresh, pathOf(uuid)], { timeoutMs: callMs })
+      await failPoint('agent.volume.placed', uuid)
     },
     resize: async (uuid, sizeBytes) => {
       await mountRoot()
+      await failPoint('agent.volume.growing', uuid)
       await setSize(pathOf(uuid), sizeBytes)
+      await failPoint('agent.volume.grown', uuid)
     },
     remove: async (uuid) => {
       await mountRoot()
       const removed = `${pathOf(uuid)}.removed`
-      await erase(removed)
-      if (await isThere(pathOf(uuid)))
+      // Once only: the kernel goes on to show for a second what the master has removed.
+      if (!(await erase(removed)) && (await isThere(pathOf(uuid)))) {
         await runTool('mv', ['-T', pathOf(uuid), removed], { timeoutMs: callMs })
-      await erase(removed)
+        await failPoint('agent.volume.removing', uuid)
+        await erase(removed)
+      }
       await erase(`${pathOf(uuid)}.new`)
     },
   }

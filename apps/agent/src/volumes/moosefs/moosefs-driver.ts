@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import type { FailPoint } from '@gpulab/fail-points'
 import type { FastifyBaseLogger } from 'fastify'
 import type { VolumeDriver } from '../driver.ts'
 import { lost, VolumeFailure } from '../failure.ts'
@@ -14,6 +15,7 @@ import { type Cell, toMountCommand } from './mount-command.ts'
 interface MooseFsDeps {
   readonly cell: Cell
   readonly log: FastifyBaseLogger
+  readonly failPoint: FailPoint
 }
 
 const mountMs = 30_000
@@ -25,7 +27,7 @@ const blockBytes = 65_536
  * a mount of its own on every host that has it (`<folder>/mounts/<uuid>`), so that `df` shows its size. What containers get
  * is the mount itself, for only that can be healed under them. Nothing of a volume is ever touched in this process.
  */
-export function createMooseFsDriver(folder: string, { cell, log }: MooseFsDeps): VolumeDriver {
+export function createMooseFsDriver(folder: string, { cell, log, failPoint }: MooseFsDeps): VolumeDriver {
   const mounts = createSharedMounts(join(folder, 'mounts'), (name) =>
     log.warn({ volume: name }, 'a mount had lost its process and was put in place anew'),
   )
@@ -44,7 +46,8 @@ export function createMooseFsDriver(folder: string, { cell, log }: MooseFsDeps):
       const [program, args] = toMountCommand(cell, { path, target, unit })
       await runTool(program, args, { timeoutMs: mountMs })
     }
-  const folders = createCellFolders(own, () => own.ensure('cell', mountPath('/', 'cell')), cell.folder)
+  const mountRoot = (): Promise<void> => own.ensure('cell', mountPath('/', 'cell'))
+  const folders = createCellFolders(own, cell.folder, { mountRoot, failPoint })
   const ask = async (uuid: string) => {
     const look = await lookAt(mountOf(uuid))
     if (look.state === 'answers') return look.usage
