@@ -1,8 +1,8 @@
 import type { Container, FileEntry, Volume } from '@gpulab/contract'
-import { eventually, readTree, startTcpProxy } from '@gpulab/testing'
+import { eventually, readTree, run, startTcpProxy } from '@gpulab/testing'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hashOf } from './src/open-box.ts'
@@ -62,13 +62,53 @@ describe('gpulab volumes cp', () => {
       await writeFile(join(tree, name), text, { mode: 0o750 })
     }
     await writeFile(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0x6e, 0xff])]), 'not UTF-8')
+    await symlink('a', join(tree, 'near'))
+    await symlink('/nowhere/ü', Buffer.concat([Buffer.from(`${tree}/far`), Buffer.from([0xff])]))
     const before = readTree(tree, { times: false })
     await volumes('cp', tree, 'my-data:/')
     expect(await inBox('cd /workspace/tree && cat a "some folder/deeper/-x" "$(printf "n\\377")"')).toBe(
       'axnot UTF-8',
     )
-    await volumes('cp', 'my-data:/tree', join(work, 'back'))
-    expect(readTree(join(work, 'back'), { times: false })).toEqual(before)
+    expect(await inBox('cd /workspace/tree && readlink near')).toBe('a\n')
+    const out = await system.gpulab(['volumes', 'cp', 'my-data:/tree', join(work, 'back'), '--skip-unsafe'])
+    expect(out.stderr).toMatch(/Left out: .*far/)
+    const kept = (line: string): boolean => !line.startsWith('far')
+    expect(readTree(join(work, 'back'), { times: false })).toEqual(before.filter(kept))
+  })
+
+  it('takes an archive on standard input, and gives one on standard output', async () => {
+    const tree = join(work, 'archived')
+    await mkdir(join(tree, 'd'), { recursive: true })
+    await writeFile(join(tree, 'd/large'), Buffer.alloc(3 * mib, 'x'), { mode: 0o600 })
+    await writeFile(join(tree, 'd/empty'), '')
+    await symlink('large', join(tree, 'd/link'))
+    await link(join(tree, 'd/large'), join(tree, 'd/second'))
+    const shell = (line: string) =>
+      run('sh', ['-c', line], { env: { ...process.env, ...system.cli.env, TREE: tree, WORK: work } })
+    const gpulab = system.cli.program
+    const sent = await shell(
+      `tar -C "$TREE" -cf - --sort=name . | ${gpulab} volumes cp - my-data:/streamed -p`,
+    )
+    expect(sent).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('d/second is another name of ./d/large') as string,
+    })
+    expect(await inBox('cd /workspace/streamed/d && wc -c < large && readlink link && ls')).toBe(
+      `${3 * mib}\nlarge\nempty\nlarge\nlink\n`,
+    )
+    const given = await shell(
+      `mkdir "$WORK/from" && ${gpulab} volumes cp my-data:/streamed/d - | tar -xf - -C "$WORK/from" && cmp "$WORK/from/d/large" "$TREE/d/large" && readlink "$WORK/from/d/link"; ${gpulab} volumes cp my-data:/streamed/d/empty - | tar -tvf -`,
+    )
+    expect(given.stdout).toMatch(/^large\n-rw-\S+ .* 0 .* empty\n$/)
+    const cut = await shell(`head -c 2000000 "$TREE/d/large" | ${gpulab} volumes cp - my-data:/streamed`)
+    expect(cut).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('archive cannot be read') as string,
+    })
+    const both = await system.gpulab(['volumes', 'cp', 'my-data:/a', '-', '--json'])
+    expect(both.code).toBe(2)
+    const apart = await system.gpulab(['volumes', 'cp', 'my-data:/a', 'my-data:/b'])
+    expect(apart.stderr).toContain('volumes cp A:PATH - | gpulab volumes cp - B:FOLDER')
   })
 
   it('copies one file to and fro, and names it in a list', async () => {
@@ -211,9 +251,14 @@ describe('what is hostile', () => {
     }
   })
 
-  it.each(['/folders', '/move'])('a path that leads out is refused by POST %s', async (route) => {
+  it.each(['/folders', '/move', '/links'])('a path that leads out is refused by POST %s', async (route) => {
     for (const path of corpus) {
-      const body = JSON.stringify(route === '/move' ? { from: '/a', to: path } : { path, parents: true })
+      const bodies: Record<string, object> = {
+        '/folders': { path, parents: true },
+        '/move': { from: '/a', to: path },
+        '/links': { path, target: 'a' },
+      }
+      const body = JSON.stringify(bodies[route])
       const answer = await call('POST', route, {}, { body, headers: { 'content-type': 'application/json' } })
       expect({ path, status: answer.status }).toEqual({ path, status: 400 })
     }

@@ -67,6 +67,7 @@ function serveVolumeFiles(serve: Serve<undefined>, { volumeWorkers }: Pick<Deps,
   serve(volumeFiles.archive, files.archive)
   serve(volumeFiles.write, files.write)
   serve(volumeFiles.makeFolder, files.makeFolder)
+  serve(volumeFiles.makeLink, files.makeLink)
   serve(volumeFiles.move, files.move)
   serve(volumeFiles.remove, files.remove)
 }

@@ -137,7 +137,7 @@ export async function createDeps(
   const { hostUuid } = identity
   const imageAccess = await openImageAccess(join(config.stateDir, 'image-access.json'))
   const volumes = await openVolumes({ config, clock, log, failPoint })
-  const volumeWorkers = createWorkers(volumes.folders, log)
+  const volumeWorkers = createWorkers(volumes, log)
   volumes.onRemoval(volumeWorkers.release)
   const reconciler = createReconciler({
     ...systemTiming,

@@ -26,7 +26,7 @@ export async function openWorkers(): Promise<OpenWorkers> {
   ]
   for (const each of [root, outside]) await mkdir(each)
   const workers = createWorkers(
-    async () => ({ root, staging, hiddenName: undefined }),
+    { folders: async () => ({ root, staging, hiddenName: undefined }), teamOf: () => 'team' },
     pino({ enabled: false }),
   )
   return {

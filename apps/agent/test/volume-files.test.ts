@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
@@ -43,6 +43,8 @@ const remove = (name: string | Buffer, recursive = false) =>
   open.files.remove({ params, query: { ...path(name), recursive } }, caller())
 const move = (from: string, to: string, overwrite = false) =>
   open.files.move({ params, body: { from: base64(from), to: base64(to), overwrite } }, caller())
+const makeLink = (name: string, target: string | Buffer) =>
+  open.files.makeLink({ params, body: { ...path(name), target: base64(target) } }, caller())
 const makeFolder = (name: string, parents = false) =>
   open.files.makeFolder({ params, body: { ...path(name), parents } }, caller())
 const code = (wanted: string) => expect.objectContaining({ code: wanted }) as Error
@@ -235,8 +237,10 @@ describe('names', () => {
       list(name),
       remove(name, true),
       makeFolder(name, true),
+      makeLink(name, 'a'),
     ]
-    for (const attempt of attempts) await expect(attempt).rejects.toThrow(code('invalid_request'))
+    const refused = attempts.map((attempt) => expect(attempt).rejects.toThrow(code('invalid_request')))
+    await Promise.all(refused)
     expect(await readdir(open.outside)).toEqual([])
   })
 })
@@ -315,6 +319,35 @@ describe('what is no file', () => {
     await expect(remove('folder')).rejects.toThrow(code('path_conflict'))
     await expect(remove('/', true)).rejects.toThrow(code('path_conflict'))
     await expect(makeFolder('file/x', true)).rejects.toThrow(code('path_conflict'))
+  })
+})
+
+describe('a link that is made', () => {
+  it('leads where it was told to, and elsewhere when told again', async () => {
+    await makeLink('l', 'nowhere/yet')
+    expect(await readlink(join(open.root, 'l'))).toBe('nowhere/yet')
+    await makeLink('l', '/etc/passwd')
+    await makeLink('l', '/etc/passwd')
+    expect(await readlink(join(open.root, 'l'))).toBe('/etc/passwd')
+    await expect(read('l')).rejects.toThrow(code('path_not_found'))
+    await makeLink('bytes', Buffer.from([0xff, 0x0a]))
+    expect(await readlink(join(open.root, 'bytes'), { encoding: 'buffer' })).toEqual(
+      Buffer.from([0xff, 0x0a]),
+    )
+    expect(await readdir(open.staging)).toEqual([])
+  })
+
+  it('takes the place of nothing else, and leads to nothing that is no path', async () => {
+    await mkdir(join(open.root, 'folder'))
+    await writeFile(join(open.root, 'file'), 'x')
+    for (const name of ['folder', 'file'])
+      await expect(makeLink(name, 'a')).rejects.toThrow(code('path_conflict'))
+    await expect(makeLink('/', 'a')).rejects.toThrow(code('path_conflict'))
+    await expect(makeLink('missing/l', 'a')).rejects.toThrow(code('path_not_found'))
+    for (const target of ['', 'a\0b', 'x'.repeat(4096)])
+      await expect(makeLink('l', target)).rejects.toThrow(code('invalid_request'))
+    expect(await readFile(join(open.root, 'file'), 'utf8')).toBe('x')
+    expect(await readdir(open.staging)).toEqual([])
   })
 })
 

@@ -13,6 +13,7 @@ const Records = z.object({
       desired: z.enum(['present', 'absent']),
       manages: z.boolean(),
       was_made: z.boolean(),
+      team_uuid: z.uuid().exactOptional(),
     }),
   ),
 })

@@ -40,6 +40,8 @@ export interface Volumes {
   require(wanted: TargetContainer['volumes']): Promise<VolumeBind[]>
   /** Where its files are; throws `volume_not_found` or `volume_unavailable`. */
   folders(uuid: string): Promise<VolumeFolders>
+  /** Whose it is; where nobody has said, nobody else's. */
+  teamOf(uuid: string): string
   /** Called before a volume goes: whoever looks into it has to let go of it. */
   onRemoval(release: (uuid: string) => Promise<void>): void
   /** Kinds of volumes of this host. */
@@ -162,6 +164,7 @@ export function createVolumes({ clock, log, records, drivers }: VolumesDeps): Vo
       void keep()
     },
     require: (wanted) => Promise.all(wanted.map(source)),
+    teamOf: (uuid) => entries.get(uuid)?.wish.team_uuid ?? uuid,
     folders: async (uuid) => {
       const entry = entries.get(uuid)
       if (!entry || entry.wish.desired === 'absent') throw new GpulabError('volume_not_found')

@@ -51,5 +51,6 @@ export async function listTargetVolumes(db: Queries, hostUuid: string): Promise<
     desired: row.desired === 'deleted' ? 'absent' : 'present',
     manages: row.hostUuid === hostUuid,
     was_made: row.madeSizeBytes !== null,
+    team_uuid: row.teamUuid,
   }))
 }

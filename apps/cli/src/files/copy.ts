@@ -30,7 +30,7 @@ export async function copy(
 ): Promise<void> {
   const { output } = context
   const reference = requireOneContainer(source, target)
-  if (target.kind === 'stream') requirePipe(output.mode === 'json')
+  if (target.kind === 'stream') requirePipe(output.mode === 'json', 'gpulab cp CONTAINER:PATH')
   const toolbox = createToolbox(context, await resolveContainerUuid(context, reference))
   const started = performance.now()
   const progress = startProgress(output, process.stderr, process.env)
@@ -77,7 +77,8 @@ function requireOneContainer(source: Place, target: Place): string {
   })
 }
 
-function requirePipe(isJson: boolean): void {
+/** Throws where standard output is not for an archive. */
+export function requirePipe(isJson: boolean, command: string): void {
   if (isJson) {
     throw new GpulabError('invalid_request', {
       message: 'Standard output cannot take both the archive and JSON.',
@@ -87,7 +88,7 @@ function requirePipe(isJson: boolean): void {
   if (process.stdout.isTTY) {
     throw new GpulabError('invalid_request', {
       message: 'An archive is not written to a terminal.',
-      hint: 'Send it to a file or a program: gpulab cp CONTAINER:PATH - > files.tar',
+      hint: `Send it to a file or a program: ${command} - > files.tar`,
     })
   }
 }

@@ -66,6 +66,7 @@ export const TargetVolume = z.object({
   desired: z.enum(['present', 'absent']),
   manages: z.boolean().describe('Whether this host makes, sizes and removes it; any other only mounts it.'),
   was_made: z.boolean().describe('Whether it is known to have been there: if it is gone, it is lost.'),
+  team_uuid: Uuid.optional().describe('Whose it is: no team may keep its neighbours from their files.'),
 })
 export type TargetVolume = z.infer<typeof TargetVolume>
 

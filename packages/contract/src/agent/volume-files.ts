@@ -82,6 +82,16 @@ export const volumeFiles = {
     result: empty(),
     errors: [...shared, 'space_exhausted'],
   }),
+  makeLink: endpoint({
+    method: 'POST',
+    path: `${base}/links`,
+    summary: 'Make a symbolic link in a volume',
+    scope: 'host',
+    params: ById,
+    body: ByPath.extend({ target: PathBase64 }),
+    result: empty(),
+    errors: [...shared, 'space_exhausted'],
+  }),
   move: endpoint({
     method: 'POST',
     path: `${base}/move`,

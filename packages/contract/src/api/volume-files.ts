@@ -125,6 +125,20 @@ export const volumeFiles = {
     result: json(FileEntry, 201),
     errors: [...onPaths, 'space_exhausted'],
   }),
+  makeLink: endpoint({
+    method: 'POST',
+    path: `${base}/links`,
+    summary: 'Make a symbolic link in a volume, or have one lead elsewhere',
+    scope: 'write',
+    idempotency: 'once',
+    params: ById,
+    body: PathQuery.extend({
+      target: Path.optional().describe('Where it leads, as it is: nothing needs to be there.'),
+      target_base64: PathBase64.optional(),
+    }),
+    result: json(FileEntry, 201),
+    errors: [...onPaths, 'space_exhausted'],
+  }),
   move: endpoint({
     method: 'POST',
     path: `${base}/move`,

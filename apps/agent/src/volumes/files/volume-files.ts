@@ -58,6 +58,8 @@ export function createVolumeFiles(workers: Workers) {
     },
     makeFolder: async ({ params, body }: Input<'makeFolder'>, caller: Caller) =>
       void (await ask(params.uuid, 'mkdir', body, caller)),
+    makeLink: async ({ params, body }: Input<'makeLink'>, caller: Caller) =>
+      void (await ask(params.uuid, 'link', body, caller)),
     move: async ({ params, body }: Input<'move'>, caller: Caller) =>
       void (await ask(params.uuid, 'move', body, caller)),
     remove: async ({ params, query: { path, recursive = false } }: Input<'remove'>, caller: Caller) =>

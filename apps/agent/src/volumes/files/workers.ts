@@ -21,9 +21,12 @@ export interface WorkerLimits {
   /** That nobody asks for anything just now. */
   readonly idle: number
   readonly all: number
+  /** Of one team, so that no team keeps the others from their files. */
+  readonly team: number
 }
 
 interface Slot {
+  readonly team: string
   readonly worker: Promise<WorkerProcess>
   calls: number
   idle: NodeJS.Timeout | undefined
@@ -31,14 +34,17 @@ interface Slot {
 
 const idleMs = 60_000
 /** Each takes about 36 MiB of a host that has as many volumes as fit on its disk. */
-const workersMax: WorkerLimits = { idle: 8, all: 64 }
+const workersMax: WorkerLimits = { idle: 8, all: 64, team: 16 }
 const refused = 422
 /** The mount under it is gone or another one: a new process finds the new one. */
 const staleCodes = new Set(['ENOTCONN', 'ESTALE', 'EIO', 'ESHUTDOWN'])
 
 /** One process for each volume whose files are asked for; it ends when nobody has asked for a minute. */
 export function createWorkers(
-  foldersOf: (uuid: string) => Promise<VolumeFolders>,
+  volumes: {
+    readonly folders: (uuid: string) => Promise<VolumeFolders>
+    readonly teamOf: (uuid: string) => string
+  },
   log: FastifyBaseLogger,
   limits: WorkerLimits = workersMax,
 ): Workers {
@@ -47,7 +53,7 @@ export function createWorkers(
   let count = 0
 
   const start = async (uuid: string): Promise<WorkerProcess> => {
-    const folders = await foldersOf(uuid)
+    const folders = await volumes.folders(uuid)
     const folder = await (sockets ??= mkdtemp(join(tmpdir(), 'gpulab-files-')))
     return startWorker(join(folder, `${count++}.sock`), folders)
   }
@@ -69,15 +75,26 @@ export function createWorkers(
     const idle = [...slots].filter(([, slot]) => slot.idle !== undefined)
     for (const [uuid, slot] of idle.slice(0, Math.max(0, idle.length - max))) drop(uuid, slot)
   }
+  /** Throws unless there may be one more for this team. */
+  const makeRoom = (team: string): void => {
+    const ofTeam = (): Slot[] => [...slots.values()].filter((slot) => slot.team === team)
+    if (slots.size >= limits.all || ofTeam().length >= limits.team) endIdle(0)
+    const whose = ofTeam().length >= limits.team ? 'of your team on this host' : 'of this host'
+    if (whose === 'of this host' && slots.size < limits.all) return
+    throw new GpulabError('rate_limited', {
+      message: `The files of too many volumes ${whose} are asked for at the same time.`,
+      hint: 'Try again in a moment.',
+    })
+  }
   const open = async (uuid: string): Promise<{ slot: Slot; worker: WorkerProcess }> => {
-    if (!slots.has(uuid) && slots.size >= limits.all) endIdle(0)
-    if (!slots.has(uuid) && slots.size >= limits.all) {
-      throw new GpulabError('rate_limited', {
-        message: 'The files of too many volumes of this host are asked for at the same time.',
-        hint: 'Try again in a moment.',
-      })
-    }
-    const slot = slots.getOrInsertComputed(uuid, () => ({ worker: start(uuid), calls: 0, idle: undefined }))
+    const team = volumes.teamOf(uuid)
+    if (!slots.has(uuid)) makeRoom(team)
+    const slot = slots.getOrInsertComputed(uuid, () => ({
+      team,
+      worker: start(uuid),
+      calls: 0,
+      idle: undefined,
+    }))
     keep(slot)
     try {
       const worker = await slot.worker

@@ -68,6 +68,20 @@ export function volumeFileRoutes(serve: Serve<Principal>, deps: Deps): void {
       replay: neverReplayed,
     }),
   )
+  serve(files.makeLink, ({ params, body }, context) =>
+    once(deps, files.makeLink, { params, body }, context, {
+      run: async (remember) => {
+        const volume = await open(params, context)
+        const path = requireHostPath({ path: body.path, path_base64: body.path_base64 }, 'body.path')
+        const given = { path: body.target, path_base64: body.target_base64 }
+        const target = requireHostPath(given, 'body.target')
+        await remember(deps.db, null)
+        await volume.files.makeLink({ params: volume.params, body: { path, target } }, volume.options)
+        return statPath(volume, path)
+      },
+      replay: neverReplayed,
+    }),
+  )
   serve(files.move, ({ params, body }, context) =>
     once(deps, files.move, { params, body }, context, {
       run: async (remember) => {

@@ -14,8 +14,13 @@ export default class Cp extends BaseCommand {
     'gpulab volumes cp ./dataset my-data:/',
     'gpulab volumes cp my-data:/checkpoints/last.pt .',
     'gpulab volumes cp my-data:/logs/. ./logs',
+    'gpulab volumes cp my-data:/logs - | tar t',
+    'tar c . | gpulab volumes cp - my-data:/src',
   ]
-  static override args = { source: place('what to copy'), target: place('where to') }
+  static override args = {
+    source: place('what to copy; - is a tar archive on standard input'),
+    target: place('where to; - is a tar archive on standard output'),
+  }
   static override flags = {
     ...copyFlags,
   }

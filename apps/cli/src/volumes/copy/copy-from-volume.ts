@@ -10,6 +10,7 @@ import { type NamedPath, type Place, toNamedPath } from '../../files/place.ts'
 import { decideTarget, type Source, type Target } from '../../files/target.ts'
 import { findEntry } from '../files.ts'
 import type { VolumeCopied, VolumeJob } from './copy-volume.ts'
+import { streamFromVolume } from './stream-from-volume.ts'
 
 export async function copyFromVolume(job: VolumeJob, from: Place, to: Place): Promise<VolumeCopied> {
   const { context, uuid, options, progress } = job
@@ -24,6 +25,7 @@ export async function copyFromVolume(job: VolumeJob, from: Place, to: Place): Pr
     name: posix.basename(path),
     wantsContents: wantsContents || path === '/',
   }
+  if (to.kind === 'stream') return streamFromVolume(job, { path, source, entry })
   const { path: local } = to as Extract<Place, { kind: 'local' }>
   const target = await decide(source, toNamedPath(local, process.cwd()), options.parents)
   const copied = { target: join(target.folder, target.name ?? '') }

@@ -1,19 +1,22 @@
 import { GpulabError } from '@gpulab/contract'
 import { createReadStream } from 'node:fs'
-import { lstat, open, readdir } from 'node:fs/promises'
+import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { basename, posix } from 'node:path'
 import { toErrnoFailure, toLocalFailure } from '../../files/describe-errno.ts'
 import { findFacts } from '../../files/local-files.ts'
 import { type Place, toNamedPath } from '../../files/place.ts'
-import { decideTarget, type Source, type Target } from '../../files/target.ts'
-import { findEntry } from '../files.ts'
+import type { Source } from '../../files/target.ts'
 import type { VolumeCopied, VolumeJob } from './copy-volume.ts'
+import { decideInVolume } from './decide-in-volume.ts'
+import { streamToVolume } from './stream-to-volume.ts'
+import { makeFolder, makeLink, writeFile } from './write-volume.ts'
 
 /** Files at a time: each is a request of its own. */
 const atOnce = 8
 const chunkBytes = 1 << 20
 
 export async function copyToVolume(job: VolumeJob, from: Place, to: Place): Promise<VolumeCopied> {
+  if (from.kind === 'stream') return streamToVolume(job, to)
   const { path: local } = from as Extract<Place, { kind: 'local' }>
   const { path: inside, reference } = to as Extract<Place, { kind: 'container' }>
   const { path, endsWithSlash, wantsContents } = toNamedPath(local, process.cwd())
@@ -21,7 +24,7 @@ export async function copyToVolume(job: VolumeJob, from: Place, to: Place): Prom
   if (!facts) throw toErrnoFailure('ENOENT', path)
   if (facts.type === 'file' && (endsWithSlash || wantsContents)) throw toErrnoFailure('ENOTDIR', path)
   const source: Source = { type: facts.type, name: basename(path), wantsContents }
-  const target = await decide(job, source, inside)
+  const target = await decideInVolume(job, source, inside)
   const copied = { target: `${reference}:${posix.join(target.folder, target.name ?? '')}`, resumedBytes: 0 }
   if (facts.type === 'file') {
     job.progress.totalBytes = facts.sizeBytes
@@ -34,40 +37,12 @@ export async function copyToVolume(job: VolumeJob, from: Place, to: Place): Prom
   return copied
 }
 
-async function decide({ context, uuid, options }: VolumeJob, source: Source, text: string): Promise<Target> {
-  const target = toNamedPath(text, '/')
-  const find = async (path: string) => (await findEntry(context, uuid, path))?.type
-  const [own, parent, inside] = await Promise.all([
-    find(target.path),
-    find(posix.dirname(target.path)),
-    find(posix.join(target.path, source.name)),
-  ])
-  const decided = decideTarget({ source, target, facts: { own, parent, inside }, parents: options.parents })
-  if (decided.makes !== undefined) await makeFolder({ context, uuid }, decided.makes)
-  return decided
-}
-
-/** Names here are bytes, and so are paths below a folder that is copied. */
-const toPath = (path: string | Buffer): { path: string } | { path_base64: string } =>
-  typeof path === 'string' ? { path } : { path_base64: path.toString('base64') }
-
-async function makeFolder(
-  { context: { api, signal }, uuid }: Pick<VolumeJob, 'context' | 'uuid'>,
-  path: string | Buffer,
-): Promise<void> {
-  await api.volumes.files.makeFolder(
-    { params: { uuid }, body: { ...toPath(path), parents: true } },
-    { signal },
-  )
-}
-
 /** With the length that the file has when it is opened: the volume gets that much of it, or nothing. */
 async function uploadFile(
   { context, uuid, progress }: VolumeJob,
   from: string | Buffer,
   to: string | Buffer,
 ): Promise<void> {
-  const { api, signal } = context
   await using file = await open(from).catch((error: unknown) => {
     throw toLocalFailure(error, from.toString())
   })
@@ -85,16 +60,13 @@ async function uploadFile(
       yield chunk
     }
   }
-  await api.volumes.files.write(
-    { params: { uuid }, query: { ...toPath(to), mode: mode & 0o777 }, body: count() },
-    // It takes as long as it takes: each part has a deadline at the other end.
-    { signal, headers: { 'content-length': String(size) }, timeoutMs: 24 * 3600_000 },
-  )
+  await writeFile({ context, uuid }, { path: to, mode, sizeBytes: size, body: count() })
   progress.files++
 }
 
 async function uploadFolder(job: VolumeJob, from: string, to: string): Promise<void> {
   const files: { from: Buffer; to: Buffer }[] = []
+  const links: { from: Buffer; to: Buffer }[] = []
   const walk = async (folder: Buffer, target: Buffer): Promise<void> => {
     await makeFolder(job, target)
     // Without their types, which Bun leaves out where names are bytes.
@@ -103,7 +75,8 @@ async function uploadFolder(job: VolumeJob, from: string, to: string): Promise<v
       const facts = await lstat(path)
       if (facts.isDirectory()) await walk(path, inside)
       else if (facts.isFile()) files.push({ from: path, to: inside })
-      else job.context.output.warn(`Left out: ${path.toString()} is neither a file nor a folder.`)
+      else if (facts.isSymbolicLink()) links.push({ from: path, to: inside })
+      else job.context.output.warn(`Left out: ${path.toString()} is neither a file, a folder nor a link.`)
     }
   }
   await walk(Buffer.from(from), Buffer.from(to))
@@ -112,6 +85,12 @@ async function uploadFolder(job: VolumeJob, from: string, to: string): Promise<v
     for (const file of next) await uploadFile(job, file.from, file.to)
   }
   await Promise.all(Array.from({ length: atOnce }, work))
+  // Last: nothing that is copied goes through them.
+  for (const link of links) {
+    const target = await readlink(link.from, 'latin1')
+    await makeLink(job, link.to, Buffer.from(target, 'latin1'))
+    job.progress.files++
+  }
 }
 
 const below = (folder: Buffer, name: Buffer): Buffer => Buffer.concat([folder, Buffer.from('/'), name])

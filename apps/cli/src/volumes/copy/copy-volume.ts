@@ -1,5 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import type { ApiContext } from '../../base-command.ts'
+import { requirePipe } from '../../files/copy.ts'
 import type { Place } from '../../files/place.ts'
 import { type Progress, startProgress } from '../../files/progress.ts'
 import { formatSize } from '../../output/size.ts'
@@ -33,6 +34,7 @@ export async function copyVolume(
 ): Promise<void> {
   const { output } = context
   const { reference, isDownload } = requireOneVolume(source, target)
+  if (target.kind === 'stream') requirePipe(output.mode === 'json', 'gpulab volumes cp VOLUME:PATH')
   const uuid = await resolveVolumeUuid(context, reference)
   const started = performance.now()
   const progress = startProgress(output, process.stderr, process.env)
@@ -56,11 +58,17 @@ export async function copyVolume(
 }
 
 function requireOneVolume(source: Place, target: Place): { reference: string; isDownload: boolean } {
-  if (source.kind === 'container' && target.kind === 'local') {
+  if (source.kind === 'container' && target.kind !== 'container') {
     return { reference: source.reference, isDownload: true }
   }
-  if (target.kind === 'container' && source.kind === 'local') {
+  if (target.kind === 'container' && source.kind !== 'container') {
     return { reference: target.reference, isDownload: false }
+  }
+  if (source.kind === 'container') {
+    throw new GpulabError('invalid_request', {
+      message: 'Nothing is copied from one volume to another.',
+      hint: 'Copy it here and from here, or through a pipe: gpulab volumes cp A:PATH - | gpulab volumes cp - B:FOLDER',
+    })
   }
   throw new GpulabError('invalid_request', {
     message: 'One of the two has to be in a volume, and the other on this machine.',

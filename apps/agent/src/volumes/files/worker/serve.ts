@@ -5,6 +5,7 @@ import { archive } from './archive.ts'
 import { makeFolder, move, remove } from './change.ts'
 import { readContent } from './content.ts'
 import { readTarget, toEntry } from './entry.ts'
+import { makeLink } from './link.ts'
 import { list } from './list.ts'
 import { store } from './store.ts'
 import { statPlace, toNames, walk, WalkError } from './walk.ts'
@@ -96,6 +97,10 @@ const operations: Readonly<Record<string, Operation>> = {
   },
   mkdir: ({ root }, { query, response }) => {
     makeFolder(root, { path: bytesOf(query, 'path'), parents: query.get('parents') === 'true' })
+    sendJson(response, 200, {})
+  },
+  link: ({ root, staging }, { query, response }) => {
+    makeLink(root, staging, { path: bytesOf(query, 'path'), target: bytesOf(query, 'target') })
     sendJson(response, 200, {})
   },
   remove: async ({ root }, { query, response }) => {
