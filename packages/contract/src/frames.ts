@@ -4,9 +4,6 @@ import { GpulabError, isErrorCode } from './errors.ts'
 /** What an HTTP/1.1 connection is upgraded to on which frames follow each other. */
 export const framesProtocol = 'gpulab-frames'
 
-/** The same for a connection to a port, on which nothing but its bytes follows. */
-export const bytesProtocol = 'gpulab-bytes'
-
 /** What a frame carries. */
 export const frameType = { stdin: 0, stdout: 1, stderr: 2, control: 3 } as const
 export type FrameType = (typeof frameType)[keyof typeof frameType]

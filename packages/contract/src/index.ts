@@ -109,7 +109,6 @@ export {
   toGpulabError,
 } from './errors.ts'
 export {
-  bytesProtocol,
   type Channel,
   Control,
   decodeMessage,

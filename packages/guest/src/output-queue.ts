@@ -3,7 +3,7 @@ export type Output = { kind: 'stdout' | 'stderr'; bytes: Buffer } | { kind: 'gap
 
 const kinds = ['stdout', 'stderr', 'gap'] as const
 const pageBytes = 64 << 10
-/** A piece of at least this is kept as it came, with the chunk that it is a part of. */
+/** A piece of at least this is kept as it came, if it is at least half of the chunk that it keeps with it. */
 const keptMinBytes = 16 << 10
 
 /**
@@ -24,7 +24,7 @@ export class OutputQueue {
 
   push(kind: 'stdout' | 'stderr', bytes: Buffer): void {
     this.#addRun(kinds.indexOf(kind), bytes.length)
-    if (bytes.length >= keptMinBytes) {
+    if (bytes.length >= keptMinBytes && 2 * bytes.length >= bytes.buffer.byteLength) {
       this.#seal()
       this.#pages.push(bytes)
       return
@@ -70,7 +70,7 @@ export class OutputQueue {
   /** Nothing more is written to the last page. */
   #seal(): void {
     if (this.#writtenAt === pageBytes) return
-    const page = (this.#pages.pop() as Buffer).subarray(0, this.#writtenAt)
+    const page = Buffer.from((this.#pages.pop() as Buffer).subarray(0, this.#writtenAt))
     const isRead = this.#pages.length === 0 && this.#readAt === page.length
     if (isRead) this.#readAt = 0
     else this.#pages.push(page)

@@ -66,7 +66,8 @@ export function createServer({
   })
   observeAnswers(app, observer)
   app.setErrorHandler((error: Error, request, reply) =>
-    answerError(translate(error) ?? error, request, reply),
+    // What says already what it is may have been caused by anything.
+    answerError(error instanceof GpulabError ? error : (translate(error) ?? error), request, reply),
   )
   app.decorate('translateError', translate)
   app.setNotFoundHandler((request) => {

@@ -1,19 +1,16 @@
-import { bytesProtocol, type Channel, framesProtocol, GpulabError } from '@gpulab/contract'
-import { createByteChannel, createSocketChannel, createStreamChannel, socketOptions } from '@gpulab/transport'
+import { type Channel, framesProtocol, GpulabError } from '@gpulab/contract'
+import { createSocketChannel, createStreamChannel, idleFrame, socketOptions } from '@gpulab/transport'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { switchProtocol } from './uplink/connection.ts'
 import { takeUpgrade } from './upgrades.ts'
 
 /** Proxies close connections that are quiet for longer. */
 const pingMs = 15_000
-
-const bareProtocols = [
-  [framesProtocol, createStreamChannel],
-  [bytesProtocol, createByteChannel],
-] as const
+const lingerMs = 5000
 
 /** Makes a request's connection a channel: an HTTP/2 stream as it is, HTTP/1.1 by an upgrade to frames or a WebSocket. */
 export async function openChannel(request: FastifyRequest, reply: FastifyReply): Promise<Channel> {
@@ -23,19 +20,23 @@ export async function openChannel(request: FastifyRequest, reply: FastifyReply):
     stream.respond({ ':status': 200 })
     return createStreamChannel(stream)
   }
-  for (const [protocol, createChannel] of bareProtocols) {
-    const bare = takeUpgrade(request, protocol)
-    if (!bare) continue
+  const bare = takeUpgrade(request, framesProtocol)
+  if (bare) {
     reply.hijack()
-    await switchProtocol(bare.socket, bare.head, protocol)
-    return createChannel(bare.socket)
+    await switchProtocol(bare.socket, bare.head, framesProtocol)
+    tendLane(bare.socket)
+    return createStreamChannel(bare.socket)
   }
   const upgrade = takeUpgrade(request, 'websocket')
   if (!upgrade) throw new GpulabError('invalid_request', { message: 'This endpoint is a WebSocket.' })
   reply.hijack()
   // So that the kernel tells of a peer that is gone without a word, whether or not anything is being read.
   ;(upgrade.socket as Partial<Socket>).setKeepAlive?.(true, pingMs)
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    // Gone already, or refused: then the server never calls back.
+    const leave = (): void => reject(new DOMException('The caller is gone', 'AbortError'))
+    if (upgrade.socket.destroyed) leave()
+    upgrade.socket.once('close', leave)
     const server = new WebSocketServer({ ...socketOptions, noServer: true })
     server.handleUpgrade(request.raw, upgrade.socket, upgrade.head, (socket) => {
       keepBusy(socket)
@@ -50,4 +51,15 @@ function keepBusy(socket: WebSocket): void {
     if (socket.readyState === socket.OPEN) socket.ping()
   }, pingMs)
   socket.once('close', () => clearInterval(timer))
+}
+
+/** A lane ends both ways at once, and carries something now and then, for proxies that cut what is quiet. */
+function tendLane(socket: Duplex): void {
+  socket.allowHalfOpen = false
+  const timer = setInterval(() => {
+    if (socket.writable && socket.writableLength === 0) socket.write(idleFrame)
+  }, pingMs)
+  socket.once('close', () => clearInterval(timer))
+  // What the other side still sends is read no more.
+  socket.once('finish', () => setTimeout(() => socket.destroy(), lingerMs).unref())
 }

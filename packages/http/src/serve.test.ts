@@ -123,12 +123,16 @@ function createApp() {
   )
   serve(things.echo, async ({ params }, _context, open) => {
     if (params.name === 'none') throw new GpulabError('session_not_found')
-    const channel = await open()
+    opening++
+    const channel = await open().finally(() => opening--)
     if (params.name === 'broken') throw new GpulabError('session_taken_over')
     await echo(channel)
   })
   return app
 }
+
+/** Handlers that wait for their channel. */
+let opening = 0
 
 beforeAll(async () => {
   const app = createApp()
@@ -277,6 +281,14 @@ describe('a duplex endpoint', () => {
     expect((await Array.fromAsync(broken.incoming)).map(parseControl)).toMatchObject([
       { type: 'error', code: 'session_taken_over' },
     ])
+  })
+
+  it('ends its handler when the handshake is none', async () => {
+    const { connect } = await import('node:net')
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write('GET /v1/echo/x HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    await once(socket.resume(), 'close')
+    await expect.poll(() => opening).toBe(0)
   })
 
   it('refuses an upgrade as an ordinary answer', async () => {

@@ -190,6 +190,8 @@ async function serveChannel<P>(
     await (await opened)?.end()
   } catch (error) {
     const channel = await opened?.catch(() => undefined)
+    // It has left while its connection was being upgraded.
+    if (!channel && reply.sent) return
     if (!channel) throw error
     // Whoever has left is told nothing.
     await tellFailure(channel, error, request).catch(() => channel.destroy())
@@ -247,6 +249,7 @@ function abortWhenGone({ raw }: FastifyReply): AbortSignal {
     raw.once('close', () => {
       if (!raw.writableFinished) abort()
     })
+    if (raw.destroyed || raw.socket?.destroyed === true) abort()
   }
   return controller.signal
 }

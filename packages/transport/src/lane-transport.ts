@@ -1,4 +1,5 @@
 import {
+  type Channel,
   framesProtocol,
   GpulabError,
   toGpulabError,
@@ -31,13 +32,19 @@ export function createLaneTransport(lanes: LaneSource, uplink: Transport): Trans
     request: async (call) => {
       const lane = call.isBulk ? await takeFor(call) : undefined
       if (!lane) return uplink.request(call)
-      return exchange(call, { start: () => start(lane, call), toFailure: hostLost })
+      return exchange(call, {
+        // A host that refuses closes nothing before its answer has been read.
+        start: () =>
+          start(lane, { ...call, headers: { ...call.headers, connection: 'keep-alive' } }).once('close', () =>
+            lane.destroy(),
+          ),
+        toFailure: hostLost,
+      })
     },
     connect: async (call) => {
       const lane = await takeFor(call)
       if (!lane) return uplink.connect(call)
-      await upgradeLane(lane, call, framesProtocol)
-      return createStreamChannel(lane)
+      return upgrade(lane, call)
     },
   }
 }
@@ -45,13 +52,12 @@ export function createLaneTransport(lanes: LaneSource, uplink: Transport): Trans
 const start = (lane: Duplex, { method, path, headers }: TransportRequest): ClientRequest =>
   http.request({ createConnection: () => lane, method, path, headers })
 
-/** Has the host switch to another protocol for the call, which the lane then speaks; ends the lane where it does not. */
-export async function upgradeLane(lane: Duplex, call: TransportRequest, protocol: string): Promise<void> {
+async function upgrade(lane: Duplex, call: TransportRequest): Promise<Channel> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | undefined>()
-  const headers = { ...call.headers, connection: 'Upgrade', upgrade: protocol }
+  const headers = { ...call.headers, connection: 'Upgrade', upgrade: framesProtocol }
   const outgoing = start(lane, { ...call, headers })
   const { timeoutMs } = call
-  const giveUp = (): void => reject(new Error(`no answer within ${(timeoutMs ?? 0) / 1000} s`))
+  const giveUp = (): void => void lane.destroy(new Error(`no answer within ${(timeoutMs ?? 0) / 1000} s`))
   const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs)
   // For as long as the channel is open, as with a stream of HTTP/2.
   const abort = (): void => void lane.destroy(new DOMException('Aborted', 'AbortError'))
@@ -64,7 +70,7 @@ export async function upgradeLane(lane: Duplex, call: TransportRequest, protocol
   outgoing.once('response', resolve).once('error', reject).end()
   try {
     const refusal = await promise
-    if (!refusal) return
+    if (!refusal) return createStreamChannel(lane)
     const status = refusal.statusCode ?? 500
     // A host that was taken over leads nobody anywhere, and what else it may answer opens nothing.
     if (status < 400) throw new Error(`the host answered with ${status}`)

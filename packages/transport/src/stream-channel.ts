@@ -1,29 +1,48 @@
-import { type Channel, encodeFrameHeader, type Frame, FrameDecoder } from '@gpulab/contract'
+import { type Channel, encodeFrameHeader, FrameDecoder, frameType } from '@gpulab/contract'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { notePassed } from './collect-as-bytes-pass.ts'
+import { Inbox } from './inbox.ts'
+
+/** Says nothing, and is not passed on. */
+export const idleFrame = encodeFrameHeader({ type: frameType.stdin, payload: new Uint8Array() })
 
 /** A channel over a byte stream, with the stream's own back-pressure both ways. */
 export function createStreamChannel(stream: Duplex): Channel {
   const closing = new AbortController()
-  stream.once('close', () => closing.abort(new Error('The channel is closed')))
-  async function* read(): AsyncGenerator<Frame> {
-    const decoder = new FrameDecoder()
-    let hasEnded = false
+  const decoder = new FrameDecoder()
+  const inbox = new Inbox({
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+    leave: () => void stream.destroy(),
+  })
+  stream.on('data', (chunk: Buffer) => {
+    notePassed(chunk.length)
     try {
-      // Of itself, the iterator of a socket would end what we send when the peer has ended what it sends.
-      for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-        notePassed(chunk.length)
-        yield* decoder.push(chunk)
+      for (const frame of decoder.push(chunk)) {
+        if (frame.payload.length > 0) inbox.push(frame)
       }
-      hasEnded = true
-    } finally {
-      if (!hasEnded) stream.destroy()
+    } catch (error) {
+      inbox.close(error as Error)
+      stream.destroy()
     }
-    decoder.finish()
-  }
+  })
+  stream.once('end', () => {
+    try {
+      decoder.finish()
+      inbox.close()
+    } catch (error) {
+      inbox.close(error as Error)
+    }
+  })
+  stream.on('error', (error) => inbox.close(error))
+  stream.once('close', () => {
+    const closed = new Error('The channel is closed')
+    inbox.close(closed)
+    closing.abort(closed)
+  })
   return {
-    incoming: read(),
+    incoming: inbox.read(),
     send: async (frame) => {
       if (stream.writableEnded || stream.destroyed) throw new Error('The channel is closed')
       const hasRoom = write(stream, encodeFrameHeader(frame), frame.payload)

@@ -37,6 +37,8 @@ export async function dial(
   )
   request.once('response', (response) => void refusal(response).then(reject, reject))
   request.once('upgrade', (_response, socket, head) => {
+    // That of Node's agent is for connections that it keeps.
+    socket.setTimeout(0)
     if (head.length > 0) socket.unshift(head)
     resolve(socket)
   })

@@ -11,6 +11,8 @@ const readyMax = 4
 /** A host ends one on which nothing was asked for a minute. */
 const idleMs = 30_000
 const dialMs = 10_000
+/** Of one uplink; more streams share its windows, so that the bytes that are on their way stay bounded. */
+const lanesMax = 256
 /** A host that could not make one, as behind a balancer that leads elsewhere, is not asked again for a while. */
 const pauseMs = 30_000
 
@@ -57,6 +59,7 @@ export class Lanes {
   readonly #ready = new Map<Duplex, () => void>()
   readonly #waiting = new Set<Take>()
   #dialling = 0
+  #open = 0
   #pausedUntil = 0
 
   /** Waits so long for one before a stream goes over the uplink itself. */
@@ -76,7 +79,9 @@ export class Lanes {
       this.#fill()
       return Promise.resolve(lane)
     }
-    if (this.#session.destroyed || performance.now() < this.#pausedUntil) return Promise.resolve(undefined)
+    const isFull = this.#open + this.#dialling >= lanesMax
+    if (isFull || this.#session.destroyed || performance.now() < this.#pausedUntil)
+      return Promise.resolve(undefined)
     return new Promise((resolve) => {
       const take: Take = (lane) => {
         clearTimeout(timer)
@@ -98,6 +103,8 @@ export class Lanes {
     const { token, forget } = this.#tokens.ask((lane) => {
       settle()
       endTogether(this.#session, lane)
+      this.#open++
+      lane.once('close', () => this.#open--)
       this.#give(lane)
     })
     this.#dialling++
@@ -114,15 +121,15 @@ export class Lanes {
       settle()
       this.#giveUp()
     }
-    const timer = setTimeout(() => {
-      request.close(NGHTTP2_CANCEL)
-      fail()
-    }, dialMs)
     const request = this.#session.request({
       [HTTP2_HEADER_METHOD]: 'POST',
       [HTTP2_HEADER_PATH]: lanePath,
       [laneHeader]: token,
     })
+    const timer = setTimeout(() => {
+      request.close(NGHTTP2_CANCEL)
+      fail()
+    }, dialMs)
     request.once('response', ({ [HTTP2_HEADER_STATUS]: status }) => {
       if (Number(status) !== 204) fail()
     })

@@ -80,8 +80,10 @@ const ignore = (): void => {}
 
 /** A lane is as good as its uplink, whose pings tell whether its peer is there, and whose end may be a verdict. */
 export function endTogether(session: Http2Session, lane: Duplex): void {
-  const end = (): void => void lane.destroy()
-  lane.on('error', end)
+  // With an error: what has come so far is not the whole.
+  const cut = Object.assign(new Error('The uplink has ended'), { code: 'ECONNRESET' })
+  const end = (): void => void lane.destroy(cut)
+  lane.on('error', () => {})
   if (session.destroyed) end()
   session.once('close', end)
   lane.once('close', () => session.off('close', end))

@@ -1,9 +1,21 @@
-import { type Channel, createClient, duplex, empty, endpoint, type Frame, frameType } from '@gpulab/contract'
+import {
+  bytes,
+  type Channel,
+  createClient,
+  duplex,
+  empty,
+  endpoint,
+  type Frame,
+  frameType,
+  GpulabError,
+  json,
+} from '@gpulab/contract'
 import { makeCertificate } from '@gpulab/testing'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { z } from 'zod'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createServe, createServer } from '../index.ts'
 import { connectTestUplink } from '../test-support/connect-test-uplink.ts'
@@ -22,6 +34,43 @@ const host = {
     method: 'GET',
     path: '/fill',
     summary: 'Send 64 KiB, and read nothing before something comes',
+    scope: 'read',
+    result: duplex(),
+    errors: [],
+  }),
+}
+const more = {
+  store: endpoint({
+    method: 'POST',
+    path: '/store',
+    summary: 'Count bytes',
+    scope: 'write',
+    body: bytes(),
+    result: json(z.object({ bytes: z.int() })),
+    errors: [],
+  }),
+  refuse: endpoint({
+    method: 'POST',
+    path: '/refuse',
+    summary: 'Read a little, and refuse',
+    scope: 'write',
+    body: bytes(),
+    result: empty(),
+    errors: ['no_space'],
+  }),
+  pour: endpoint({
+    method: 'GET',
+    path: '/pour',
+    summary: 'Give two parts, and nothing between them for a while',
+    scope: 'read',
+    query: z.object({ quietMs: z.coerce.number() }),
+    result: bytes(),
+    errors: [],
+  }),
+  stall: endpoint({
+    method: 'GET',
+    path: '/stall',
+    summary: 'Refuse, and never say why',
     scope: 'read',
     result: duplex(),
     errors: [],
@@ -54,9 +103,35 @@ async function connect(options: Parameters<typeof connectTestUplink>[2] = {}) {
     heard.push(bytes)
     await channel.end()
   })
+  serve(more.store, async ({ body }) => {
+    let count = 0
+    for await (const chunk of body) count += chunk.length
+    return { bytes: count }
+  })
+  serve(more.refuse, async ({ body }) => {
+    for await (const _ of body) throw new GpulabError('no_space')
+  })
+  serve(more.pour, async ({ query }) =>
+    (async function* () {
+      yield content
+      await new Promise((resolve) => setTimeout(resolve, query.quietMs))
+      yield content
+    })(),
+  )
+  app.get('/stall', (_request, reply) => {
+    reply.hijack()
+    reply.raw.writeHead(500, { 'content-length': 100 })
+    reply.raw.write('{')
+  })
   const connected = await connectTestUplink(app, closers, options)
   const { laned, plain } = connected
-  return { ...connected, laned: createClient(host, laned), plain: createClient(host, plain), release, heard }
+  return {
+    ...connected,
+    laned: createClient({ ...host, ...more }, laned),
+    plain: createClient(host, plain),
+    release,
+    heard,
+  }
 }
 
 /** Sends as much as the host has sent, and ends once that has come. */
@@ -168,8 +243,42 @@ describe('lanes', () => {
     const channels = await Promise.all(Array.from({ length: 5 }, () => laned.fill()))
     session.destroy()
     await uplink.closed
-    for (const { incoming } of channels) await Array.fromAsync(incoming).catch(() => {})
+    // What has come so far is not the whole.
+    for (const { incoming } of channels) await expect(Array.fromAsync(incoming)).rejects.toThrow()
     await expect(laned.fill()).rejects.toMatchObject({ code: 'host_unreachable' })
+  })
+
+  it('may be quiet for as long as they like, in the middle of a request and of its answer', async () => {
+    const { laned } = await connect()
+    const quietMs = 6000
+    async function* slowly() {
+      yield content
+      await new Promise((resolve) => setTimeout(resolve, quietMs))
+      yield content
+    }
+    const down = async (): Promise<number> => {
+      let bytes = 0
+      for await (const chunk of await laned.pour({ query: { quietMs } })) bytes += chunk.length
+      return bytes
+    }
+    const both = [laned.store({ body: slowly() }), down()]
+    expect(await Promise.all(both)).toEqual([{ bytes: 2 * content.length }, 2 * content.length])
+  })
+
+  it('bring the refusal of a host that does not read the rest', async () => {
+    const { laned } = await connect()
+    async function* endless() {
+      for (let n = 0; n < 512; n++) yield content
+    }
+    const outcomes = Array.from({ length: 20 }, () =>
+      laned.refuse({ body: endless() }).catch((error: GpulabError) => error.code),
+    )
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['no_space']))
+  })
+
+  it('are given up with the time limit where a refusal is not finished', async () => {
+    const { laned } = await connect()
+    await expect(laned.stall({}, { timeoutMs: 300 })).rejects.toMatchObject({ code: 'host_unreachable' })
   })
 
   it('are opened with a token that was asked for only, and once', () => {

@@ -17,8 +17,6 @@ export interface Uplinks {
   acceptLane(headers: IncomingHttpHeaders, socket: Duplex, head: Buffer): Promise<void>
   /** Calls a host; throws `host_unreachable` when it has no uplink. */
   to(hostUuid: string): AgentClient
-  /** A connection on which a host serves HTTP/1.1, for one request; undefined where it cannot make one now. */
-  takeLane(hostUuid: string): Promise<Duplex | undefined>
   /** Of hosts that have one. */
   count(): number
   close(): void
@@ -28,16 +26,6 @@ export interface Uplinks {
 export function createUplinks(): Uplinks {
   const groups = new Map<string, Map<ClientHttp2Session, Lanes>>()
   const tokens = new LaneTokens()
-  // An agent that dials again may have left a dead connection behind.
-  const newest = (hostUuid: string): [ClientHttp2Session, Lanes] => {
-    const uplink = [...(groups.get(hostUuid) ?? [])].findLast(
-      ([{ destroyed, closed }]) => !destroyed && !closed,
-    )
-    if (uplink) return uplink
-    throw new GpulabError('host_unreachable', {
-      hint: 'Try again when the host is back; gpulab inspect shows its state.',
-    })
-  }
   return {
     accept: async (hostUuid, socket, head) => {
       const session = await acceptUplink(socket, head)
@@ -50,9 +38,17 @@ export function createUplinks(): Uplinks {
       return session
     },
     acceptLane: (headers, socket, head) => acceptLane(tokens, headers, socket, head),
-    takeLane: (hostUuid) => newest(hostUuid)[1].take(),
     to: (hostUuid) => {
-      const [session, lanes] = newest(hostUuid)
+      // The newest: an agent that dials again may have left a dead connection behind.
+      const uplink = [...(groups.get(hostUuid) ?? [])].findLast(
+        ([{ destroyed, closed }]) => !destroyed && !closed,
+      )
+      if (!uplink) {
+        throw new GpulabError('host_unreachable', {
+          hint: 'Try again when the host is back; gpulab inspect shows its state.',
+        })
+      }
+      const [session, lanes] = uplink
       // Now: what is read of a stream later is read outside of the request.
       const id = currentRequestId()
       return createClient(agent, createLaneTransport(lanes, createSessionTransport(session)), {
