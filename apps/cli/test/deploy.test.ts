@@ -46,7 +46,7 @@ describe('succeeds', () => {
   it('sends every flag', async () => {
     const { code } = await run(
       ...job,
-      ...'--ports 8080,8888 --env BATCH_SIZE=32 --env URL=a=b --memory 32 --cpus 1.5 --gpu-count 2 --disk 50 --restart on-failure:5 --if-exists replace'.split(
+      ...'--ports 8080,8888 --env BATCH_SIZE=32 --env URL=a=b --secret TOKEN=t=1 --memory 32 --cpus 1.5 --gpu-count 2 --disk 50 --restart on-failure:5 --if-exists replace'.split(
         ' ',
       ),
       '--command',
@@ -62,6 +62,7 @@ describe('succeeds', () => {
         ports: [8080, 8888],
         port_modes: {},
         env: { BATCH_SIZE: '32', URL: 'a=b' },
+        secrets: { TOKEN: 't=1' },
         command: 'python train.py',
         memory_bytes: 32 * 2 ** 30,
         cpus: 1.5,

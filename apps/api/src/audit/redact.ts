@@ -7,7 +7,10 @@ export function redact(value: unknown, name = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => redact(item, name))
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [key, name === 'env' ? mask : redact(inner, key)]),
+      Object.entries(value).map(([key, inner]) => [
+        key,
+        name === 'env' || name === 'secrets' ? mask : redact(inner, key),
+      ]),
     )
   }
   if (typeof value !== 'string') return value

@@ -45,6 +45,7 @@ describe('succeeds', () => {
         name: 'mine',
         image: 'busybox',
         env: { TOKEN: 'hunter2-hunter2' },
+        secrets: { PASSWORD: 'hunter3-hunter3' },
         command: 'echo "$TOKEN"',
         ports: [1, 1],
         cpus: 1.5,
@@ -52,7 +53,7 @@ describe('succeeds', () => {
     })
     const shown = await api.client.containers.get({ params: { uuid } })
     expect(shown).toMatchObject({
-      env: { TOKEN: '********' },
+      env: { TOKEN: '********', PASSWORD: '********' },
       command: ['/bin/sh', '-c', 'echo "$TOKEN"'],
       type: 'cpu',
       gpus: [],
@@ -60,9 +61,9 @@ describe('succeeds', () => {
     })
     expect(Object.keys(shown.ports)).toEqual(['1'])
     const open = await api.client.containers.get({ params: { uuid }, query: { show_env: 'true' } })
-    expect(open.env).toEqual({ TOKEN: 'hunter2-hunter2' })
+    expect(open.env).toEqual({ TOKEN: 'hunter2-hunter2', PASSWORD: '********' })
     const [row] = await api.database.sql<{ env: Buffer }[]>`select env from containers where uuid = ${uuid}`
-    expect(row?.env.toString('latin1')).not.toContain('hunter2')
+    expect(row?.env.toString('latin1')).not.toMatch(/hunter/)
     await api.client.containers.remove({ params: { uuid } })
   })
 

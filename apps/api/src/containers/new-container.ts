@@ -48,7 +48,12 @@ export async function toNewContainer(
     image: template?.image ?? input.image ?? '',
     standInFor: template?.standInFor ?? null,
     command: toArgv(input.command) ?? template?.command ?? null,
-    env: encrypt(config.encryptionKey, JSON.stringify({ ...template?.env, ...input.env }), uuid),
+    env: encrypt(
+      config.encryptionKey,
+      JSON.stringify({ ...template?.env, ...input.env, ...input.secrets }),
+      uuid,
+    ),
+    secretKeys: Object.keys(input.secrets),
     ...toPortColumns(input.ports ?? template?.ports ?? [], input.port_modes),
     memoryBytes: input.memory_bytes ?? template?.memoryBytes ?? defaultMemoryBytes,
     cpus: input.cpus ?? null,

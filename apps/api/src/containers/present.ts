@@ -8,7 +8,7 @@ const mask = '********'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
 
-/** Containers as their owner sees them, with their environments masked unless asked for. */
+/** Containers as their owner sees them, with their environments masked unless asked for, and secrets always. */
 export async function present(
   { db, config, clock }: Parts,
   records: readonly ContainerRecord[],
@@ -19,7 +19,8 @@ export async function present(
   return records.map((record) => {
     const sealed = record.env ?? environments.get(record.row.uuid)
     const env = sealed ? openEnvironment(config, record.row.uuid, sealed) : {}
-    return toContainer(record, { ...viewOf({ config, clock }), env: showEnv ? env : toMasked(env) })
+    const hidden = showEnv ? record.row.secretKeys : Object.keys(env)
+    return toContainer(record, { ...viewOf({ config, clock }), env: { ...env, ...toMasked(hidden) } })
   })
 }
 
@@ -28,15 +29,15 @@ export const presentNew = (
   parts: Pick<Parts, 'config' | 'clock'>,
   record: ContainerRecord,
   env: Readonly<Record<string, string>>,
-): Container => toContainer(record, { ...viewOf(parts), env: toMasked(env) })
+): Container => toContainer(record, { ...viewOf(parts), env: toMasked(Object.keys(env)) })
 
 const viewOf = ({ config, clock }: Pick<Parts, 'config' | 'clock'>) => ({
   now: clock.now(),
   proxyUrl: config.proxyUrl,
 })
 
-const toMasked = (env: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.keys(env).map((key) => [key, mask]))
+const toMasked = (keys: readonly string[]): Record<string, string> =>
+  Object.fromEntries(keys.map((key) => [key, mask]))
 
 export async function presentOne(
   deps: Parts,

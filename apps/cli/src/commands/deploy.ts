@@ -48,6 +48,11 @@ export default class Deploy extends BaseCommand {
       summary: 'Set an environment variable.',
       helpValue: 'KEY=VALUE',
     }),
+    secret: string({
+      ...repeatable,
+      summary: 'Set an environment variable that is never shown again.',
+      helpValue: 'KEY=VALUE',
+    }),
     volume: string({ ...repeatable, summary: 'Mount a volume.', helpValue: 'NAME:PATH[:ro]' }),
     'mount-path': string({
       summary: 'Where to mount the one --volume NAME.',
@@ -76,6 +81,7 @@ export default class Deploy extends BaseCommand {
       ...(flags['gpu-count'] !== undefined && { gpu_count: flags['gpu-count'] }),
       ...(flags.ports && parsePorts(flags.ports)),
       ...(flags.env && { env: parseEnvironment(flags.env, process.env) }),
+      ...(flags.secret && { secrets: parseEnvironment(flags.secret, process.env, '--secret') }),
       ...(flags.queue && { queue: true }),
       ...(flags['if-exists'] !== undefined && { if_exists: flags['if-exists'] }),
       ...(flags.restart !== undefined && { restart: parseRestart(flags.restart) }),

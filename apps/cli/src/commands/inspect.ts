@@ -7,7 +7,7 @@ export default class Inspect extends BaseCommand {
   static override examples = ['gpulab inspect my-training-job', 'gpulab inspect 3f2a9c --json']
   static override args = { container: containerArgument }
   static override flags = {
-    'show-env': boolean({ summary: 'Show the values of environment variables.' }),
+    'show-env': boolean({ summary: 'Show the values of environment variables, but of secrets.' }),
   }
 
   async run(): Promise<void> {

@@ -15,6 +15,12 @@ describe('parsePorts', () => {
 })
 
 describe('parseEnvironment', () => {
+  it('names the flag that was given', () => {
+    expect(() => parseEnvironment(['1'], {}, '--secret')).toThrow(
+      expect.objectContaining({ hint: 'Write it like --secret KEY=VALUE.' }),
+    )
+  })
+
   it('splits at the first = and takes a bare name from here', () => {
     expect(parseEnvironment(['A=1=2', 'EMPTY=', 'HERE'], { HERE: 'x' })).toEqual({
       A: '1=2',

@@ -41,6 +41,7 @@ export function parsePorts(flags: readonly string[]): PortsInput {
 export function parseEnvironment(
   flags: readonly string[],
   here: Readonly<Record<string, string | undefined>>,
+  flagName = '--env',
 ): Record<string, string> {
   return Object.fromEntries(
     flags.map((flag) => {
@@ -48,10 +49,13 @@ export function parseEnvironment(
       const key = at === -1 ? flag : flag.slice(0, at)
       const value = at === -1 ? here[key] : flag.slice(at + 1)
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
-        throw wrong(`"${key}" is not a name for an environment variable.`, 'Write it like --env KEY=VALUE.')
+        throw wrong(
+          `"${key}" is not a name for an environment variable.`,
+          `Write it like ${flagName} KEY=VALUE.`,
+        )
       }
       if (value === undefined) {
-        throw wrong(`${key} has no value, and is not set here.`, `Write it like --env ${key}=VALUE.`)
+        throw wrong(`${key} has no value, and is not set here.`, `Write it like ${flagName} ${key}=VALUE.`)
       }
       return [key, value]
     }),

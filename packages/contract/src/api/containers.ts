@@ -75,7 +75,7 @@ export const Container = z
       .nullable()
       .describe('The image that was meant, where a small stand-in is used because no registry is reachable.'),
     command: z.array(z.string()).nullable().describe('null: what the image says.'),
-    env: z.record(z.string(), z.string()).describe('Values are masked unless asked for.'),
+    env: z.record(z.string(), z.string()).describe('Values are masked unless asked for; secrets always.'),
     ports: z
       .record(z.string(), z.string().nullable())
       .describe('Port to URL; null where this installation has no gateway.'),
@@ -130,6 +130,7 @@ export const CreateContainer = z
       '`private` where a port is not for everybody; of `ports` only.',
     ),
     env: Environment.default({}),
+    secrets: Environment.default({}).describe('Environment variables whose values are never shown again.'),
     command: Command.optional().describe('A list is the argument vector; a string runs through `sh -c`.'),
     memory_bytes: Bytes.min(16 << 20)
       .optional()
@@ -206,7 +207,9 @@ export const containers = {
     summary: 'Show a container',
     scope: 'read',
     params: ById,
-    query: z.object({ show_env: Flag.optional().describe('Show the values of environment variables.') }),
+    query: z.object({
+      show_env: Flag.optional().describe('Show the values of environment variables, but of secrets.'),
+    }),
     result: json(Container),
     errors: ['container_not_found'],
   }),

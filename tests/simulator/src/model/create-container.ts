@@ -71,6 +71,7 @@ function toRow(model: Model, input: CreateContainer): ContainerRow {
     volumeDrivers: [],
     command: Array.isArray(input.command) ? input.command : null,
     ports: [],
+    secretKeys: [],
     privatePorts: [],
     memoryBytes: input.memory_bytes ?? 4 * 2 ** 30,
     cpus: input.cpus ?? null,

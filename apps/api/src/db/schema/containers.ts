@@ -34,6 +34,8 @@ export const containers = pgTable(
     command: jsonb('command').$type<string[]>(),
     /** Encrypted; see secrets/encryption.ts. */
     env: bytea('env').notNull(),
+    /** Of its variables, those whose values are never shown again. */
+    secretKeys: text('secret_keys').array().notNull().default([]),
     ports: integer('ports').array().notNull(),
     /** Those of them that need a key or a link. */
     privatePorts: integer('private_ports').array().notNull().default([]),

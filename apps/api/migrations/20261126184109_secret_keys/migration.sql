@@ -1,0 +1,1 @@
+ALTER TABLE "containers" ADD COLUMN "secret_keys" text[] DEFAULT '{}'::text[] NOT NULL;
