@@ -70,6 +70,11 @@ export class Lanes {
     session.once('close', () => this.#giveUp())
   }
 
+  /** Whether the host has not just failed to make one. */
+  get areReachable(): boolean {
+    return performance.now() >= this.#pausedUntil
+  }
+
   /** A connection on which the host serves HTTP/1.1, for one request; undefined where it cannot make one now. */
   take(): Promise<Duplex | undefined> {
     const ready = [...this.#ready].at(-1)
@@ -80,8 +85,7 @@ export class Lanes {
       return Promise.resolve(lane)
     }
     const isFull = this.#open + this.#dialling >= lanesMax
-    if (isFull || this.#session.destroyed || performance.now() < this.#pausedUntil)
-      return Promise.resolve(undefined)
+    if (isFull || this.#session.destroyed || !this.areReachable) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       const take: Take = (lane) => {
         clearTimeout(timer)
@@ -95,7 +99,7 @@ export class Lanes {
   }
 
   #fill(): void {
-    if (performance.now() < this.#pausedUntil) return
+    if (!this.areReachable) return
     while (this.#ready.size + this.#dialling < this.#waiting.size + readyMax) this.#dial()
   }
 

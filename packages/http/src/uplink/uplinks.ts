@@ -39,10 +39,12 @@ export function createUplinks(): Uplinks {
     },
     acceptLane: (headers, socket, head) => acceptLane(tokens, headers, socket, head),
     to: (hostUuid) => {
-      // The newest: an agent that dials again may have left a dead connection behind.
-      const uplink = [...(groups.get(hostUuid) ?? [])].findLast(
+      const alive = [...(groups.get(hostUuid) ?? [])].filter(
         ([{ destroyed, closed }]) => !destroyed && !closed,
       )
+      // The newest: an agent that dials again may have left a dead connection behind. But one that it dialled at the
+      // common address of several replicas has no lanes that lead here.
+      const uplink = alive.findLast(([, lanes]) => lanes.areReachable) ?? alive.at(-1)
       if (!uplink) {
         throw new GpulabError('host_unreachable', {
           hint: 'Try again when the host is back; gpulab inspect shows its state.',
