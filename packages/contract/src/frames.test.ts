@@ -42,6 +42,29 @@ describe('frames on a byte stream', () => {
     )
   })
 
+  it('may come out in several parts, but only those with bytes of a stream, and in large ones', () => {
+    const stdout = {
+      type: frameType.stdout,
+      payload: Uint8Array.from({ length: 100_000 }, (_, n) => n % 251),
+    }
+    const control = { type: frameType.control, payload: new Uint8Array(100_000).fill(7) }
+    const stream = Buffer.concat([stdout, control, stdout].map(encodeFrame))
+    for (const size of [16_384, 65_536, 99_999]) {
+      const decoder = new FrameDecoder()
+      const decoded: Frame[] = []
+      for (let at = 0; at < stream.length; at += size)
+        decoded.push(...decoder.push(stream.subarray(at, at + size)))
+      decoder.finish()
+      expect(decoded.filter(({ type }) => type === frameType.control)).toEqual([control])
+      const first = decoded.slice(
+        0,
+        decoded.findIndex(({ type }) => type === frameType.control),
+      )
+      expect(Buffer.concat(first.map(({ payload }) => payload)).equals(stdout.payload)).toBe(true)
+      for (const { payload } of first.slice(0, -1)) expect(payload.length).toBeGreaterThanOrEqual(24 << 10)
+    }
+  })
+
   it('are refused when the type is unknown, too long, or cut short', () => {
     expect(() => [...new FrameDecoder().push(Uint8Array.of(9, 0, 0, 0, 0))]).toThrow(/type 9/)
     expect(() => [...new FrameDecoder().push(Uint8Array.of(0, 255, 0, 0, 0))]).toThrow(/too long/)

@@ -36,44 +36,43 @@ export function decodeMessage(message: Uint8Array): Frame {
   return { type, payload: message.subarray(1) }
 }
 
-/** Cuts a byte stream into frames. A frame may arrive in any number of chunks; `finish` throws on half a frame. */
+/** Of a frame that has not come whole, passed on as they are: to wait for the rest and put it together costs more. */
+const partMinBytes = 24 << 10
+
+/**
+ * Cuts a byte stream into frames. A frame may arrive in any number of chunks; bytes of a stream may come out as several
+ * frames where one went in. `finish` throws on half a frame.
+ */
 export class FrameDecoder {
   #pending: Uint8Array[] = []
   #length = 0
+  /** Of the frame whose header has come: its type, and how much of it is to come out still. */
+  #open: { readonly type: FrameType; readonly left: number } | undefined
 
   finish(): void {
-    if (this.#length > 0) throw new RangeError('The stream ended within a frame')
+    if (this.#length > 0 || this.#open) throw new RangeError('The stream ended within a frame')
   }
 
   *push(chunk: Uint8Array): Generator<Frame> {
     this.#pending.push(chunk)
     this.#length += chunk.length
-    while (this.#length >= headerBytes) {
-      const header = this.#peek(headerBytes)
-      const type = header[0] ?? -1
-      const length = new DataView(header.buffer, header.byteOffset).getUint32(1)
-      if (!isFrameType(type)) throw new RangeError(`Unknown frame type ${type}`)
-      if (length > framePayloadMaxBytes) throw new RangeError(`A frame of ${length} bytes is too long`)
-      if (this.#length < headerBytes + length) return
-      this.#take(headerBytes)
-      yield { type, payload: this.#take(length) }
+    while (this.#open || this.#length >= headerBytes) {
+      this.#open ??= parseHeader(this.#take(headerBytes))
+      const { type, left } = this.#open
+      const isWhole = left <= this.#length
+      if (!isWhole && (type === frameType.control || this.#length < partMinBytes)) return
+      const payload = this.#take(Math.min(left, this.#length))
+      this.#open = isWhole ? undefined : { type, left: left - payload.length }
+      yield { type, payload }
     }
-  }
-
-  #peek(count: number): Uint8Array {
-    const first = this.#pending[0]
-    if (first && first.length >= count) return first.subarray(0, count)
-    const taken = this.#take(count)
-    this.#pending.unshift(taken)
-    this.#length += count
-    return taken
   }
 
   #take(count: number): Uint8Array {
     this.#length -= count
     const first = this.#pending[0]
-    if (first && first.length > count) {
-      this.#pending[0] = first.subarray(count)
+    if (first && first.length >= count) {
+      if (first.length === count) this.#pending.shift()
+      else this.#pending[0] = first.subarray(count)
       return first.subarray(0, count)
     }
     const taken = new Uint8Array(count)
@@ -88,6 +87,14 @@ export class FrameDecoder {
     }
     return taken
   }
+}
+
+function parseHeader(header: Uint8Array): { type: FrameType; left: number } {
+  const type = header[0] ?? -1
+  const left = new DataView(header.buffer, header.byteOffset).getUint32(1)
+  if (!isFrameType(type)) throw new RangeError(`Unknown frame type ${type}`)
+  if (left > framePayloadMaxBytes) throw new RangeError(`A frame of ${left} bytes is too long`)
+  return { type, left }
 }
 
 const Offset = z.int().min(0)
