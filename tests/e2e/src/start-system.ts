@@ -76,6 +76,7 @@ export interface System extends AsyncDisposable {
   addHost(name: string, engine: Engine, settings: NodeJS.ProcessEnv): Promise<Service>
   /** Starts another gateway, on a port of its own; the first one is the domain's. */
   startGateway(port?: number): Promise<Gateway>
+  /** The domain's, as it was started last. */
   readonly gateway: Gateway
   readonly apiPort: number
   /** PEM of the authority behind the gateway's certificate. */
@@ -167,6 +168,7 @@ export async function startSystem({
   const { port } = replicas > 1 ? stack.use(await startBalancer(apis.map((api) => api.port))) : first
   const apiUrl = `http://127.0.0.1:${port}`
 
+  let restarted: Gateway | undefined
   const startGateway = async (own = 0): Promise<Gateway> => {
     const at = own === 0 ? await findFreePort() : own
     const settings = {
@@ -183,9 +185,11 @@ export async function startSystem({
     const service = startService(programs.gateway, [], settings, join(dir, `gateway-${at}.log`))
     owner.defer(() => service.stop())
     await untilHealthy(`${scheme}://127.0.0.1:${at}`, certificate?.ca)
-    return { service, port: at }
+    const started = { service, port: at }
+    if (at === gatewayPort) restarted = started
+    return started
   }
-  const gateway = await startGateway(gatewayPort)
+  const firstGateway = await startGateway(gatewayPort)
 
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} })
   stack.defer(() => sql.end())
@@ -277,7 +281,9 @@ export async function startSystem({
     },
     addHost,
     startGateway,
-    gateway,
+    get gateway() {
+      return restarted ?? firstGateway
+    },
     apiPort: port,
     ca: certificate?.ca,
     cli: { program: programs.cli, env: cliEnv },
