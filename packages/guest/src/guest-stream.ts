@@ -12,8 +12,6 @@ export interface StreamLink {
 export type OffsetOutput = Output & { readonly offset: number }
 
 const inputFrameBytes = 64 << 10
-/** A guest that has room left does not wait for it. */
-const tellMs = 5
 /** More than any guest grants. */
 const grantMaxBytes = 1 << 20
 
@@ -42,7 +40,7 @@ export class GuestStream {
   readonly #windowBytes: number
   #allowed: number
   #untold = 0
-  #telling: NodeJS.Timeout | undefined
+  #telling: NodeJS.Immediate | undefined
   #granted = 0
   #opened = false
   #outputEnded = false
@@ -95,16 +93,17 @@ export class GuestStream {
   }
 
   /**
-   * What its reader is done with, gaps not counted; told in larger parts, but never late enough for the guest to wait.
+   * What its reader is done with, gaps not counted; told once for all that was read together, as the guest may be waiting
+   * for it.
    */
   take(bytes: number): void {
     this.#untold += bytes
     if (this.#untold >= this.#windowBytes / 4) this.#tell()
-    else this.#telling ??= setTimeout(() => this.#tell(), tellMs).unref()
+    else this.#telling ??= setImmediate(() => this.#tell())
   }
 
   #tell(): void {
-    clearTimeout(this.#telling)
+    clearImmediate(this.#telling)
     this.#telling = undefined
     if (this.#untold === 0 || this.#final || this.#detaching) return
     this.#allowed += this.#untold
