@@ -50,3 +50,16 @@ it('other questions wait for nothing', () => {
   void ask('b')
   expect(asked).toHaveLength(2)
 })
+
+it('nobody waits for a question that is never answered', async () => {
+  const { asked, ask } = createAsker()
+  void ask()
+  const [second, third] = [ask(), ask()]
+  await expect.poll(() => asked.length).toBe(2)
+  asked[1]?.resolve(2)
+  expect(await Promise.all([second, third])).toEqual([2, 2])
+  const fourth = ask()
+  expect(asked).toHaveLength(3)
+  asked[2]?.resolve(3)
+  expect(await fourth).toBe(3)
+})

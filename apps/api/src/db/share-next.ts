@@ -1,3 +1,5 @@
+import { settledOrLate } from './settled-or-late.ts'
+
 /** Asks, or waits for the answer that others who came meanwhile get too. */
 export type ShareNext<T> = (key: string, ask: () => Promise<T>) => Promise<T>
 
@@ -8,7 +10,7 @@ interface Turn<T> {
 
 /**
  * One query for all who ask the same while one is under way: each answer was asked for after all who get it had come, so
- * that it holds whatever was stored before.
+ * that it holds whatever was stored before. One that is late is not waited for.
  */
 export function createShareNext<T>(): ShareNext<T> {
   const turns = new Map<string, Turn<T>>()
@@ -25,6 +27,6 @@ export function createShareNext<T>(): ShareNext<T> {
     const turn = turns.get(key)
     if (!turn) return begin(key, ask)
     const again = (): Promise<T> => begin(key, ask)
-    return (turn.next ??= turn.running.then(again, again))
+    return (turn.next ??= settledOrLate(turn.running).then(again))
   }
 }

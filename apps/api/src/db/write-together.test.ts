@@ -34,3 +34,17 @@ it('a row that can not be written fails alone, a lost connection fails all', asy
   isAway = true
   expect(await told(['a', 'b', 'c'])).toEqual(['away', 'away', 'away'])
 })
+
+it('a write that never ends holds up no other', async () => {
+  let isStuck = true
+  const write = createWriteTogether(
+    (rows: readonly number[]) => {
+      if (!isStuck) return Promise.resolve(rows)
+      isStuck = false
+      return new Promise<never>(() => {})
+    },
+    () => false,
+  )
+  void write(1)
+  expect(await Promise.all([write(2), write(3)])).toEqual([2, 3])
+})

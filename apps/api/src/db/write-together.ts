@@ -1,3 +1,5 @@
+import { settledOrLate } from './settled-or-late.ts'
+
 interface Waiting<T, R> {
   readonly row: T
   readonly stored: PromiseWithResolvers<R>
@@ -8,7 +10,8 @@ const rowsMax = 16
 
 /**
  * Rows that come while others are stored are stored together, in one statement: each resolves when it is there.
- * `write` gives a result for each row, in their order. A row that can't be stored fails alone.
+ * `write` gives a result for each row, in their order. A row that can't be stored fails alone, and a write that is late holds
+ * up no other.
  */
 export function createWriteTogether<T, R>(
   write: (rows: readonly T[]) => Promise<readonly R[]>,
@@ -27,7 +30,7 @@ export function createWriteTogether<T, R>(
   }
   const run = async (): Promise<void> => {
     isWriting = true
-    while (waiting.length > 0) await store(waiting.splice(0, rowsMax))
+    while (waiting.length > 0) await settledOrLate(store(waiting.splice(0, rowsMax)))
     isWriting = false
   }
   return (row) => {
