@@ -50,11 +50,28 @@ it('gateway beside nginx', { timeout: 600_000 }, async () => {
     const ratio = median(values.ours.map((value, n) => value / (values.peer[n] ?? Number.NaN)))
     return [median(values.peer), median(values.ours), ratio.toFixed(2)]
   }
+  const spent = await bench.cpuOf(async () => {
+    const [there, here, ratio] = await inTurn((way) => requestsPerSecond(way))
+    add(`requests a second, ${connections} connections`, [Math.round(there), Math.round(here), ratio])
+  })
+  add('  CPU seconds: gateway, agent', spent)
   const large = await bench.cpuOf(async () => {
     const [there, here, ratio] = await inTurn((way) => download(way))
     add('1 GiB download, MB/s', [Math.round(there), Math.round(here), ratio])
   })
   add('  CPU seconds: gateway, agent', large)
+  const [there, here, ratio] = await inTurn((way) => roundTrip(way))
+  add('WebSocket round trip, median, ms', [there.toFixed(2), here.toFixed(2), ratio])
+  const late = { peer: await eventDelays(peer), ours: await eventDelays(ours) }
+  add(
+    'event passes after, median, ms',
+    [median(late.peer), median(late.ours)].map((ms) => ms.toFixed(1)),
+  )
+  add(
+    'event passes after, worst, ms',
+    [quantile(late.peer, 1), quantile(late.ours, 1)].map((ms) => ms.toFixed(1)),
+  )
+  add(`MiB more with ${sockets} WebSockets open`, ['', await bench.memoryOfSockets()])
   process.stdout.write(`
 ${''.padEnd(40)}${['nginx', 'gpulab', 'ratio'].map((title) => title.padStart(12)).join('')}
 ${rows.join('\n')}
