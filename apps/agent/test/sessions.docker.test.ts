@@ -37,7 +37,10 @@ describe('a session', () => {
     expect(await attached.exit).toMatchObject({ exit_code: 3, signal: null, reason: 'exited', message: null })
     expect([attached.stdout(), attached.stderr()]).toEqual([`${user}\n`, 'err\n'])
     expect(attached.controls[0]).toEqual({ type: 'resumed', offset: 0, input_offset: 0 })
-    expect(await get(session)).toMatchObject({ state: 'ended', exit_code: 3, attached: false })
+    // It lets go of its client once that has heard of the end.
+    await eventually(async () =>
+      expect(await get(session)).toMatchObject({ state: 'ended', exit_code: 3, attached: false }),
+    )
   })
 
   it.each([

@@ -62,7 +62,10 @@ describe.skipIf(!enforced)('a full disk below the volumes', () => {
     const another = toVolume()
     host.control.wantVolumes(another)
     await known(host, another, {
-      failure: { code: 'no_space', message: expect.stringContaining('has 0 bytes of disk space free') as string },
+      failure: {
+        code: 'no_space',
+        message: expect.stringContaining('has 0 bytes of disk space free') as string,
+      },
     })
     const full = await sh(host, container, 'dd if=/dev/zero of=/workspace/b bs=1M count=100 2>&1')
     expect(full.stdout).toMatch(/No space left on device/)
