@@ -18,12 +18,13 @@ const numbers = (last: number): string => Array.from({ length: last }, (_, n) =>
 let system: System
 beforeAll(async () => {
   system = await startSystem({ replicas: 2 })
-  const options = ['--template', 'ubuntu', '--memory', '1', '--wait']
-  await system.json<Container>('deploy', '--name', 'box', ...options)
+  await deploy('box')
   await untilAllReach()
 })
 afterAll(() => system?.[Symbol.asyncDispose]())
 
+const deploy = (name: string, ...options: string[]): Promise<Container> =>
+  system.json('deploy', '--name', name, '--template', 'ubuntu', '--memory', '1', '--wait', ...options)
 const through = (url: string, ...args: string[]) => system.gpulab(args, { env: { GPULAB_API_URL: url } })
 /** Commands that change nothing there, of which the CLI does not hide that they failed. */
 const reaches = async (url: string): Promise<void> =>
@@ -69,18 +70,7 @@ describe('two APIs over one database', () => {
   })
 
   it('both show a log as it grows', async () => {
-    await system.json(
-      'deploy',
-      '--name',
-      'talker',
-      '--template',
-      'ubuntu',
-      '--memory',
-      '1',
-      '--wait',
-      '--command',
-      counter(30, 0.1),
-    )
+    await deploy('talker', '--command', counter(30, 0.1))
     const readers = system.apis.map(({ url: apiUrl }) =>
       spawnCli(system, ['logs', 'talker', '--follow', '--tail', 'all'], { apiUrl }),
     )
@@ -123,18 +113,7 @@ describe('a replica', () => {
 describe('a rolling restart', () => {
   it('is noticed by nobody: commands, a session, a terminal, a followed log', async () => {
     const last = 600
-    await system.json(
-      'deploy',
-      '--name',
-      'talker',
-      '--template',
-      'ubuntu',
-      '--memory',
-      '1',
-      '--wait',
-      '--command',
-      counter(last, 0.05),
-    )
+    await deploy('talker', '--command', counter(last, 0.05))
     const log = spawnCli(system, ['logs', 'talker', '--follow', '--tail', 'all'])
     const session = spawnCli(system, ['exec', 'box', '--', 'sh', '-c', counter(last, 0.05)])
     const echo = spawnCli(system, ['exec', '-i', 'box', '--', 'cat'])

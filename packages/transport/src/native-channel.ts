@@ -1,5 +1,6 @@
-import { type Channel, decodeMessage, type Frame } from '@gpulab/contract'
+import { type Channel, decodeMessage } from '@gpulab/contract'
 import { encodeMessage } from './encode-message.ts'
+import { Inbox } from './inbox.ts'
 
 /** Bun's WebSocket, as far as it is used: it has more than the standard's. */
 export interface NativeSocket {
@@ -20,33 +21,22 @@ const drainMs = 5
 /** A channel over Bun's own WebSocket, one frame a message. It can't be paused: see the transport. */
 export function createNativeChannel(socket: NativeSocket): Channel {
   socket.binaryType = 'nodebuffer'
-  const arrived: Frame[] = []
-  let wake: (() => void) | undefined
-  let failure: Error | undefined
-  let ended = false
+  const inbox = new Inbox({ pause: () => {}, resume: () => {}, leave: () => {} })
   let heardMs = performance.now()
-  const settle = (): void => {
-    wake?.()
-    wake = undefined
-  }
   const hear = (): void => {
     heardMs = performance.now()
   }
   socket.addEventListener('message', ({ data }) => {
     hear()
     try {
-      arrived.push(decodeMessage(typeof data === 'string' ? Buffer.from(data) : data))
+      inbox.push(decodeMessage(typeof data === 'string' ? Buffer.from(data) : data))
     } catch (error) {
-      failure = error as Error
+      inbox.close(error as Error)
       socket.close(1003, 'unknown frame')
     }
-    settle()
   })
   socket.addEventListener('ping', hear)
-  socket.addEventListener('error', () => {
-    failure ??= new Error('The WebSocket failed')
-    settle()
-  })
+  socket.addEventListener('error', () => inbox.close(new Error('The WebSocket failed')))
   // A server that has vanished without a word.
   const watch = setInterval(() => {
     if (performance.now() - heardMs > silenceMaxMs) socket.terminate()
@@ -54,29 +44,13 @@ export function createNativeChannel(socket: NativeSocket): Channel {
   watch.unref()
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>()
   socket.addEventListener('close', () => {
-    ended = true
     clearInterval(watch)
     onClosed()
-    settle()
+    inbox.close()
   })
 
-  async function* read(): AsyncGenerator<Frame> {
-    for (;;) {
-      const frame = arrived.shift()
-      if (frame) {
-        yield frame
-        continue
-      }
-      if (failure) throw failure
-      if (ended) return
-      const { promise, resolve } = Promise.withResolvers<void>()
-      wake = resolve
-      await promise
-    }
-  }
-
   return {
-    incoming: read(),
+    incoming: inbox.read(),
     send: async (frame) => {
       if (socket.readyState !== WebSocket.OPEN) throw new Error('The WebSocket is closed')
       socket.send(encodeMessage(frame))
@@ -85,7 +59,7 @@ export function createNativeChannel(socket: NativeSocket): Channel {
         await new Promise((resolve) => setTimeout(resolve, drainMs))
     },
     end: async () => {
-      if (ended) return
+      if (socket.readyState === WebSocket.CLOSED) return
       socket.close(1000)
       await closed
     },

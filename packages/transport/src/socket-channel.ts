@@ -1,65 +1,36 @@
-import { type Channel, decodeMessage, type Frame, framePayloadMaxBytes } from '@gpulab/contract'
+import { type Channel, decodeMessage, framePayloadMaxBytes } from '@gpulab/contract'
 import type { WebSocket } from 'ws'
 import { notePassed } from './collect-as-bytes-pass.ts'
+import { Inbox } from './inbox.ts'
 import { writeMessage } from './write-message.ts'
 
 /** What a WebSocket that becomes a channel is made with, on either side. */
 export const socketOptions = { maxPayload: framePayloadMaxBytes + 1, perMessageDeflate: false } as const
 
-/** Of frames that have come and wait for their reader, and of those that wait for the network. */
+/** Of frames that wait for the network. */
 const queueMaxBytes = 256 << 10
 
 /** A channel over a WebSocket, one frame a message; a slow reader pauses the socket. */
 export function createSocketChannel(socket: WebSocket): Channel {
-  const arrived: Frame[] = []
-  let arrivedBytes = 0
-  let wake: (() => void) | undefined
-  let failure: Error | undefined
-  let ended = false
-  const settle = (): void => {
-    wake?.()
-    wake = undefined
-  }
+  const inbox = new Inbox({
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    leave: () => {},
+  })
   socket.on('message', (data: Buffer) => {
+    notePassed(data.length)
     try {
-      arrived.push(decodeMessage(data))
-      arrivedBytes += data.length
-      notePassed(data.length)
-      if (arrivedBytes >= queueMaxBytes) socket.pause()
+      inbox.push(decodeMessage(data))
     } catch (error) {
-      failure = error as Error
+      inbox.close(error as Error)
       socket.close(1003, 'unknown frame')
     }
-    settle()
   })
-  socket.on('error', (error) => {
-    failure = error
-    settle()
-  })
-  socket.on('close', () => {
-    ended = true
-    settle()
-  })
-
-  async function* read(): AsyncGenerator<Frame> {
-    for (;;) {
-      const frame = arrived.shift()
-      if (frame) {
-        arrivedBytes -= 1 + frame.payload.length
-        yield frame
-        if (socket.isPaused && arrivedBytes < queueMaxBytes) socket.resume()
-        continue
-      }
-      if (failure) throw failure
-      if (ended) return
-      const { promise, resolve } = Promise.withResolvers<void>()
-      wake = resolve
-      await promise
-    }
-  }
+  socket.on('error', (error) => inbox.close(error))
+  socket.on('close', () => inbox.close())
 
   return {
-    incoming: read(),
+    incoming: inbox.read(),
     send: (frame) =>
       new Promise((resolve, reject) => {
         // The callback comes when the message has left for the kernel.
@@ -68,7 +39,7 @@ export function createSocketChannel(socket: WebSocket): Channel {
       }),
     end: () =>
       new Promise((resolve) => {
-        if (ended) return resolve()
+        if (socket.readyState === socket.CLOSED) return resolve()
         socket.once('close', () => resolve())
         // What was not read must not keep the peer's answer from being heard.
         socket.resume()
