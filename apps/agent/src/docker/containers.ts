@@ -4,6 +4,7 @@ import { runTarget } from '../guest/folders.ts'
 import { mapBounded } from '../bounded.ts'
 import type { Engine } from './connect.ts'
 import { callEngine, hasStatus, isEngineDown } from './errors.ts'
+import { toRunTimes } from './run-times.ts'
 
 /** What the engine is asked to create. */
 export type ContainerSpec = Docker.ContainerCreateOptions & { readonly name: string }
@@ -160,8 +161,7 @@ function toContainer(info: Docker.ContainerInspectInfo): EngineContainer {
     labels: Config.Labels ?? {},
     state,
     pid: State.Pid,
-    startedAt: toTime(State.StartedAt),
-    finishedAt: state === 'running' ? null : toTime(State.FinishedAt),
+    ...toRunTimes(State, state === 'running'),
     exitCode: state === 'exited' ? State.ExitCode : null,
     oomKilled: State.OOMKilled,
     createdAt: info.Created,
@@ -200,4 +200,3 @@ const toStuck = ({
 })
 
 /** The engine writes the year 1 for never. */
-const toTime = (text: string): string | null => (text.startsWith('0001-') ? null : text)
