@@ -1,5 +1,5 @@
 import { open, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkout } from './checkout.ts'
 import { runInLanes } from './lanes.ts'
@@ -7,7 +7,7 @@ import { formatSeconds } from './progress.ts'
 import { runProgram } from './program.ts'
 import { runStep } from './run-step.ts'
 import { openSandbox } from './sandbox.ts'
-import { addCounts, countTests, noTests, type TestCounts } from './test-counts.ts'
+import { noTests, readReport, type TestReport } from './test-report.ts'
 
 const bin = join(checkout, 'node_modules/.bin')
 
@@ -25,6 +25,8 @@ const smoke = ['npm', 'run', '--silent', 'up', '--', '--smoke']
 const all = [...Object.keys(checks), ...projects, 'smoke']
 // Each has a database and an engine of its own, and much of its time is waiting.
 const atOnce = 2
+/** So many files may owe their failure to chance; more are broken. */
+const mostAgain = 3
 
 const help = `npm test [-- OPTIONS] [FILTER...]: run everything that the project promises
 
@@ -32,10 +34,12 @@ const help = `npm test [-- OPTIONS] [FILTER...]: run everything that the project
   FILTER         only test files with this in their path`
 
 interface Outcome {
-  step: string
-  passed: boolean
-  ms: number
-  counts: TestCounts
+  readonly step: string
+  readonly passed: boolean
+  readonly ms: number
+  readonly report: TestReport
+  /** Test files that failed, and passed when they were run again. */
+  readonly flaky: readonly string[]
 }
 
 async function main(signal: AbortSignal): Promise<number> {
@@ -61,7 +65,7 @@ async function main(signal: AbortSignal): Promise<number> {
 }
 
 const hasTests = (outcomes: readonly Outcome[]): boolean =>
-  outcomes.some(({ counts: { passed, failed } }) => passed + failed > 0)
+  outcomes.some(({ report: { passed, failed } }) => passed + failed > 0)
 
 async function runSteps(
   steps: readonly string[],
@@ -77,18 +81,37 @@ async function runSteps(
     TMPDIR: sandbox.folder,
     PATH: `${bin}:${process.env['PATH']}`,
   }
-  const run = async (step: string): Promise<Outcome> => {
+  const run = async (step: string, files: readonly string[], isAlone: boolean): Promise<Outcome> => {
     signal.throwIfAborted()
     const since = performance.now()
-    const report = join(sandbox.folder, `${step}.json`)
-    const [command = '', ...args] = toCommand(step, report, filters)
+    const file = join(sandbox.folder, `${step}.json`)
+    const [command = '', ...args] = toCommand(step, file, files)
     const runWith = (output?: number): Promise<number> =>
       runStep(command, args, { cwd: checkout, env, signal, ...(output !== undefined && { output }) })
-    const code = steps.length === 1 ? await runWith() : await runAside(step, sandbox.folder, runWith)
-    const counts = projects.includes(step) ? await countTests(report) : noTests
-    return { step, passed: code === 0, ms: performance.now() - since, counts }
+    const code = isAlone ? await runWith() : await runAside(step, sandbox.folder, runWith)
+    const report = projects.includes(step) ? await readReport(file) : noTests
+    return { step, passed: code === 0, ms: performance.now() - since, report, flaky: [] }
   }
-  return await runInLanes(steps, atOnce, run)
+  const outcomes = await runInLanes(steps, atOnce, (step) => run(step, filters, steps.length === 1))
+  const settled: Outcome[] = []
+  for (const outcome of outcomes) settled.push(await settle(outcome, run))
+  return settled
+}
+
+/** Few files that failed are run once more, with nothing beside them; the summary names those that passed then. */
+async function settle(
+  first: Outcome,
+  run: (step: string, files: readonly string[], isAlone: boolean) => Promise<Outcome>,
+): Promise<Outcome> {
+  const files = first.report.failedFiles.map((file) => relative(checkout, file))
+  if (files.length === 0 || files.length > mostAgain) return first
+  process.stdout.write(`\n── ${first.step}, once more: ${files.join(', ')}\n`)
+  const again = await run(first.step, files, true)
+  const { passed, failed } = first.report
+  const ms = first.ms + again.ms
+  return again.passed
+    ? { ...again, ms, report: { passed: passed + failed, failed: 0, failedFiles: [] }, flaky: files }
+    : { ...first, ms }
 }
 
 /** Shows what a step prints when it has ended: it would be mixed with what others print. */
@@ -122,13 +145,18 @@ function toCommand(step: string, report: string, filters: readonly string[]): re
 }
 
 function summarize(outcomes: readonly Outcome[]): number {
-  const lines = outcomes.map(({ step, passed, ms, counts }) => {
+  process.stdout.write('\n')
+  for (const { step, passed, ms, report, flaky } of outcomes) {
     const tests =
-      counts.passed + counts.failed > 0 ? `   ${counts.passed} passed, ${counts.failed} failed` : ''
-    return `${passed ? '✓' : '✗'} ${step.padEnd(10)}${formatSeconds(ms).padStart(10)}${tests}`
-  })
-  const total = addCounts(outcomes.map(({ counts }) => counts))
-  process.stdout.write(`\n${lines.join('\n')}\n\n${total.passed} passed, ${total.failed} failed\n`)
+      report.passed + report.failed > 0 ? `   ${report.passed} passed, ${report.failed} failed` : ''
+    const again = flaky.length > 0 ? `   passed only when run again: ${flaky.join(', ')}` : ''
+    process.stdout.write(
+      `${passed ? '✓' : '✗'} ${step.padEnd(10)}${formatSeconds(ms).padStart(10)}${tests}${again}\n`,
+    )
+  }
+  const sum = (pick: (report: TestReport) => number): number =>
+    outcomes.reduce((total, { report }) => total + pick(report), 0)
+  process.stdout.write(`\n${sum(({ passed }) => passed)} passed, ${sum(({ failed }) => failed)} failed\n`)
   return outcomes.every(({ passed }) => passed) ? 0 : 1
 }
 
