@@ -77,6 +77,18 @@ export async function resolveUuid<T extends Named>(
   return fullUuid.test(wanted) ? wanted.toLowerCase() : (await resolve(kind, lookup, reference)).uuid
 }
 
+/**
+ * What the API is told of it where a path takes a uuid or a name; undefined where only `resolve` can tell which one it is.
+ */
+export function toPathPart(
+  { namePattern }: Pick<Kind<Named>, 'namePattern'>,
+  reference: string,
+): string | undefined {
+  const wanted = withoutDots(reference)
+  if (fullUuid.test(wanted)) return wanted.toLowerCase()
+  return namePattern.test(wanted) && !uuidPrefix.test(wanted) ? wanted : undefined
+}
+
 async function listCandidates<T extends Named>(kind: Kind<T>, lookup: Lookup, wanted: string): Promise<T[]> {
   if (uuidPrefix.test(wanted)) return listAll((page) => kind.list(lookup, page))
   if (!kind.namePattern.test(wanted)) return []

@@ -47,6 +47,17 @@ describe('the command', () => {
     expect(fake.state.sessions.created.map((request) => request.command)).toEqual([command])
   })
 
+  it.each([
+    ['a name', () => 'my-training-job', 1],
+    ['a uuid', () => fake.state.containers[0]?.uuid ?? '', 1],
+    // Only a list tells whose it is.
+    ['a part of a uuid', () => fake.state.containers[0]?.uuid.slice(0, 8) ?? '', 2],
+  ])('takes one connection for %s', async (_, reference, requests) => {
+    const { code, stderr } = await run('--debug', reference(), '--', 'true')
+    expect(code).toBe(0)
+    expect(stderr.match(/\/v1\//g)).toHaveLength(requests)
+  })
+
   it('comes with its environment, directory, user and time', async () => {
     await run('my-training-job', ...'--timeout 2h -e A=1 -eB=2=3 -w /workspace -u nobody -- true'.split(' '))
     expect(fake.state.sessions.created).toMatchObject([

@@ -188,9 +188,9 @@ function serveLists(serve: ServeFake, state: FakeState): void {
   })
 }
 
-function findContainer(state: FakeState, uuid: string): Container {
+function findContainer(state: FakeState, reference: string): Container {
   if (state.failure) throw state.failure
-  const found = state.containers.find((container) => container.uuid === uuid)
+  const found = state.containers.find(({ uuid, name }) => uuid === reference || name === reference)
   if (!found) throw new GpulabError('container_not_found')
   return found
 }

@@ -102,7 +102,7 @@ export function serveSessions(
     const { frame, rest } = await takeFrame(await open())
     if (!frame) return
     const { session: body, idempotency_key: key } = OpenSession.parse(parseJson(frame))
-    const session = start(findContainer(params.uuid).uuid, body, key)
+    const session = start(findContainer(params.container).uuid, body, key)
     if (state.sessions.opening === 'cut') return rest.destroy()
     await rest.send(toJsonFrame({ type: 'opened', session }))
     await find(session).session.serve(rest, { offset: 0 })

@@ -125,7 +125,7 @@ export {
   toControlFrame,
   toJsonFrame,
 } from './frames.ts'
-export { type PortMode, type RestartPolicy, type VolumeDriver, volumeDrivers } from './fields.ts'
+export { type PortMode, type RestartPolicy, Uuid, type VolumeDriver, volumeDrivers } from './fields.ts'
 export { describeSize } from './describe-size.ts'
 export { readLines } from './lines.ts'
 export { toExitSignal } from './exit-signal.ts'

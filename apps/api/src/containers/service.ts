@@ -1,11 +1,17 @@
-import { type Container, GpulabError, type Status } from '@gpulab/contract'
+import { type Container, GpulabError, type Status, Uuid } from '@gpulab/contract'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Queries } from '../db/connect.ts'
 import { decodeCursor, encodeCursor, toPage } from '../db/page.ts'
 import type { Deps } from '../deps.ts'
 import { nextStepOf, stepContextOf } from './next-step.ts'
 import { present, presentOne } from './present.ts'
-import { type ContainerRecord, findContainer, type HostOfContainer, listContainers } from './store.ts'
+import {
+  type ContainerRecord,
+  findByName,
+  findContainer,
+  type HostOfContainer,
+  listContainers,
+} from './store.ts'
 import { shownStatus } from './view.ts'
 
 type Parts = Pick<Deps, 'db' | 'config' | 'clock'>
@@ -31,14 +37,29 @@ export async function getRecord(
   return record
 }
 
+/** As above, of the one with this uuid or name. */
+export async function getRecordOf(
+  { db }: { db: Queries },
+  principal: Pick<Principal, 'teamUuid'>,
+  container: string,
+): Promise<ContainerRecord> {
+  if (Uuid.safeParse(container).success) return getRecord({ db }, principal, container)
+  const record = await findByName(db, principal.teamUuid, container)
+  if (!record) throw notFound(container)
+  return record
+}
+
+type RunningRecord = ContainerRecord & { readonly host: HostOfContainer }
+
 /** The container of a host that can be talked to: it runs, as far as is known. */
-export async function getRunning(
+export const getRunning = async (
   deps: Pick<Deps, 'db' | 'clock'>,
   principal: Principal,
   uuid: string,
-): Promise<ContainerRecord & { readonly host: HostOfContainer }> {
-  const record = await getRecord(deps, principal, uuid)
-  const { status, reason } = shownStatus(record, deps.clock.now())
+): Promise<RunningRecord> => requireRunning(deps, await getRecord(deps, principal, uuid))
+
+export function requireRunning({ clock }: Pick<Deps, 'clock'>, record: ContainerRecord): RunningRecord {
+  const { status, reason } = shownStatus(record, clock.now())
   const { host } = record
   if (status === 'running' && host) return { ...record, host }
   if (status === 'unreachable')

@@ -1,4 +1,19 @@
-import { and, asc, desc, eq, getColumns, gt, inArray, isNotNull, isNull, lt, lte, or, sql } from 'drizzle-orm'
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getColumns,
+  gt,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  ne,
+  or,
+  sql,
+} from 'drizzle-orm'
 import type { Position } from '../db/page.ts'
 import type { Queries, Transaction } from '../db/connect.ts'
 import { prepareOnce } from '../db/prepare-once.ts'
@@ -147,7 +162,14 @@ const isOfTeam = and(
   eq(containers.teamUuid, sql.placeholder('teamUuid')),
   eq(containers.uuid, sql.placeholder('uuid')),
 )
+// One that is being deleted gives its name away.
+const holdsName = and(
+  eq(containers.teamUuid, sql.placeholder('teamUuid')),
+  eq(containers.name, sql.placeholder('name')),
+  ne(containers.desired, 'deleted'),
+)
 const selectOne = {
+  named: prepareOnce((db) => buildRecords(db, holdsName, { withEnv: false }).prepare('container_named')),
   plain: prepareOnce((db) => buildRecords(db, isOfTeam, { withEnv: false }).prepare('container')),
   withEnv: prepareOnce((db) => buildRecords(db, isOfTeam, { withEnv: true }).prepare('container_with_env')),
 }
@@ -193,15 +215,14 @@ export async function findAnyContainer(db: Queries, uuid: string): Promise<Conta
   return record
 }
 
-/** The team's container that holds this name; one that is being deleted does not. */
+/** The team's container that holds this name. */
 export async function findByName(
   db: Queries,
   teamUuid: string,
   name: string,
 ): Promise<ContainerRecord | undefined> {
-  const isNamed = and(eq(containers.teamUuid, teamUuid), eq(containers.name, name))
-  const [record] = await selectRecords(db, and(isNamed, sql`containers.desired <> 'deleted'`))
-  return record
+  const [found] = await selectOne.named(db).execute({ teamUuid, name })
+  return found && toRecord(found)
 }
 
 /** Encrypted environments by container. */

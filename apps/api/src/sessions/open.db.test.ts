@@ -39,8 +39,8 @@ afterAll(() => api[Symbol.asyncDispose]())
 const creations = (): unknown[] => host.sessions.calls.filter(({ name }) => name === 'create')
 
 /** What is answered to the first frame. */
-async function open(first: object, client = api.client, uuid = params.uuid) {
-  const channel = await client.sessions.open({ params: { uuid } })
+async function open(first: object, client = api.client, container = params.uuid) {
+  const channel = await client.sessions.open({ params: { container } })
   await channel.send(toJsonFrame(first))
   const { frame, rest } = await takeFrame(channel)
   return { answer: frame && (parseJson(frame) as Record<string, unknown>), channel: rest }
@@ -72,6 +72,28 @@ describe('a connection that opens a session', () => {
     const rows = await api.database
       .sql`select action, detail from audit_entries where action = 'session.create' and detail::json ->> 'id' = ${id}`
     expect(rows).toHaveLength(1)
+  })
+
+  it('takes the name of its container in the place of the uuid', async () => {
+    const { answer, channel } = await open(opening(), api.client, 'c')
+    expect(answer).toMatchObject({ type: 'opened', session: { container_uuid: params.uuid } })
+    expect(await finish(channel)).toEqual(['hi', 'exit'])
+  })
+
+  it('means the one that holds the name, not one that is being deleted', async () => {
+    const body = { image: 'x', name: 'passed-on' }
+    const old = await api.client.containers.create({ body })
+    await host.converge()
+    await api.client.containers.remove({ params: { uuid: old.uuid } })
+    expect((await open(opening(), api.client, 'passed-on')).answer).toMatchObject({
+      type: 'error',
+      code: 'container_not_found',
+    })
+    const { uuid } = await api.client.containers.create({ body })
+    await host.converge()
+    const { answer, channel } = await open(opening(), api.client, 'passed-on')
+    expect(answer).toMatchObject({ type: 'opened', session: { container_uuid: uuid } })
+    channel.destroy()
   })
 
   it('does so with a host that starts them by a request only', async () => {
@@ -120,6 +142,8 @@ describe('a connection is refused, and nothing started,', () => {
     const missing = { type: 'error', code: 'container_not_found' }
     expect((await open(opening(), api.stranger)).answer).toMatchObject(missing)
     expect((await open(opening(), api.client, randomUUID())).answer).toMatchObject(missing)
+    expect((await open(opening(), api.stranger, 'c')).answer).toMatchObject(missing)
+    expect((await open(opening(), api.client, 'nobody')).answer).toMatchObject(missing)
   })
 
   it('where the container does not run, with all that a request is told', async () => {

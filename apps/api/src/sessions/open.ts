@@ -16,7 +16,7 @@ import {
 import type { Context } from '@gpulab/http'
 import { orAbort } from '@gpulab/transport/or-abort'
 import type { Principal } from '../auth/authenticate.ts'
-import { getRunning } from '../containers/service.ts'
+import { getRecordOf, requireRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import { once } from '../idempotency/service.ts'
 import { attachToSession, passFrames } from './attach.ts'
@@ -35,13 +35,14 @@ const connectMs = 15_000
 export async function openSession(
   deps: Parts,
   context: Pick<Context<Principal>, 'principal' | 'requestId' | 'signal'>,
-  uuid: string,
+  container: string,
   open: () => Promise<Channel>,
 ): Promise<void> {
   const { principal, signal } = context
   // While the client is answered and says what it wants. Nothing is done there before a first frame.
-  const running = getRunning(deps, principal, uuid)
-  const hosting = running.then(({ host }) => connectHost(deps, host.uuid, uuid, signal))
+  const record = getRecordOf(deps, principal, container)
+  const running = record.then((found) => requireRunning(deps, found))
+  const hosting = running.then(({ row, host }) => connectHost(deps, host.uuid, row.uuid, signal))
   hosting.catch(() => {})
   let host: Channel | undefined
   try {
@@ -53,6 +54,7 @@ export async function openSession(
     const { frame, rest: client } = await orAbort(takeFrame(opened), AbortSignal.any([signal, late()]))
     if (!frame) return
     const { session: body, idempotency_key: idempotencyKey } = readOpening(frame)
+    const { uuid } = (await record).row
     const asked = { params: { uuid }, body }
     const session = await once(
       deps,

@@ -36,7 +36,7 @@ export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
     }),
   )
   serve(sessions.open, ({ params }, context, open) =>
-    attached(context.principal, () => openSession(deps, context, params.uuid, open)),
+    attached(context.principal, () => openSession(deps, context, params.container, open)),
   )
   serve(sessions.list, ({ params }, { principal, signal }) =>
     listSessions(deps, principal, params.uuid, signal),

@@ -1,5 +1,5 @@
 import type { Container } from '@gpulab/contract'
-import { type Kind, type Lookup, resolve, resolveUuid } from '../resolve.ts'
+import { type Kind, type Lookup, resolve, resolveUuid, toPathPart } from '../resolve.ts'
 
 export const containerKind: Kind<Container> = {
   noun: 'container',
@@ -13,6 +13,18 @@ export const containerKind: Kind<Container> = {
 
 export const resolveContainer = (lookup: Lookup, reference: string): Promise<Container> =>
   resolve(containerKind, lookup, reference)
+
+/** A container that has not been looked for. */
+export interface ContainerReference {
+  /** For a path that takes a uuid or a name. */
+  readonly pathPart: string | undefined
+  readonly uuid: () => Promise<string>
+}
+
+export const referTo = (lookup: Lookup, reference: string): ContainerReference => ({
+  pathPart: toPathPart(containerKind, reference),
+  uuid: () => resolveContainerUuid(lookup, reference),
+})
 
 export const resolveContainerUuid = (lookup: Lookup, reference: string): Promise<string> =>
   resolveUuid(containerKind, lookup, reference)

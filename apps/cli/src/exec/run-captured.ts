@@ -1,7 +1,6 @@
 import type { ExecResult } from '@gpulab/contract'
 import { type Capture, createCapture } from '@gpulab/transport/capture'
 import type { ApiContext } from '../context.ts'
-import { resolveContainerUuid } from '../containers/kind.ts'
 import { requireExitCode } from '../sessions/ending.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import type { Interruption } from '../sessions/interruption.ts'
@@ -20,28 +19,32 @@ export async function runCaptured(
   input: ExecInput,
 ): Promise<number> {
   const { api, output, signal } = context
-  const uuid = await resolveContainerUuid(context, reference)
   const stdout = createCapture(input.maxOutput ?? maxOutput)
   const stderr = createCapture(input.maxOutput ?? maxOutput)
   let hasGap = false
   const startedAt = performance.now()
   let sessionId = ''
   const create = toNewSession({ ...input, timeoutMs: input.timeoutMs ?? timeoutMs })
-  const followed = await startAndFollow(context, uuid, create, async ({ session: { id }, channel }) => {
-    sessionId = id
-    const io = {
-      input: input.stdin ? process.stdin : undefined,
-      output: toSink(stdout),
-      error: toSink(stderr),
-      signal,
-      onNews: (news: { kind: string }) => {
-        if (news.kind === 'gap') hasGap = true
-      },
-    }
-    const client = new SessionClient(api, { uuid, id }, io, { isNew: true, channel })
-    interruption.forwardTo((name) => client.sendSignal(name))
-    return client.run()
-  })
+  const followed = await startAndFollow(
+    context,
+    reference,
+    create,
+    async ({ session: { id, container_uuid: uuid }, channel }) => {
+      sessionId = id
+      const io = {
+        input: input.stdin ? process.stdin : undefined,
+        output: toSink(stdout),
+        error: toSink(stderr),
+        signal,
+        onNews: (news: { kind: string }) => {
+          if (news.kind === 'gap') hasGap = true
+        },
+      }
+      const client = new SessionClient(api, { uuid, id }, io, { isNew: true, channel })
+      interruption.forwardTo((name) => client.sendSignal(name))
+      return client.run()
+    },
+  )
   if ('exitCode' in followed) return followed.exitCode
   const { ending } = followed
   const exitCode = requireExitCode(ending)

@@ -1,5 +1,4 @@
 import type { ApiContext } from '../context.ts'
-import { resolveContainerUuid } from '../containers/kind.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import { followOnTerminal } from '../sessions/follow-on-terminal.ts'
 import type { Interruption } from '../sessions/interruption.ts'
@@ -15,16 +14,20 @@ export async function runOnTerminal(
   reference: string,
   input: ExecInput,
 ): Promise<number> {
-  const uuid = await resolveContainerUuid(context, reference)
   const device = openDevice()
   const create = toNewSession(withTerm(input), device.size())
   try {
-    const following = startAndFollow(context, uuid, create, ({ session: { id }, channel }) => {
-      const onClient = (client: SessionClient): void =>
-        interruption.forwardTo((name) => client.sendSignal(name))
-      const options = { isTyped: input.stdin, isNew: true, channel, device, onClient }
-      return followOnTerminal(context, { uuid, id }, options)
-    })
+    const following = startAndFollow(
+      context,
+      reference,
+      create,
+      ({ session: { id, container_uuid: uuid }, channel }) => {
+        const onClient = (client: SessionClient): void =>
+          interruption.forwardTo((name) => client.sendSignal(name))
+        const options = { isTyped: input.stdin, isNew: true, channel, device, onClient }
+        return followOnTerminal(context, { uuid, id }, options)
+      },
+    )
     device.prepare()
     return finish(context, await following, input)
   } finally {

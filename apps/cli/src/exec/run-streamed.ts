@@ -1,5 +1,4 @@
 import type { ApiContext } from '../context.ts'
-import { resolveContainerUuid } from '../containers/kind.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import type { Interruption } from '../sessions/interruption.ts'
 import { SessionClient, type Sink } from '../sessions/session-client.ts'
@@ -16,13 +15,12 @@ export async function runStreamed(
   input: ExecInput,
 ): Promise<number> {
   const { api, output, signal } = context
-  const uuid = await resolveContainerUuid(context, reference)
   const cut = { stdout: false, stderr: false }
   const followed = await startAndFollow(
     context,
-    uuid,
+    reference,
     toNewSession(input),
-    async ({ session: { id }, channel }) => {
+    async ({ session: { id, container_uuid: uuid }, channel }) => {
       const client = new SessionClient(
         api,
         { uuid, id },

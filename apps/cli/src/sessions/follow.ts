@@ -1,6 +1,7 @@
 import { GpulabError, type Session } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
 import { orAbort } from '@gpulab/transport/or-abort'
+import { referTo } from '../containers/kind.ts'
 import type { ApiContext } from '../context.ts'
 import type { Ending } from './ending.ts'
 import type { NewSession } from './open-at-once.ts'
@@ -21,12 +22,12 @@ export type Followed = { readonly ending: Ending } | { readonly exitCode: number
  */
 export async function startAndFollow(
   context: ApiContext,
-  uuid: string,
+  reference: string,
   create: NewSession,
   follow: (opened: OpenedSession) => Promise<Ending>,
 ): Promise<Followed> {
   // Not ended by the signal: what was made by then has to be known, to be killed.
-  const starting = openSession(context.api, uuid, create)
+  const starting = openSession(context.api, referTo(context, reference), create)
   let session: Session | undefined
   try {
     const opened = await orAbort(starting, context.signal)

@@ -2,6 +2,7 @@ import {
   type Channel,
   Control,
   type CreateSession,
+  type ErrorCode,
   framePayloadMaxBytes,
   GpulabError,
   parseJson,
@@ -19,7 +20,8 @@ export type SessionsApi = { readonly sessions: ApiClient['sessions'] }
 export type NewSession = Partial<CreateSession>
 
 export interface Wanted {
-  readonly uuid: string
+  /** The uuid or the name. */
+  readonly container: string
   readonly create: NewSession
 }
 
@@ -37,7 +39,7 @@ const connectMs = 20_000
  */
 export async function openAtOnce(
   { sessions }: SessionsApi,
-  { uuid, create }: Wanted,
+  { container, create }: Wanted,
   { idempotencyKey, timeoutMs, signal }: StartOptions,
 ): Promise<{ session: Session; channel: Channel } | undefined> {
   const opening = toJsonFrame({ type: 'open', session: create, idempotency_key: idempotencyKey })
@@ -45,7 +47,10 @@ export async function openAtOnce(
   let channel: Channel | undefined
   let timer: NodeJS.Timeout | undefined
   try {
-    channel = await sessions.open({ params: { uuid } }, { timeoutMs: connectMs, ...(signal && { signal }) })
+    channel = await sessions.open(
+      { params: { container } },
+      { timeoutMs: connectMs, ...(signal && { signal }) },
+    )
     timer = setTimeout(() => channel?.destroy(), timeoutMs)
     await channel.send(opening)
     const { frame, rest } = await takeFrame(channel)
@@ -68,7 +73,9 @@ export async function openAtOnce(
 
 /** What the request would say in other words, or may do better a moment later, is left to it. */
 const isFinal = (error: GpulabError): boolean =>
-  !error.retryable && error.code !== 'invalid_request' && !isOutcomeOpen(error)
+  !error.retryable && !inOtherWords.has(error.code) && !isOutcomeOpen(error)
+
+const inOtherWords: ReadonlySet<string> = new Set<ErrorCode>(['invalid_request', 'container_not_found'])
 
 export const isOutcomeOpen = (error: unknown): boolean =>
   error instanceof GpulabError && (error.code === 'exec_outcome_unknown' || error.code === 'outcome_unknown')

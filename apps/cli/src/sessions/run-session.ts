@@ -1,5 +1,6 @@
 import type { Channel, Session } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ContainerReference } from '../containers/kind.ts'
 import { randomUuid } from '../random-uuid.ts'
 import type { Ending } from './ending.ts'
 import {
@@ -8,7 +9,6 @@ import {
   openAtOnce,
   type SessionsApi,
   type StartOptions,
-  type Wanted,
 } from './open-at-once.ts'
 import { Retries } from './retries.ts'
 import { SessionClient, type SessionIo } from './session-client.ts'
@@ -26,12 +26,17 @@ export interface RunOptions extends SessionIo {
 /** Starts a program in a container and stays with it to its end. The signal leaves it; it goes on then. */
 export async function runSession(
   api: SessionsApi,
-  container: string,
+  uuid: string,
   create: NewSession,
   { onStart, ...io }: RunOptions,
 ): Promise<Ending> {
-  const { session, channel } = await openSession(api, container, create, io.signal)
-  const client = new SessionClient(api, { uuid: container, id: session.id }, io, { isNew: true, channel })
+  const { session, channel } = await openSession(
+    api,
+    { pathPart: uuid, uuid: async () => uuid },
+    create,
+    io.signal,
+  )
+  const client = new SessionClient(api, { uuid, id: session.id }, io, { isNew: true, channel })
   onStart?.(client, session)
   return client.run()
 }
@@ -49,15 +54,17 @@ export interface OpenedSession {
  */
 export async function openSession(
   api: SessionsApi,
-  uuid: string,
+  { pathPart, uuid }: ContainerReference,
   create: NewSession,
   signal?: AbortSignal,
 ): Promise<OpenedSession> {
   const idempotencyKey = randomUuid()
   const options = { idempotencyKey, timeoutMs: createMs, ...(signal && { signal }) }
-  const opened = await openAtOnce(api, { uuid, create }, options)
+  const container = pathPart ?? (await uuid())
+  const opened = await openAtOnce(api, { container, create }, options)
   if (opened) return opened
-  return { session: await requestSession(api, { uuid, create }, options), channel: undefined }
+  const wanted = { uuid: pathPart === undefined ? container : await uuid(), create }
+  return { session: await requestSession(api, wanted, options), channel: undefined }
 }
 
 /** Starts one that nobody attaches to. */
@@ -76,7 +83,7 @@ export const createSession = (
 /** While it is open whether it was started, it asks again, with one key, so that none is started twice. */
 async function requestSession(
   api: SessionsApi,
-  { uuid, create }: Wanted,
+  { uuid, create }: { readonly uuid: string; readonly create: NewSession },
   options: StartOptions,
 ): Promise<Session> {
   const { signal } = options

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { duplex, endpoint, events, json } from '../endpoint.ts'
-import { Command, Environment, Flag, pageOf, text, Timestamp, Uuid } from '../fields.ts'
+import { Command, Environment, Flag, Name, pageOf, text, Timestamp, Uuid } from '../fields.ts'
 
 /** So many bytes of input a client may have sent that the session has not acknowledged. */
 export const inputWindowBytes = 1 << 20
@@ -188,11 +188,11 @@ export const sessions = {
   }),
   open: endpoint({
     method: 'GET',
-    path: '/v1/containers/:uuid/sessions/open',
+    path: '/v1/containers/:container/sessions/open',
     summary: 'Start a session, which the first frame describes, and attach to it',
     scope: 'exec',
     rate: 'exec',
-    params: ByContainer,
+    params: z.object({ container: Uuid.or(Name).describe('Its uuid, or its name.') }),
     result: duplex(),
     errors: [...shared, 'command_failed', 'exec_outcome_unknown', 'rate_limited', 'quota_exceeded'],
   }),
