@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { buildRelease } from './build-release.ts'
 import { ownTarget, targets } from './targets.ts'
+import { toReleaseReadme } from './to-release-readme.ts'
 
 const checkout = join(import.meta.dirname, '../../..')
 const help = `npm run release:build [-- OPTIONS]: make everything that a release consists of
@@ -26,7 +27,7 @@ else {
     targets: values.own ? (own ? [own] : []) : targets,
     outDirectory: values.out,
     time: await commitTime(),
-    readme: await readFile(join(checkout, 'README.md'), 'utf8'),
+    readme: toReleaseReadme(await readFile(join(checkout, 'README.md'), 'utf8')),
     tell: (line) => void process.stdout.write(`${line}\n`),
   })
   process.stdout.write(`All of it is in ${values.out}\n`)
