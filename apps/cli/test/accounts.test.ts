@@ -115,10 +115,24 @@ describe('templates', () => {
       },
       { image: 'x:2' },
     ])
-    // Of all teams, so it is not the team's own; and no part of a name will do.
-    expect((await run('templates', 'rm', 'pytorch-2.1', '--force')).code).toBe(3)
     expect((await run('templates', 'rm', 'pytorch', '--global', '--force')).code).toBe(3)
     expect((await run('templates', 'rm', 'pytorch-2.1', '--global', '--force')).stdout).toContain('Deleted')
+  })
+
+  it("are the team's own, unless told otherwise", async () => {
+    await run('templates', 'create', 'trainer', '--image', 'x:1')
+    expect((await run('templates', 'update', 'trainer', '--image', 'x:2')).stdout).toBe(
+      '✓ Changed the template trainer\n',
+    )
+    expect(await run('templates', 'rm', 'pytorch-2.1', '--force', '--json')).toMatchObject({
+      code: 3,
+      error: { code: 'template_not_found', hint: expect.stringContaining('--global') as string },
+    })
+    expect((await run('templates', 'rm', 'trainer', '--global', '--force')).stderr).toContain(
+      'leave out --global',
+    )
+    expect((await run('templates', 'rm', 'trainer', '--force')).stdout).toBe('✓ Deleted trainer\n')
+    expect((await run('templates', 'rm', 'trainer', '--force')).code).toBe(3)
   })
 })
 

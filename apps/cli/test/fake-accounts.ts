@@ -6,6 +6,7 @@ import {
   type RegistryLogin,
   type SshKey,
   type Team,
+  type Template,
   type User,
 } from '@gpulab/contract'
 import type { ServeFake } from './fake-api.ts'
@@ -24,6 +25,7 @@ export interface FakeAccounts {
   asked: unknown[]
   sshKeys: SshKey[]
   registries: RegistryLogin[]
+  templates: Template[]
 }
 
 export const createFakeAccounts = (): FakeAccounts => ({
@@ -51,6 +53,7 @@ export const createFakeAccounts = (): FakeAccounts => ({
   asked: [],
   sshKeys: [],
   registries: [],
+  templates: [...sampleTemplates],
 })
 
 const priced = {
@@ -151,13 +154,18 @@ export function serveAccounts(serve: ServeFake, state: FakeAccounts): void {
   for (const templates of [api.templates, api.admin.templates]) {
     serve(templates.create, async ({ body }) => {
       state.asked.push(body)
-      return { ...sample, name: body.name }
+      const shared = templates === api.admin.templates
+      const made = { ...sample, name: body.name, uuid: uuidOf('dddddddd'), shared }
+      state.templates.push(made)
+      return made
     })
-    serve(templates.update, async ({ body }) => {
+    serve(templates.update, async ({ body, params }) => {
       state.asked.push(body)
-      return sample
+      return state.templates.find(({ uuid }) => uuid === params.uuid) ?? sample
     })
-    serve(templates.remove, async () => {})
+    serve(templates.remove, async ({ params }) => {
+      state.templates = state.templates.filter(({ uuid }) => uuid !== params.uuid)
+    })
   }
   serve(api.registries.list, async () => page(state.registries))
   serve(api.registries.login, async ({ body: { registry, username, password } }) => {

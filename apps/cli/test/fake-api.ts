@@ -26,7 +26,6 @@ import {
   sampleExecResult,
   sampleGpuTypes,
   sampleHost,
-  sampleTemplates,
   sampleVolume,
   uuidOf,
 } from './samples.ts'
@@ -170,7 +169,7 @@ function serveLists(serve: ServeFake, state: FakeState): void {
     billing: state.accounts.billing,
   }))
   serve(api.templates.list, async ({ query }) => ({
-    items: sampleTemplates.filter(({ type }) => query.type === undefined || type === query.type),
+    items: state.accounts.templates.filter(({ type }) => query.type === undefined || type === query.type),
     next_cursor: null,
   }))
   serve(api.gpus.listTypes, async () => ({ items: sampleGpuTypes, next_cursor: null }))

@@ -1,6 +1,5 @@
-import type { CreateTemplate, Template, UpdateTemplate } from '@gpulab/contract'
+import { type CreateTemplate, GpulabError, type Template, type UpdateTemplate } from '@gpulab/contract'
 import type { ApiContext } from '../context.ts'
-import { matchByName } from '../match.ts'
 import { requireAsker, requireYes } from '../output/confirm.ts'
 import { escapeText } from '../output/escape.ts'
 import { printDone } from '../output/list.ts'
@@ -57,7 +56,19 @@ async function findOf(
   { isShared }: Whose,
 ): Promise<Template> {
   const all = await listAll((query) => api.templates.list({ query }, { signal }))
-  const own = all.filter(({ shared }) => shared === isShared)
-  const exact = own.filter(({ name, uuid }) => name === reference || uuid === reference.toLowerCase())
-  return matchByName(exact[0]?.name ?? reference, exact, { noun: 'template', notFound: 'template_not_found' })
+  const named = all.filter(({ name, uuid }) => name === reference || uuid === reference.toLowerCase())
+  const found = named.find(({ shared }) => shared === isShared)
+  if (found) return found
+  throw new GpulabError('template_not_found', {
+    message: isShared
+      ? `There is no template "${reference}" of all teams.`
+      : `Your team has no template "${reference}" of its own.`,
+    hint: hintFor(named.length > 0, isShared),
+  })
+}
+
+function hintFor(isOther: boolean, isShared: boolean): string {
+  if (!isOther) return 'Write its whole name, or its uuid; gpulab templates lists them.'
+  if (isShared) return 'There is one of your team: leave out --global.'
+  return 'There is one of all teams, which administrators change with --global.'
 }

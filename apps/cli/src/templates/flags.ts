@@ -5,8 +5,11 @@ import { gibibyte, mebibyte, parseSize } from '../output/size.ts'
 
 const repeatable = { multiple: true, multipleNonGreedy: true } as const
 
+/** Without a default, oclif gives undefined for what its types say is a boolean. */
+export const globalFlag = boolean({ summary: 'Of all teams; for administrators.', default: false })
+
 export const templateFlags = {
-  global: boolean({ summary: 'Of all teams; for administrators.' }),
+  global: globalFlag,
   ports: string({ ...repeatable, summary: 'Ports that it listens on.', helpValue: 'PORT[,PORT]' }),
   env: string({
     ...repeatable,

@@ -1,7 +1,7 @@
 import { string } from '@oclif/core/args'
-import { boolean } from '@oclif/core/flags'
 import { BaseCommand } from '../../base-command.ts'
 import { removeTemplate } from '../../templates/change.ts'
+import { globalFlag } from '../../templates/flags.ts'
 import { forceFlag } from '../arguments.ts'
 
 export default class Rm extends BaseCommand {
@@ -11,7 +11,7 @@ export default class Rm extends BaseCommand {
   }
   static override flags = {
     force: forceFlag,
-    global: boolean({ summary: 'Of all teams; for administrators.' }),
+    global: globalFlag,
   }
 
   async run(): Promise<void> {
