@@ -16,17 +16,15 @@ export interface OpenWorkers extends AsyncDisposable {
   readonly outside: string
 }
 
-/** The process that serves a volume's files, on a plain folder. */
-export async function openWorkers(): Promise<OpenWorkers> {
+/** The process that serves a volume's files, on a plain folder; with a hidden name what is written is in that folder first. */
+export async function openWorkers(hiddenName?: string): Promise<OpenWorkers> {
   const folder = await mkdtemp(join(tmpdir(), 'gpulab-workers-'))
-  const [root, staging, outside] = ['data', 'staging', 'outside'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ]
+  const root = join(folder, 'data')
+  const outside = join(folder, 'outside')
+  const staging = hiddenName === undefined ? join(folder, 'staging') : join(root, hiddenName)
   for (const each of [root, outside]) await mkdir(each)
   const workers = createWorkers(
-    { folders: async () => ({ root, staging, hiddenName: undefined }), teamOf: () => 'team' },
+    { folders: async () => ({ root, staging, hiddenName }), teamOf: () => 'team' },
     pino({ enabled: false }),
   )
   return {

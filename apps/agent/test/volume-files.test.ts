@@ -322,6 +322,58 @@ describe('what is no file', () => {
   })
 })
 
+describe('the folder for what is being written, where it is in the volume itself', () => {
+  const hidden = '.hidden'
+  let inside: OpenWorkers
+  const query = (name: string) => ({ params, query: path(name) })
+  const put = (name: string) =>
+    inside.files.write(
+      {
+        params,
+        query: { ...path(name), parents: true, mode: 0o640, size: undefined },
+        body: bytesOf('x'),
+      },
+      caller(),
+    )
+
+  beforeAll(async () => {
+    inside = await openWorkers(hidden)
+  })
+  afterAll(() => inside?.[Symbol.asyncDispose]())
+
+  it('is not there for those who ask for files', async () => {
+    await put('a')
+    await writeFile(join(inside.staging, 'part'), 'x')
+    await symlink('/', join(inside.root, 'root'))
+    const { files } = inside
+    for (const folder of ['/', 'root']) {
+      const { items } = await files.list(
+        { params, query: { ...path(folder), limit: 10, cursor: undefined } },
+        caller(),
+      )
+      expect(items.map(({ name }) => name)).toEqual(['a', 'root'])
+    }
+    for (const name of [hidden, `/${hidden}/part`, `root/${hidden}/part`]) {
+      await expect(files.read(query(name), caller())).rejects.toThrow(code('path_not_found'))
+      await expect(put(name)).rejects.toThrow(code('path_not_found'))
+      const gone = { params, query: { ...path(name), recursive: true } }
+      await expect(files.remove(gone, caller())).rejects.toThrow(code('path_not_found'))
+      const moved = { from: base64('a'), to: base64(name), overwrite: true }
+      await expect(files.move({ params, body: moved }, caller())).rejects.toThrow(code('path_not_found'))
+    }
+    expect(await readdir(inside.staging)).toEqual(['part'])
+  })
+
+  it('is made anew when a container has removed it', async () => {
+    await put('before')
+    await run('rm', ['-r', inside.staging])
+    await put('after')
+    await run('rm', ['-r', inside.staging])
+    await inside.files.makeLink({ params, body: { ...path('l'), target: base64('after') } }, caller())
+    expect(await readFile(join(inside.root, 'l'), 'utf8')).toBe('x')
+  })
+})
+
 describe('a link that is made', () => {
   it('leads where it was told to, and elsewhere when told again', async () => {
     await makeLink('l', 'nowhere/yet')

@@ -57,6 +57,15 @@ await describeMooseFs('a volume of a MooseFS cell', (mfs) => {
       query: { path: Buffer.from('y').toString('base64') },
     })
     expect(await text(read.body)).toBe('from inside\n')
+
+    await sh(mfs.host, container, 'rm -rf /workspace/.gpulab-staging')
+    const tooMuch = (async function* () {
+      for (let written = 0; written < 300; written++) yield Buffer.alloc(mib)
+    })()
+    await expect(
+      volumeFiles.write({ params: volume, query: { path }, body: tooMuch }, { timeoutMs: 120_000 }),
+    ).rejects.toMatchObject({ code: 'space_exhausted' })
+    expect((await sh(mfs.host, container, 'cat /workspace/d/x')).stdout).toBe('from outside')
     await removeContainer(mfs.host, container)
   })
 

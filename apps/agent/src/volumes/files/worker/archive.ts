@@ -2,7 +2,7 @@ import { paddingBytes, type TarEntry, encodeTarHeader, tarEnd } from '@gpulab/tr
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, read } from 'node:fs'
 import { promisify } from 'node:util'
 import { readTarget } from './entry.ts'
-import { at, openFolder, openPlace, readNames, toNames, walk, WalkError } from './walk.ts'
+import { at, isRoot, openFolder, openPlace, readNames, toNames, type Tree, walk, WalkError } from './walk.ts'
 
 const readInto = promisify(read)
 const chunkBytes = 1 << 20
@@ -12,17 +12,13 @@ const depthMax = 100
  * A folder as a tar stream: what is in it under names that begin with `./`. What can be neither file, folder nor link is
  * left out, as is what goes meanwhile; a file that shrinks while it is read ends the stream.
  */
-export async function* archive(
-  root: number,
-  { path, hidden }: { readonly path: Buffer; readonly hidden: Buffer | undefined },
-): AsyncGenerator<Buffer> {
-  const names = toNames(path)
-  using place = walk(root, names, { follow: true })
+export async function* archive(tree: Tree, { path }: { readonly path: Buffer }): AsyncGenerator<Buffer> {
+  using place = walk(tree, toNames(path), { follow: true })
   const { fd, stat } = openPlace(place)
   try {
     if (!stat.isDirectory()) throw new WalkError('ENOTDIR', 'It is not a folder.')
     yield encodeTarHeader(toTarEntry('directory', '.', stat))
-    yield* pack(fd, './', names.length === 0 ? hidden : undefined, 0)
+    yield* pack(fd, './', isRoot(tree, place) ? tree.hidden : undefined, 0)
     yield tarEnd
   } finally {
     closeSync(fd)

@@ -1,12 +1,22 @@
 import { closeSync, linkSync, mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { at, openFolder, type Place, readSome, statPlace, toNames, walk, WalkError } from './walk.ts'
+import {
+  at,
+  openFolder,
+  type Place,
+  readSome,
+  statPlace,
+  toNames,
+  type Tree,
+  walk,
+  WalkError,
+} from './walk.ts'
 
 const isCode = (error: unknown, ...codes: string[]): boolean =>
   codes.includes((error as NodeJS.ErrnoException).code ?? '')
 
 export function makeFolder(
-  root: number,
+  tree: Tree,
   { path, parents }: { readonly path: Buffer; readonly parents: boolean },
 ): void {
   const names = toNames(path)
@@ -15,27 +25,27 @@ export function makeFolder(
     throw new WalkError('EEXIST', 'The root of a volume is always there.')
   }
   for (let length = parents ? 1 : names.length; length <= names.length; length++) {
-    using place = walk(root, names.slice(0, length), { follow: false })
+    using place = walk(tree, names.slice(0, length), { follow: false })
     try {
       mkdirSync(at(place.folder, place.name as Buffer), 0o755)
     } catch (error) {
-      if (!parents || !isCode(error, 'EEXIST') || !isFolder(root, names.slice(0, length))) throw error
+      if (!parents || !isCode(error, 'EEXIST') || !isFolder(tree, names.slice(0, length))) throw error
     }
   }
 }
 
 /** Also where a link leads to one. */
-function isFolder(root: number, names: readonly Buffer[]): boolean {
-  using place = walk(root, names, { follow: true })
+function isFolder(tree: Tree, names: readonly Buffer[]): boolean {
+  using place = walk(tree, names, { follow: true })
   return statPlace(place).isDirectory()
 }
 
 /** A link is removed itself, whatever it leads to. */
 export async function remove(
-  root: number,
+  tree: Tree,
   { path, recursive }: { readonly path: Buffer; readonly recursive: boolean },
 ): Promise<void> {
-  using place = walk(root, toNames(path), { follow: false })
+  using place = walk(tree, toNames(path), { follow: false })
   const { folder, name } = requireName(place)
   if (!statPlace(place).isDirectory()) unlinkSync(at(folder, name))
   else if (recursive) await removeTree(folder, name, { entries: 0 })
@@ -102,11 +112,11 @@ async function removeOne(folder: number, name: Buffer, removed: Removed): Promis
 }
 
 export function move(
-  root: number,
+  tree: Tree,
   { from, to, overwrite }: { readonly from: Buffer; readonly to: Buffer; readonly overwrite: boolean },
 ): void {
-  using source = walk(root, toNames(from), { follow: false })
-  using target = walk(root, toNames(to), { follow: false })
+  using source = walk(tree, toNames(from), { follow: false })
+  using target = walk(tree, toNames(to), { follow: false })
   const [old, fresh] = [requireName(source), requireName(target)]
   const [oldPath, freshPath] = [at(old.folder, old.name), at(fresh.folder, fresh.name)]
   const isFolder = statPlace(source).isDirectory()

@@ -2,7 +2,7 @@ import { closeSync, createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { etagOf } from './entry.ts'
 import { type ByteRange, parseRange } from './range.ts'
-import { openPlace, toNames, walk, WalkError } from './walk.ts'
+import { openPlace, toNames, type Tree, walk, WalkError } from './walk.ts'
 
 export interface Content {
   readonly etag: string
@@ -18,11 +18,11 @@ const chunkBytes = 1 << 20
 
 /** A file, or a part of it. It is sent as long as it was when it was opened. */
 export function readContent(
-  root: number,
+  tree: Tree,
   { path, range: wanted }: { readonly path: Buffer; readonly range: string | undefined },
   isFresh: (etag: string) => boolean,
 ): Content {
-  using place = walk(root, toNames(path), { follow: true })
+  using place = walk(tree, toNames(path), { follow: true })
   const { fd, stat } = openPlace(place)
   try {
     if (!stat.isFile()) throw new WalkError('EISDIR', 'It is a folder.')

@@ -1,24 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { fstatSync, lchownSync, lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
-import { at, type Place, toNames, walk, WalkError } from './walk.ts'
+import { openStaging } from './staging.ts'
+import { at, type Place, toNames, type Tree, walk, WalkError } from './walk.ts'
 
 const targetMaxBytes = 4095
 
 /** Makes a link, or has one that is there lead elsewhere. Where it leads is nobody's business: it is never followed out. */
 export function makeLink(
-  root: number,
-  staging: number,
+  tree: Tree,
+  stagingPath: string,
   { path, target }: { readonly path: Buffer; readonly target: Buffer },
 ): void {
   if (target.length === 0 || target.includes(0))
     throw new WalkError('EINVAL', 'A link has to lead somewhere.')
   if (target.length > targetMaxBytes) throw new WalkError('ENAMETOOLONG', 'Where the link leads is too long.')
-  using place = walk(root, toNames(path), { follow: false })
+  using place = walk(tree, toNames(path), { follow: false })
   const { name } = place
   if (name === undefined) throw new WalkError('EBUSY', 'The root of a volume can not be changed.')
   const old = readOld(place, name)
   if (old?.equals(target)) return
-  const part = at(staging, Buffer.from(randomBytes(12).toString('hex')))
+  using staging = openStaging(stagingPath)
+  const part = at(staging.fd, Buffer.from(randomBytes(12).toString('hex')))
   symlinkSync(target, part)
   try {
     const { uid, gid } = fstatSync(place.folder)

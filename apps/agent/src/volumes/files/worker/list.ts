@@ -1,6 +1,6 @@
 import { closeSync, lstatSync } from 'node:fs'
 import { type FileEntry, readTarget, toEntry } from './entry.ts'
-import { at, openPlace, readNames, toNames, walk, WalkError } from './walk.ts'
+import { at, isRoot, openPlace, readNames, toNames, type Tree, walk, WalkError } from './walk.ts'
 
 /** Of a page as JSON: names and targets of links can be made to take 25 KiB an entry, and API and agent hold it whole. */
 const pageMaxBytes = 8 << 20
@@ -10,8 +10,6 @@ export interface ListOptions {
   readonly limit: number
   /** The last name of the page before. */
   readonly after: Buffer | undefined
-  /** A name of the root that nobody is shown. */
-  readonly hidden: Buffer | undefined
 }
 
 export interface Page {
@@ -21,17 +19,14 @@ export interface Page {
 }
 
 /** Entries of a folder by the bytes of their names. What goes while it is looked at is left out. */
-export function list(root: number, { path, limit, after, hidden }: ListOptions): Page {
-  const names = toNames(path)
-  using place = walk(root, names, { follow: true })
+export function list(tree: Tree, { path, limit, after }: ListOptions): Page {
+  using place = walk(tree, toNames(path), { follow: true })
+  const hidden = isRoot(tree, place) ? tree.hidden : undefined
   const { fd, stat } = openPlace(place)
   try {
     if (!stat.isDirectory()) throw new WalkError('ENOTDIR', 'It is not a folder.')
     const rest = readNames(fd)
-      .filter(
-        (name) =>
-          (!after || Buffer.compare(name, after) > 0) && !(names.length === 0 && hidden?.equals(name)),
-      )
+      .filter((name) => (!after || Buffer.compare(name, after) > 0) && !hidden?.equals(name))
       .toSorted((left, right) => Buffer.compare(left, right))
     const items: FileEntry[] = []
     let bytes = 0

@@ -8,13 +8,11 @@ import { readTarget, toEntry } from './entry.ts'
 import { makeLink } from './link.ts'
 import { list } from './list.ts'
 import { store } from './store.ts'
-import { statPlace, toNames, walk, WalkError } from './walk.ts'
+import { statPlace, toNames, type Tree, walk, WalkError } from './walk.ts'
 
 export interface ServeOptions {
-  readonly root: number
-  readonly staging: number
-  /** A name in the root that nobody is shown. */
-  readonly hidden: Buffer | undefined
+  readonly tree: Tree
+  readonly stagingPath: string
 }
 
 interface Call {
@@ -29,24 +27,24 @@ type Operation = (options: ServeOptions, call: Call) => Promise<void> | void
 const bytesOf = (query: URLSearchParams, name: string): Buffer => Buffer.from(query.get(name) ?? '', 'base64')
 
 const operations: Readonly<Record<string, Operation>> = {
-  list: ({ root, hidden }, { query, response }) => {
+  list: ({ tree }, { query, response }) => {
     const after = query.has('after') ? bytesOf(query, 'after') : undefined
     const limit = Number(query.get('limit'))
-    const { items, next } = list(root, { path: bytesOf(query, 'path'), limit, after, hidden })
+    const { items, next } = list(tree, { path: bytesOf(query, 'path'), limit, after })
     sendJson(response, 200, { items, next: next?.toString('base64') ?? null })
   },
-  stat: ({ root }, { query, response }) => {
-    using place = walk(root, toNames(bytesOf(query, 'path')), { follow: query.get('follow') === 'true' })
+  stat: ({ tree }, { query, response }) => {
+    using place = walk(tree, toNames(bytesOf(query, 'path')), { follow: query.get('follow') === 'true' })
     const stat = statPlace(place)
     const name = place.name ?? Buffer.alloc(0)
     const target = place.name ? readTarget(place.folder, place.name, stat) : undefined
     sendJson(response, 200, toEntry(name, stat, target))
   },
-  read: async ({ root }, { query, request, response }) => {
+  read: async ({ tree }, { query, request, response }) => {
     const { headers } = request
     const isFresh = (etag: string): boolean =>
       headers['if-range'] === undefined || headers['if-range'] === etag
-    const content = readContent(root, { path: bytesOf(query, 'path'), range: headers.range }, isFresh)
+    const content = readContent(tree, { path: bytesOf(query, 'path'), range: headers.range }, isFresh)
     const { etag, sizeBytes, range, body } = content
     const isKnown = headers['if-none-match']?.split(',').some((tag) => tag.trim() === etag)
     response.setHeader('etag', etag)
@@ -62,11 +60,11 @@ const operations: Readonly<Record<string, Operation>> = {
     response.writeHead(range ? 206 : 200)
     await pipeline(body, response)
   },
-  store: async ({ root, staging }, { query, request, response }) => {
+  store: async ({ tree, stagingPath }, { query, request, response }) => {
     const { headers } = request
     const entry = await store(
-      root,
-      staging,
+      tree,
+      stagingPath,
       {
         path: bytesOf(query, 'path'),
         parents: query.get('parents') === 'true',
@@ -79,9 +77,9 @@ const operations: Readonly<Record<string, Operation>> = {
     )
     sendJson(response, 200, entry)
   },
-  archive: async ({ root, hidden }, { query, response }) => {
+  archive: async ({ tree }, { query, response }) => {
     // The first bytes tell whether there is anything to send.
-    const source = archive(root, { path: bytesOf(query, 'path'), hidden })
+    const source = archive(tree, { path: bytesOf(query, 'path') })
     const first = await source.next()
     response.writeHead(200)
     await pipeline(
@@ -95,21 +93,21 @@ const operations: Readonly<Record<string, Operation>> = {
       response,
     )
   },
-  mkdir: ({ root }, { query, response }) => {
-    makeFolder(root, { path: bytesOf(query, 'path'), parents: query.get('parents') === 'true' })
+  mkdir: ({ tree }, { query, response }) => {
+    makeFolder(tree, { path: bytesOf(query, 'path'), parents: query.get('parents') === 'true' })
     sendJson(response, 200, {})
   },
-  link: ({ root, staging }, { query, response }) => {
-    makeLink(root, staging, { path: bytesOf(query, 'path'), target: bytesOf(query, 'target') })
+  link: ({ tree, stagingPath }, { query, response }) => {
+    makeLink(tree, stagingPath, { path: bytesOf(query, 'path'), target: bytesOf(query, 'target') })
     sendJson(response, 200, {})
   },
-  remove: async ({ root }, { query, response }) => {
-    await remove(root, { path: bytesOf(query, 'path'), recursive: query.get('recursive') === 'true' })
+  remove: async ({ tree }, { query, response }) => {
+    await remove(tree, { path: bytesOf(query, 'path'), recursive: query.get('recursive') === 'true' })
     sendJson(response, 200, {})
   },
-  move: ({ root }, { query, response }) => {
+  move: ({ tree }, { query, response }) => {
     const overwrite = query.get('overwrite') === 'true'
-    move(root, { from: bytesOf(query, 'from'), to: bytesOf(query, 'to'), overwrite })
+    move(tree, { from: bytesOf(query, 'from'), to: bytesOf(query, 'to'), overwrite })
     sendJson(response, 200, {})
   },
 }
@@ -129,11 +127,18 @@ export function createHandler(options: ServeOptions): RequestListener {
 }
 
 function fail(response: ServerResponse, error: unknown): void {
-  const { code, message } = error as NodeJS.ErrnoException
+  const { message } = error as Error
+  const code = codeOf(error as NodeJS.ErrnoException)
   // A body that has begun can only be cut.
   if (response.headersSent) response.destroy()
-  else sendJson(response, 422, { code: code ?? 'EIO', message })
+  else sendJson(response, 422, { code, message })
 }
+
+/** Of Linux; Node has no name for it. */
+const EDQUOT = 122
+
+const codeOf = ({ code = 'EIO', errno }: NodeJS.ErrnoException): string =>
+  errno === -EDQUOT ? 'EDQUOT' : code
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {
   const body = JSON.stringify(value)

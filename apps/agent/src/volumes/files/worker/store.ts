@@ -9,7 +9,6 @@ import {
   fsync,
   fsyncSync,
   openSync,
-  readdirSync,
   renameSync,
   unlinkSync,
   writev,
@@ -18,7 +17,8 @@ import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { makeFolder } from './change.ts'
 import { etagOf, type FileEntry, toEntry } from './entry.ts'
-import { at, type Place, self, statPlace, toNames, walk, WalkError } from './walk.ts'
+import { openStaging } from './staging.ts'
+import { at, type Place, self, statPlace, toNames, type Tree, walk, WalkError } from './walk.ts'
 
 export interface StoreOptions {
   readonly path: Buffer
@@ -39,30 +39,31 @@ const writeMany = promisify(writev)
 const bufferBytes = 1 << 20
 
 /**
- * Writes to a file of its own in `staging`, which a rename puts in its place once it is complete and on disk: nobody sees
+ * Writes to a file of its own in the staging folder, which a rename puts in its place once it is complete and on disk: nobody sees
  * half of it, and what was there before is there until then. The conditions are looked at before the body is read and
  * again in the moment of the rename.
  */
 export async function store(
-  root: number,
-  staging: number,
+  tree: Tree,
+  stagingPath: string,
   options: StoreOptions,
   body: Readable,
 ): Promise<FileEntry> {
   const names = toNames(options.path)
   if (options.parents && names.length > 1) {
-    makeFolder(root, {
+    makeFolder(tree, {
       path: Buffer.concat(names.slice(0, -1).flatMap((name) => [slash, name])),
       parents: true,
     })
   }
-  using place = walk(root, names, { follow: true })
+  using place = walk(tree, names, { follow: true })
   const { name } = place
   if (name === undefined) throw new WalkError('EISDIR', 'It is a folder.')
   check(place, options)
-  const part = Buffer.from(randomBytes(12).toString('hex'))
+  using staging = openStaging(stagingPath)
+  const part = at(staging.fd, Buffer.from(randomBytes(12).toString('hex')))
   const fd = openSync(
-    at(staging, part),
+    part,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
     0o600,
   )
@@ -77,13 +78,13 @@ export async function store(
     const { uid, gid } = old ?? fstatSync(place.folder, { bigint: true })
     fchownSync(fd, Number(uid), Number(gid))
     fchmodSync(fd, old ? Number(old.mode) & 0o777 : options.mode)
-    renameSync(at(staging, part), at(place.folder, name))
+    renameSync(part, at(place.folder, name))
     const entry = toEntry(name, fstatSync(fd, { bigint: true }), undefined)
     syncFolder(place.folder)
     return entry
   } catch (error) {
     try {
-      unlinkSync(at(staging, part))
+      unlinkSync(part)
     } catch {
       // It was renamed, or the volume does not answer any more.
     }
@@ -154,16 +155,5 @@ function syncFolder(folder: number): void {
     fsyncSync(fd)
   } finally {
     closeSync(fd)
-  }
-}
-
-/** Removes what an earlier run has left half written. */
-export function sweep(staging: number): void {
-  for (const name of readdirSync(self(staging), { encoding: 'buffer' })) {
-    try {
-      unlinkSync(at(staging, name))
-    } catch {
-      // A tenant who can reach it has made a folder of it.
-    }
   }
 }

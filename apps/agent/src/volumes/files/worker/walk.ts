@@ -18,7 +18,7 @@ import {
 
 /** Of Linux; Node has no name for it. */
 const O_PATH = 0o10000000
-const folderFlags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
+export const folderFlags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const linksMax = 40
 const nameMaxBytes = 255
 const pathMaxBytes = 4096
@@ -71,6 +71,13 @@ function checkName(name: Buffer): void {
   if (name.length > nameMaxBytes) throw new WalkError('ENAMETOOLONG', 'A name is longer than 255 bytes.')
 }
 
+/** A volume, held open. */
+export interface Tree {
+  readonly root: number
+  /** A name in the root that is no tenant's: for whoever walks it is not there. */
+  readonly hidden: Buffer | undefined
+}
+
 /** A folder that was walked to, held open; closed with the walk. */
 export interface Place extends Disposable {
   readonly folder: number
@@ -81,7 +88,11 @@ export interface Place extends Disposable {
 /**
  * Walks to the folder of the last name. `follow`: if that name is a link, to where it leads, as often as it does.
  */
-export function walk(root: number, names: readonly Buffer[], { follow }: { follow: boolean }): Place {
+export function walk(
+  { root, hidden }: Tree,
+  names: readonly Buffer[],
+  { follow }: { follow: boolean },
+): Place {
   const stack: number[] = []
   const current = (): number => stack.at(-1) ?? root
   const close = (): void => {
@@ -99,6 +110,7 @@ export function walk(root: number, names: readonly Buffer[], { follow }: { follo
         continue
       }
       checkName(name)
+      if (current() === root && hidden?.equals(name)) throw new WalkError('ENOENT', 'There is no such entry.')
       const isLast = todo.length === 0
       if (isLast && !follow) return { folder: current(), name, [Symbol.dispose]: close }
       const target = isLast ? readLink(current(), name) : enter(current(), name)
@@ -116,6 +128,9 @@ export function walk(root: number, names: readonly Buffer[], { follow }: { follo
     throw error
   }
 }
+
+export const isRoot = ({ root }: Tree, { folder, name }: Place): boolean =>
+  folder === root && name === undefined
 
 /** Opens a folder, or gives where the link that is there leads. */
 function enter(folder: number, name: Buffer): number | Buffer {
