@@ -57,9 +57,6 @@ export function createServer({
   })
   limitRequests(app, requestTimeoutMs)
   acceptEmptyJson(app)
-  for (const mediaType of ['application/octet-stream', 'application/x-tar']) {
-    app.addContentTypeParser(mediaType, (_request, payload, done) => done(null, payload))
-  }
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers({ [requestIdHeader]: request.id, 'request-id': request.id })
     done()

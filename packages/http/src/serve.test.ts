@@ -214,6 +214,24 @@ describe.each([
   })
 })
 
+it.each([
+  ['application/octet-stream', 'x'.repeat(5_000_000), 5_000_000],
+  ['application/json', '{"broken": ', 11],
+  ['text/plain; charset=latin1', 'plain', 5],
+  ['application/x-www-form-urlencoded', 'a=b', 3],
+  [undefined, 'nameless', 8],
+  ['application/json', '', 0],
+  [undefined, '', 0],
+])('takes bytes that their sender calls %s as they are', async (mediaType, sent, size) => {
+  // A Blob would bring a type of its own.
+  const answer = await fetch(`${url}/v1/upload`, {
+    method: 'POST',
+    body: new TextEncoder().encode(sent),
+    ...(mediaType !== undefined && { headers: { 'content-type': mediaType } }),
+  })
+  expect(await answer.json()).toEqual({ size })
+})
+
 it.each(['plain', 'laned'] as const)(
   'waits for a slow body over an uplink, %s, as long as it takes',
   async (way) => {

@@ -65,25 +65,26 @@ export function createServe<P>(
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal')
   return (endpoint, handle) => {
     const { method, path, params, query, body, result } = endpoint
+    const takesBytes = body !== undefined && isBytesBody(body)
     const route: RouteOptions = {
       method,
       url: path,
       ...(endpoint.scope === 'public' && { bodyLimit: publicBodyMaxBytes }),
       config: {
         logLevel,
-        isStreamed: body !== undefined && isBytesBody(body),
+        isStreamed: takesBytes,
         streamKind: toStreamKind(result),
       },
       schema: {
         ...(params && { params }),
         ...(query && { querystring: query }),
-        ...(body && !isBytesBody(body) && { body }),
+        ...(body && !takesBytes && { body }),
       },
       onRequest: async (request, reply) =>
         request.setDecorator('principal', await authenticate(request, endpoint, reply)),
       // An absent body is an empty object to endpoints whose fields are all optional.
       preValidation: async (request) => {
-        if (body && !isBytesBody(body)) request.body ??= {}
+        if (body) request.body ??= takesBytes ? Readable.from([]) : {}
       },
       handler: async (request, reply) => {
         const context: Context<P> = {
@@ -102,8 +103,18 @@ export function createServe<P>(
         )
       },
     }
-    app.route(route)
+    if (!takesBytes) return void app.route(route)
+    void app.register(async (scope) => {
+      takeAnyBytes(scope)
+      scope.route(route)
+    })
   }
+}
+
+/** Bytes are bytes, whatever their sender calls them. */
+function takeAnyBytes(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
 function toStreamKind({ kind }: Endpoint['result']): StreamKind | undefined {
