@@ -151,7 +151,8 @@ describe('account', () => {
       'Limits:',
       '  GPUs: 2 of 8',
       '  Containers: 3 (no limit)',
-      '  Volumes: no limit',
+      '  Volumes: 1 (no limit)',
+      '  Volume size: 100 GB of 200 GB',
       '  Sessions: no limit',
       '',
     ])

@@ -164,8 +164,8 @@ function serveLists(serve: ServeFake, state: FakeState): void {
     user: { uuid: uuidOf('aaaaaaaa'), email: 'user@example.com', role: 'owner', administrator: false },
     team: { uuid: uuidOf('bbbbbbbb'), name: 'MyTeam' },
     api_key: { id: 'abc12345', name: 'laptop', scopes: ['read'], expires_at: null },
-    quotas: { ...noQuotas, gpus: 8 },
-    used: { gpus: 2, containers: 3 },
+    quotas: { ...noQuotas, gpus: 8, volume_bytes: 200 * 2 ** 30 },
+    used: { gpus: 2, containers: 3, volumes: 1, volume_bytes: 100 * 2 ** 30 },
     billing: state.accounts.billing,
   }))
   serve(api.templates.list, async ({ query }) => ({

@@ -7,15 +7,17 @@ import { noQuota, toQuotas } from '../quotas/service.ts'
 import { formatCharge, toCharge } from '../usage/money.ts'
 import { readBalance, startOfMonth } from '../usage/service.ts'
 import { findBilling, sumUsage } from '../usage/store.ts'
+import { countVolumes } from '../volumes/store.ts'
 
 type Parts = Pick<Deps, 'db' | 'clock' | 'config'>
 
 export async function showAccount(deps: Parts, principal: Principal): Promise<Account> {
   const { db } = deps
   const { teamUuid } = principal
-  const [quota, used, billing] = await Promise.all([
+  const [quota, used, volumes, billing] = await Promise.all([
     findQuota(db, teamUuid),
     countContainers(db, teamUuid),
+    countVolumes(db, teamUuid),
     showBilling(deps, teamUuid),
   ])
   return {
@@ -33,7 +35,7 @@ export async function showAccount(deps: Parts, principal: Principal): Promise<Ac
       expires_at: principal.expiresAt?.toISOString() ?? null,
     },
     quotas: toQuotas(quota ?? noQuota),
-    used,
+    used: { ...used, volumes: volumes.volumes, volume_bytes: volumes.bytes },
     billing,
   }
 }

@@ -1,4 +1,4 @@
-import { GpulabError, type Quotas } from '@gpulab/contract'
+import { describeSize, GpulabError, type Quotas } from '@gpulab/contract'
 import type { Queries, Transaction } from '../db/connect.ts'
 import { countContainers, findQuota, lockQuota, noQuota, type QuotaRow, storeQuota } from './store.ts'
 
@@ -6,7 +6,7 @@ const words = {
   gpus: 'GPUs',
   containers: 'containers',
   volumes: 'volumes',
-  volumeBytes: 'bytes of volumes',
+  volumeBytes: 'of volumes',
   sessions: 'sessions at a time',
 } as const
 
@@ -18,8 +18,9 @@ export function requireWithin(
 ): void {
   const limit = quota[resource]
   if (limit === null || wanted <= 0 || used + wanted <= limit) return
+  const show = resource === 'volumeBytes' ? (bytes: number) => describeSize(bytes, 'down') : String
   throw new GpulabError('quota_exceeded', {
-    message: `Your team may have ${limit} ${words[resource]}, and has ${used}.`,
+    message: `Your team may have ${show(limit)} ${words[resource]} and has ${show(used)}; this asks for ${show(wanted)} more.`,
     hint: 'Stop or delete what you do not need, or ask your administrator for more.',
     details: { resource: toKey(resource), limit, used, wanted },
   })

@@ -31,21 +31,15 @@ function toPage(account: Account): string[] {
       ['This month', money(billing.month_to_date)],
       ['Now', `${money(billing.per_hour)} an hour`],
     ]),
-    ...formatSection(
-      'Limits',
-      [
-        ['GPUs', quotas.gpus, String(used.gpus)],
-        ['Containers', quotas.containers, String(used.containers)],
-        ['Volumes', quotas.volumes, undefined],
-        ['Sessions', quotas.sessions, undefined],
-      ]
-        .map(([label, limit, has]) => `${label}: ${toUse(has, limit)}`)
-        .concat(quotas.volume_bytes === null ? [] : [`Volume size: ${formatSize(quotas.volume_bytes)}`]),
-    ),
+    ...formatSection('Limits', [
+      `GPUs: ${toUse(used.gpus, quotas.gpus)}`,
+      `Containers: ${toUse(used.containers, quotas.containers)}`,
+      `Volumes: ${toUse(used.volumes, quotas.volumes)}`,
+      `Volume size: ${toUse(used.volume_bytes, quotas.volume_bytes, formatSize)}`,
+      `Sessions: ${quotas.sessions ?? 'no limit'}`,
+    ]),
   ]
 }
 
-const toUse = (has: unknown, limit: unknown): string => {
-  if (limit === null) return has === undefined ? 'no limit' : `${has} (no limit)`
-  return has === undefined ? String(limit) : `${has} of ${limit}`
-}
+const toUse = (has: number, limit: number | null, show: (amount: number) => string = String): string =>
+  limit === null ? `${show(has)} (no limit)` : `${show(has)} of ${show(limit)}`

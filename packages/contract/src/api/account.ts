@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint, json } from '../endpoint.ts'
-import { Timestamp, Uuid } from '../fields.ts'
+import { Bytes, Timestamp, Uuid } from '../fields.ts'
 import { Quotas } from './admin/teams.ts'
 
 const Money = z.string().describe('Decimal.')
@@ -26,6 +26,8 @@ export const Account = z
     used: z.object({
       gpus: z.int().describe('That containers hold or wait for.'),
       containers: z.int(),
+      volumes: z.int(),
+      volume_bytes: Bytes.describe('What they may hold together.'),
     }),
     billing: z.object({
       currency: z.string(),
