@@ -10,9 +10,16 @@ import {
 export interface Shortage {
   readonly message: string
   readonly details: Readonly<Record<string, unknown>>
+  /** What helps, where it is not the usual. */
+  readonly hint?: string
   /** Waiting does not help. */
   readonly isLasting?: true
 }
+
+const volumeElsewhere =
+  'A local volume stays on its host: make one where such GPUs are (gpulab volumes create --gpu-type TYPE), and copy what is in it (gpulab volumes cp).'
+const volumeOnLarger =
+  'Ask for less, or copy what is in its volumes to one on a larger host (gpulab volumes cp).'
 
 const gib = (bytes: number): string => `${Math.floor((bytes / 2 ** 30) * 10) / 10} GiB`
 
@@ -47,6 +54,14 @@ export function explainImpossible(capacities: readonly Candidate[], request: Pla
   if (eligible.length === 0) return { message: nobody(request), details: { hosts: 0 }, isLasting: true }
   const { candidate, missing } = findClosest(eligible, request)
   const all = missing.map((resource) => describeFree(resource, candidate, request)).join(', ')
+  if (request.pinnedTo !== null) {
+    return {
+      message: `Host ${candidate.hostName}, which has its volumes, is not large enough for ${describeRequest(request)}: it has ${all} in all.`,
+      hint: missing.includes('gpu') ? volumeElsewhere : volumeOnLarger,
+      details: toDetails(eligible, request, missing),
+      isLasting: true,
+    }
+  }
   return {
     message: `No host is large enough for ${describeRequest(request)}; the closest one, ${candidate.hostName}, has ${all} in all.`,
     details: toDetails(eligible, request, missing),
@@ -114,11 +129,12 @@ function describeFree(resource: Resource, candidate: Candidate, request: Placeme
 }
 
 export const noCapacity = (
-  { message, details, isLasting }: Shortage,
+  { message, details, isLasting, hint: special }: Shortage,
   hint = 'gpulab gpus shows which GPUs are free; deploy --queue waits in line.',
 ): GpulabError =>
   new GpulabError('no_capacity', {
     message,
-    hint: isLasting ? 'Ask for less, or have your operator add a host (gpulab hosts add).' : hint,
+    hint:
+      special ?? (isLasting ? 'Ask for less, or have your operator add a host (gpulab hosts add).' : hint),
     details,
   })

@@ -3,7 +3,6 @@ import type { Principal } from '../auth/authenticate.ts'
 import type { Transaction } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
 import { bumpTarget, type LockedHost, lockHost } from '../hosts/store.ts'
-import { noSpace } from './create-volume.ts'
 import { requireVolumeQuota } from './quota.ts'
 import { getVolume, showVolume, volumeNotFound } from './service.ts'
 import {
@@ -26,19 +25,31 @@ export async function resizeVolume(
   const record = await getVolume(deps, principal, uuid)
   await whileLocked(deps, record, async (tx, row) => {
     if (row.desired === 'deleted') throw volumeNotFound(uuid)
-    if (row.sizeBytes === sizeBytes) return
+    const noFailure = { failureGeneration: null, failureCode: null, failureMessage: null }
+    if (row.sizeBytes === sizeBytes) {
+      // What an earlier one failed of is over: it has the size that is asked for.
+      if (row.madeSizeBytes === sizeBytes) await updateVolume(tx, uuid, noFailure)
+      return
+    }
     requireResizable(row)
     if (sizeBytes < row.sizeBytes) requireShrinkable(row, record.facts?.usedBytes ?? null, sizeBytes)
     const freeBytes = await readFree(tx, row.hostUuid, row.driver)
     const moreBytes = sizeBytes - row.sizeBytes
-    if (typeof freeBytes === 'number' && moreBytes > 0 && freeBytes < moreBytes) throw noSpace(freeBytes)
+    if (typeof freeBytes === 'number' && moreBytes > 0 && freeBytes < moreBytes)
+      throw noRoomToGrow(row, freeBytes)
     await requireVolumeQuota(tx, row.teamUuid, { bytes: moreBytes })
-    const noFailure = { failureGeneration: null, failureCode: null, failureMessage: null }
     await updateVolume(tx, uuid, { sizeBytes, generation: row.generation + 1, ...noFailure })
     await bumpTarget(tx, row.hostUuid)
   })
   return showVolume(deps, principal, uuid)
 }
+
+const noRoomToGrow = ({ name }: VolumeRow, freeBytes: number): GpulabError =>
+  new GpulabError('no_space', {
+    message: `The host of volume ${name} has ${describeSize(Math.max(0, freeBytes), 'down')} more for volumes.`,
+    hint: 'Ask for less, or copy what is in it to a volume on another host: gpulab volumes cp.',
+    details: { free_bytes: Math.max(0, freeBytes) },
+  })
 
 function requireResizable({ name, madeSizeBytes }: VolumeRow): void {
   if (madeSizeBytes !== null) return
@@ -50,9 +61,10 @@ function requireResizable({ name, madeSizeBytes }: VolumeRow): void {
 
 function requireShrinkable({ name, driver }: VolumeRow, usedBytes: number | null, sizeBytes: number): void {
   if (driver === 'local') {
-    throw new GpulabError('not_available', {
+    throw new GpulabError('volume_too_small', {
       message: `Volume ${name} is on one host, and such a volume can only grow.`,
       hint: 'Make a smaller one and copy what is in it: gpulab volumes cp.',
+      details: { used_bytes: usedBytes },
     })
   }
   if (usedBytes !== null && sizeBytes >= usedBytes) return

@@ -65,7 +65,7 @@ export async function createVolume(
   throw noSpace(mostBytes)
 }
 
-export const noSpace = (freeBytes: number): GpulabError =>
+const noSpace = (freeBytes: number): GpulabError =>
   new GpulabError('no_space', {
     message: `No host has so much disk space free for a volume; the most is ${describeSize(Math.max(0, freeBytes), 'down')}.`,
     hint: 'Ask for less, or have your operator add a host or a disk.',

@@ -1,5 +1,5 @@
 import type { VolumeDriver } from '@gpulab/contract'
-import { and, count, desc, eq, getColumns, inArray, isNull, lt, or, sql } from 'drizzle-orm'
+import { and, count, desc, eq, getColumns, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
 import type { Position } from '../db/page.ts'
 import { containers, containerVolumes, hosts, volumeFacts, volumes } from '../db/schema/index.ts'
@@ -132,15 +132,18 @@ const freeBytesOf = (driver: VolumeDriver) => sql<number | null>`(
   from jsonb_array_elements(hosts.volumes) as kinds (kind) where kind ->> 'driver' = ${driver} limit 1
 )::float8`
 
-/** Hosts that are open and have volumes of this kind, those with the most room first. */
+/**
+ * Hosts that are open and have volumes of this kind: those with GPUs first, since a local volume's containers run where it
+ * is, then those with the most room.
+ */
 export async function listPlaces(
   db: Queries,
   driver: VolumeDriver,
   { seenAfter, gpuType }: { seenAfter: Date; gpuType: string | undefined },
 ): Promise<VolumePlace[]> {
   const freeBytes = freeBytesOf(driver)
-  const hasCards = sql`exists (
-    select from host_gpu_types where host_gpu_types.host_uuid = hosts.uuid and gpu_type = ${gpuType ?? ''} and total > 0
+  const hasCards = (ofType: SQL) => sql`exists (
+    select from host_gpu_types where host_gpu_types.host_uuid = hosts.uuid and total > 0 ${ofType}
   )`
   return db
     .select({ hostUuid: hosts.uuid, hostName: hosts.name, freeBytes })
@@ -151,10 +154,10 @@ export async function listPlaces(
         isNull(hosts.removedAt),
         sql`${hosts.lastSeenAt} > ${seenAfter}`,
         sql`${hosts.volumes} @> ${JSON.stringify([{ driver }])}::text::jsonb`,
-        gpuType === undefined ? undefined : hasCards,
+        gpuType === undefined ? undefined : hasCards(sql`and gpu_type = ${gpuType}`),
       ),
     )
-    .orderBy(sql`${freeBytes} desc nulls first`, hosts.uuid)
+    .orderBy(sql`${hasCards(sql``)} desc`, sql`${freeBytes} desc nulls first`, hosts.uuid)
     .limit(40)
 }
 
@@ -208,14 +211,18 @@ export async function holdVolumes(tx: Transaction, uuids: readonly string[]): Pr
   return rows.map(({ uuid }) => uuid)
 }
 
-/** Containers that still have it. */
-export const listAttached = (tx: Transaction, uuid: string): Promise<{ uuid: string; name: string }[]> =>
-  tx
-    .select({ uuid: containers.uuid, name: containers.name })
+/** Containers that still have it, each once, be it mounted in several places. */
+export function listAttached(tx: Transaction, uuid: string): Promise<{ uuid: string; name: string }[]> {
+  const mounted = tx
+    .select({ uuid: containerVolumes.containerUuid })
     .from(containerVolumes)
-    .innerJoin(containers, eq(containers.uuid, containerVolumes.containerUuid))
-    .where(and(eq(containerVolumes.volumeUuid, uuid), isNull(containers.deletedAt)))
+    .where(eq(containerVolumes.volumeUuid, uuid))
+  return tx
+    .select({ uuid: containers.uuid, name: containers.name })
+    .from(containers)
+    .where(and(inArray(containers.uuid, mounted), isNull(containers.deletedAt)))
     .orderBy(containers.createdAt)
+}
 
 export async function updateVolume(tx: Transaction, uuid: string, values: Partial<NewVolume>): Promise<void> {
   await tx.update(volumes).set(values).where(eq(volumes.uuid, uuid))

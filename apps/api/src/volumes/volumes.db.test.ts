@@ -68,11 +68,17 @@ describe('a volume', () => {
   })
 
   it('goes where there is room, and where its GPUs are', async () => {
-    const other = await api.startHost('two')
-    other.volumeKinds = [{ driver: 'local', enforced: false, size_bytes: 5000 * gib }]
-    await other.hello()
-    expect((await create('large')).host).toBe('two')
+    for (const [name, cards, size] of [
+      ['two', ['NVIDIA H200'], 2000],
+      ['without', [], 5000],
+    ] as const) {
+      const other = await api.startHost(name, cards)
+      other.volumeKinds = [{ driver: 'local', enforced: false, size_bytes: size * gib }]
+      await other.hello()
+    }
+    expect((await create('any')).host).toBe('two')
     expect((await create('near', { gpu_type: 'NVIDIA H100' })).host).toBe('one')
+    expect((await create('large', { size_bytes: 3000 * gib })).host).toBe('without')
     await expect(create('none', { gpu_type: 'no such' })).rejects.toMatchObject({
       code: 'gpu_type_not_found',
     })
@@ -176,6 +182,7 @@ describe('a resize', () => {
       size_bytes: 10 * gib,
       status_reason: { code: 'no_space', message: 'Full.' },
     })
+    expect(await resize(uuid, 10 * gib)).toMatchObject({ status: 'available', status_reason: null })
     await resize(uuid, 12 * gib)
     await host.settleVolumes()
     expect(await show(uuid)).toMatchObject({ size_bytes: 12 * gib, status_reason: null })
@@ -183,7 +190,7 @@ describe('a resize', () => {
 
   it('of a local volume never shrinks it', async () => {
     const { uuid } = await createReady()
-    await expect(resize(uuid, 5 * gib)).rejects.toMatchObject({ code: 'not_available' })
+    await expect(resize(uuid, 5 * gib)).rejects.toMatchObject({ code: 'volume_too_small', exitCode: 5 })
   })
 
   it('of a shared volume shrinks it as far as what it holds', async () => {
@@ -203,7 +210,11 @@ describe('a resize', () => {
     const { uuid } = await create()
     await expect(resize(uuid, 20 * gib)).rejects.toMatchObject({ code: 'volume_wrong_state' })
     await host.settleVolumes()
-    await expect(resize(uuid, 2000 * gib)).rejects.toMatchObject({ code: 'no_space' })
+    await expect(resize(uuid, 2000 * gib)).rejects.toMatchObject({
+      code: 'no_space',
+      message: 'The host of volume data has 990 GiB more for volumes.',
+      details: { free_bytes: 990 * gib },
+    })
   })
 })
 
@@ -214,9 +225,17 @@ describe('a quota', () => {
       .sql`insert into quotas (team_uuid, volumes, volume_bytes) values (${team}, 2, ${40 * gib})`
     const { uuid } = await createReady('a')
     await expect(resize(uuid, 50 * gib)).rejects.toMatchObject({ code: 'quota_exceeded' })
-    await expect(create('b', { size_bytes: 31 * gib })).rejects.toMatchObject({ code: 'quota_exceeded' })
+    await expect(create('b', { size_bytes: 31 * gib })).rejects.toMatchObject({
+      code: 'quota_exceeded',
+      message: 'Your team may have 40 GiB of volumes and has 10 GiB; this asks for 31 GiB more.',
+    })
     await create('b')
-    await expect(create('c')).rejects.toMatchObject({ code: 'quota_exceeded', details: { limit: 2 } })
+    await expect(create('c')).rejects.toMatchObject({
+      code: 'quota_exceeded',
+      message: 'Your team may have 2 volumes and has 2; this asks for 1 more.',
+      details: { limit: 2 },
+    })
+    expect((await api.client.account.get({})).used).toMatchObject({ volumes: 2, volume_bytes: 20 * gib })
   })
 })
 
@@ -237,6 +256,15 @@ describe('a container with volumes', () => {
 
   it('does not fit where its volume is not', async () => {
     await createReady()
+    await api.startHost('cards', ['NVIDIA H200'])
+    const near = { image: 'x', gpu_type: 'NVIDIA H200', volumes: [{ name: 'data', mount_path: '/x' }] }
+    await expect(api.client.containers.create({ body: near })).rejects.toMatchObject({
+      code: 'no_capacity',
+      message: expect.stringMatching(
+        /^Host one, which has its volumes, .+ has 0 NVIDIA H200 in all/,
+      ) as string,
+      hint: expect.stringContaining('volumes create --gpu-type') as string,
+    })
     const big = { image: 'x', memory_bytes: 500 * gib, volumes: [{ name: 'data', mount_path: '/x' }] }
     await expect(api.client.containers.create({ body: big })).rejects.toMatchObject({ code: 'no_capacity' })
     api.clock.advance(60_000)
@@ -249,7 +277,7 @@ describe('a container with volumes', () => {
 
   it('can not have volumes of two hosts', async () => {
     await createReady()
-    const other = await api.startHost('two')
+    const other = await api.startHost('two', ['NVIDIA H100'])
     other.volumeKinds = [{ driver: 'local', enforced: true, size_bytes: 9000 * gib }]
     await other.hello()
     await create('far')
@@ -258,7 +286,7 @@ describe('a container with volumes', () => {
 
   it('keeps its volume from being deleted until it is gone', async () => {
     const { uuid } = await createReady()
-    const container = await deploy('data')
+    const container = await deploy('data', 'data')
     await host.converge()
     await expect(remove(uuid)).rejects.toMatchObject({
       code: 'volume_in_use',

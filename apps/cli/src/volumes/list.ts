@@ -27,5 +27,5 @@ const toRow = (output: Output, volume: Volume): string[] => [
   volumeSizeLabel(volume),
   usedLabel(volume),
   volumeStatusLabel(output, volume.status),
-  volume.containers.map(({ name }) => escapeText(name)).join(', ') || '-',
+  [...new Set(volume.containers.map(({ name }) => escapeText(name)))].join(', ') || '-',
 ]

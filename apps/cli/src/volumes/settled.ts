@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { ApiContext } from '../base-command.ts'
 import { escapeText } from '../output/escape.ts'
 import { startProgress } from '../output/spinner.ts'
+import { volumeSizeLabel } from './describe.ts'
 
 const lookAgainMs = 300
 const settledMs = 120_000
@@ -32,8 +33,12 @@ function requireDone(volume: Volume): Volume {
   const { status, status_reason: reason, name } = volume
   if (status === 'available' && reason === null) return volume
   const isSpace = reason?.code === 'no_space'
+  const size = volumeSizeLabel(volume)
   throw new GpulabError(isSpace ? 'no_space' : 'volume_unavailable', {
-    message: `Volume ${name} is ${status}${reason ? `: ${reason.message}` : '.'}`,
+    message:
+      status === 'available'
+        ? `Volume ${name} keeps its size of ${size}: ${reason?.message}`
+        : `Volume ${name} is ${status}${reason ? `: ${reason.message}` : '.'}`,
     hint:
       status === 'failed'
         ? `gpulab volumes rm ${name} removes it.`

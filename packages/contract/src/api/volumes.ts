@@ -93,14 +93,7 @@ export const volumes = {
     params: ById,
     body: z.object({ size_bytes: Size }),
     result: json(Volume),
-    errors: [
-      'volume_not_found',
-      'volume_wrong_state',
-      'volume_too_small',
-      'no_space',
-      'quota_exceeded',
-      'not_available',
-    ],
+    errors: ['volume_not_found', 'volume_wrong_state', 'volume_too_small', 'no_space', 'quota_exceeded'],
   }),
   remove: endpoint({
     method: 'DELETE',
