@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { EngineContainer, VolumeMount } from '../docker/containers.ts'
+import type { EngineContainer, VolumeMount } from '../docker/engine-container.ts'
 import type { ListedImage } from '../docker/images.ts'
 import { blankLabels, hostLabel } from './labels.ts'
 

@@ -1,5 +1,5 @@
 import type { TargetContainer } from '@gpulab/contract'
-import type { EngineContainer } from '../docker/containers.ts'
+import type { EngineContainer } from '../docker/engine-container.ts'
 
 /** Our labels are the agent's whole memory: after a restart they say what each container is. */
 export const containerLabel = 'ai.gpulab.container'

@@ -1,41 +1,13 @@
 import type Docker from 'dockerode'
 import { containerLabel } from '../containers/labels.ts'
-import { runTarget } from '../guest/folders.ts'
 import { mapBounded } from '../bounded.ts'
 import type { Engine } from './connect.ts'
+import { type EngineContainer, toContainer, toStuck } from './engine-container.ts'
 import { callEngine, hasStatus, isEngineDown } from './errors.ts'
-import { toRunTimes } from './run-times.ts'
 
 /** What the engine is asked to create. */
 export type ContainerSpec = Docker.ContainerCreateOptions & { readonly name: string }
 export type HostConfig = Docker.HostConfig
-
-/** A container as the engine sees it now. Times are the engine's own strings, null for never. */
-export interface EngineContainer {
-  readonly id: string
-  readonly name: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly state: 'created' | 'running' | 'exited'
-  readonly pid: number
-  readonly startedAt: string | null
-  readonly finishedAt: string | null
-  readonly exitCode: number | null
-  readonly oomKilled: boolean
-  readonly createdAt: string
-  /** The name of its network. */
-  readonly network: string
-  readonly volumes: readonly VolumeMount[]
-  /** The host's folder in which its guest finds the agent; null for a container that was made without. */
-  readonly guestFolder: string | null
-  /** The engine has it in its list and gives no answer about it: only what a list tells is known. */
-  readonly isStuck: boolean
-}
-
-/** A volume of the engine and where a container sees it. */
-export interface VolumeMount {
-  readonly name: string
-  readonly path: string
-}
 
 /** An image made of a container's files. */
 export interface Commit {
@@ -143,60 +115,3 @@ async function ignoring(statuses: number[], call: () => Promise<unknown>): Promi
     if (!hasStatus(error, ...statuses)) throw error
   }
 }
-
-const states: Record<string, EngineContainer['state']> = {
-  created: 'created',
-  running: 'running',
-  // It holds its GPUs like a running one.
-  paused: 'running',
-  restarting: 'running',
-}
-
-function toContainer(info: Docker.ContainerInspectInfo): EngineContainer {
-  const { Id, Name, Config, State, HostConfig, Mounts } = info
-  const state = states[State.Status] ?? 'exited'
-  return {
-    id: Id,
-    name: Name.replace(/^\//, ''),
-    labels: Config.Labels ?? {},
-    state,
-    pid: State.Pid,
-    ...toRunTimes(State, state === 'running'),
-    exitCode: state === 'exited' ? State.ExitCode : null,
-    oomKilled: State.OOMKilled,
-    createdAt: info.Created,
-    isStuck: false,
-    network: HostConfig.NetworkMode ?? '',
-    volumes: Mounts.flatMap(({ Type, Name, Destination }) =>
-      Type === 'volume' && Name !== undefined ? [{ name: Name, path: Destination }] : [],
-    ),
-    guestFolder:
-      Mounts.find(({ Type, Destination }) => Type === 'bind' && Destination === runTarget)?.Source ?? null,
-  }
-}
-
-const toStuck = ({
-  Id,
-  Names,
-  Labels,
-  State,
-  Created,
-  HostConfig,
-}: Docker.ContainerInfo): EngineContainer => ({
-  id: Id,
-  name: (Names[0] ?? '').replace(/^\//, ''),
-  labels: Labels,
-  state: states[State] ?? 'exited',
-  pid: 0,
-  startedAt: null,
-  finishedAt: null,
-  exitCode: null,
-  oomKilled: false,
-  createdAt: new Date(Created * 1000).toISOString(),
-  network: HostConfig.NetworkMode,
-  volumes: [],
-  guestFolder: null,
-  isStuck: true,
-})
-
-/** The engine writes the year 1 for never. */

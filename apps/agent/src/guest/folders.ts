@@ -4,12 +4,6 @@ import { dirname, join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { containerName } from '../containers/labels.ts'
 
-/** Where a container sees the programs of ours, and where it finds the socket of the agent. */
-export const toolboxTarget = '/.gpulab'
-export const runTarget = '/.gpulab-run'
-export const guestProgram = `${toolboxTarget}/gpulab-guest`
-export const guestSocket = `${runTarget}/agent.sock`
-
 /** Folders of the host that a container gets to see, read-only. */
 export interface GuestMounts {
   readonly toolbox: string

@@ -6,7 +6,7 @@ import { containerNotFound, containerNotRunning, findByUuid } from '../container
 import type { ObservedContainer } from '../containers/labels.ts'
 import type { Engine } from '../docker/connect.ts'
 import { createExec, inspectExec, startDetached } from '../docker/execs.ts'
-import { guestProgram, guestSocket } from './folders.ts'
+import { guestProgram, guestSocket } from './paths.ts'
 
 export interface GuestLinkDeps {
   readonly engine: Engine

@@ -5,7 +5,7 @@ import type { ApiContext } from '../context.ts'
 import { packTree } from './archive/pack-tree.ts'
 import { repack } from './archive/repack.ts'
 import type { TarEntry } from '@gpulab/transport/tar-header'
-import type { Copied, CopyOptions } from './copy.ts'
+import type { Copied, CopyJob } from './copy-job.ts'
 import { toErrnoFailure } from './describe-errno.ts'
 import { type FileFacts, inContainer, probePaths } from './file-facts.ts'
 import { findFacts } from './local-files.ts'
@@ -16,18 +16,10 @@ import { busybox, type Toolbox, toToolFailure } from './toolbox.ts'
 import { uploadFile } from './upload-file.ts'
 import { uploadTree } from './upload-tree.ts'
 
-/** What every part of a copy gets. */
-export interface Job {
-  readonly context: ApiContext
-  readonly toolbox: Toolbox
-  readonly progress: Progress
-  readonly options: CopyOptions
-}
-
 type InContainer = Extract<Place, { kind: 'container' }>
 
 /** From this machine, or standard input, into a container. */
-export async function copyIn(job: Job, source: Place, target: Place): Promise<Copied> {
+export async function copyIn(job: CopyJob, source: Place, target: Place): Promise<Copied> {
   const { toolbox, options, progress } = job
   const { path, reference } = target as InContainer
   const from = source.kind === 'local' ? await findSource(source.path, options.followLink) : undefined
@@ -77,7 +69,7 @@ async function findSource(text: string, followLink: boolean): Promise<Found> {
   return { source: { type: facts.type, name: basename(path), wantsContents }, path, facts }
 }
 
-async function decide({ toolbox, options }: Job, source: Source, target: NamedPath): Promise<Target> {
+async function decide({ toolbox, options }: CopyJob, source: Source, target: NamedPath): Promise<Target> {
   const { path } = target
   const [own, parent, inside] = await probePaths(toolbox, [
     path,
@@ -93,7 +85,7 @@ async function decide({ toolbox, options }: Job, source: Source, target: NamedPa
   return decided
 }
 
-function toArchive({ context, progress }: Job, { source, path, facts }: Found, target: Target) {
+function toArchive({ context, progress }: CopyJob, { source, path, facts }: Found, target: Target) {
   const toBytes = (text: string): string => Buffer.from(text).toString('latin1')
   const skipped = (name: string): void =>
     context.output.warn(`${name} is neither a file, a folder nor a link, and was left out.`)

@@ -1,8 +1,7 @@
 import { GpulabError } from '@gpulab/contract'
 import { join, posix } from 'node:path'
 import { openStdout } from '../sessions/standard-streams.ts'
-import type { Copied } from './copy.ts'
-import type { Job } from './copy-in.ts'
+import type { Copied, CopyJob } from './copy-job.ts'
 import { toErrnoFailure } from './describe-errno.ts'
 import { downloadFile } from './download-file.ts'
 import { downloadTree } from './download-tree.ts'
@@ -21,7 +20,7 @@ interface Found {
 }
 
 /** From a container to this machine, or to standard output. */
-export async function copyOut(job: Job, source: Place, target: Place): Promise<Copied> {
+export async function copyOut(job: CopyJob, source: Place, target: Place): Promise<Copied> {
   const found = await findSource(job, (source as InContainer).path)
   if (target.kind !== 'local') return streamOut(job, found)
   const { toolbox, progress, context } = job
@@ -43,7 +42,7 @@ export async function copyOut(job: Job, source: Place, target: Place): Promise<C
 }
 
 async function packSource(
-  { toolbox }: Job,
+  { toolbox }: CopyJob,
   { source, path }: Found,
   output: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
@@ -53,7 +52,7 @@ async function packSource(
   if (ended.exitCode !== 0) throw toToolFailure(ended, inContainer(path))
 }
 
-async function findSource({ toolbox, options }: Job, text: string): Promise<Found> {
+async function findSource({ toolbox, options }: CopyJob, text: string): Promise<Found> {
   const { path, endsWithSlash, wantsContents } = toNamedPath(text, '/')
   const [probed] = await probePaths(toolbox, [path])
   const followLinks = options.followLink || endsWithSlash || wantsContents
@@ -69,7 +68,7 @@ async function findSource({ toolbox, options }: Job, text: string): Promise<Foun
   return { source: { type, name: posix.basename(path), wantsContents }, path, facts: probed?.facts }
 }
 
-async function decide({ options }: Job, source: Source, target: NamedPath): Promise<Target> {
+async function decide({ options }: CopyJob, source: Source, target: NamedPath): Promise<Target> {
   const { path } = target
   const find = async (each: string) => (await findFacts(each, { followLinks: true }))?.type
   const facts = {
@@ -83,7 +82,7 @@ async function decide({ options }: Job, source: Source, target: NamedPath): Prom
 }
 
 /** As `docker cp`: the source under its own name, or what is in it. */
-async function streamOut({ toolbox, progress, options }: Job, { source, path }: Found): Promise<Copied> {
+async function streamOut({ toolbox, progress, options }: CopyJob, { source, path }: Found): Promise<Copied> {
   const [folder, what] =
     source.type === 'directory' && source.wantsContents ? [path, '.'] : [posix.dirname(path), source.name]
   const write = openStdout()

@@ -5,22 +5,10 @@ import { resolveContainerUuid } from '../containers/kind.ts'
 import { formatSize } from '../output/size.ts'
 import { copyIn } from './copy-in.ts'
 import { copyOut } from './copy-out.ts'
+import type { CopyOptions } from './copy-job.ts'
 import type { Place } from './place.ts'
 import { startProgress } from './progress.ts'
 import { createToolbox } from './toolbox.ts'
-
-export interface CopyOptions {
-  readonly parents: boolean
-  readonly followLink: boolean
-  readonly skipUnsafe: boolean
-}
-
-/** What a copy has done; `sha256` and `resumedBytes` of one file. */
-export interface Copied {
-  readonly target: string
-  readonly sha256: string | null
-  readonly resumedBytes: number
-}
 
 /** Copies between this machine and a container, and says what was copied. */
 export async function copy(

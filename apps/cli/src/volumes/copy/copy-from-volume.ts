@@ -9,7 +9,7 @@ import { toPartName } from '../../files/part-name.ts'
 import { type NamedPath, type Place, toNamedPath } from '../../files/place.ts'
 import { decideTarget, type Source, type Target } from '../../files/target.ts'
 import { findEntry } from '../files.ts'
-import type { VolumeCopied, VolumeJob } from './copy-volume.ts'
+import type { VolumeCopied, VolumeJob } from './volume-job.ts'
 import { streamFromVolume } from './stream-from-volume.ts'
 
 export async function copyFromVolume(job: VolumeJob, from: Place, to: Place): Promise<VolumeCopied> {

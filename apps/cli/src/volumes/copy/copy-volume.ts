@@ -2,29 +2,12 @@ import { GpulabError } from '@gpulab/contract'
 import type { ApiContext } from '../../base-command.ts'
 import { requirePipe } from '../../files/copy.ts'
 import type { Place } from '../../files/place.ts'
-import { type Progress, startProgress } from '../../files/progress.ts'
+import { startProgress } from '../../files/progress.ts'
 import { formatSize } from '../../output/size.ts'
 import { resolveVolumeUuid } from '../kind.ts'
 import { copyFromVolume } from './copy-from-volume.ts'
 import { copyToVolume } from './copy-to-volume.ts'
-
-export interface VolumeCopyOptions {
-  readonly parents: boolean
-  readonly skipUnsafe: boolean
-}
-
-/** What every part of a copy gets. */
-export interface VolumeJob {
-  readonly context: ApiContext
-  readonly uuid: string
-  readonly progress: Progress
-  readonly options: VolumeCopyOptions
-}
-
-export interface VolumeCopied {
-  readonly target: string
-  readonly resumedBytes: number
-}
+import type { VolumeCopyOptions } from './volume-job.ts'
 
 /** Copies between this machine and a volume, and says what was copied. */
 export async function copyVolume(

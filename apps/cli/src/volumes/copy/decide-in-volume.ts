@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { toNamedPath } from '../../files/place.ts'
 import { decideTarget, type Source, type Target } from '../../files/target.ts'
 import { findEntry } from '../files.ts'
-import type { VolumeJob } from './copy-volume.ts'
+import type { VolumeJob } from './volume-job.ts'
 import { makeFolder } from './write-volume.ts'
 
 /** Where in a volume it goes, with the folders for it. */

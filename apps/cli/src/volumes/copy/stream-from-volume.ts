@@ -3,7 +3,7 @@ import { encodeTarHeader, paddingBytes, tarEnd, type TarEntry } from '@gpulab/tr
 import { createTarReader } from '../../files/archive/read-tar.ts'
 import type { Source } from '../../files/target.ts'
 import { openStdout } from '../../sessions/standard-streams.ts'
-import type { VolumeCopied, VolumeJob } from './copy-volume.ts'
+import type { VolumeCopied, VolumeJob } from './volume-job.ts'
 
 interface Found {
   readonly path: string

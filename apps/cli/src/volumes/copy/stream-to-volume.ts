@@ -4,7 +4,7 @@ import { createTarReader } from '../../files/archive/read-tar.ts'
 import { toText, unsafe } from '../../files/archive/safe-entry.ts'
 import type { Place } from '../../files/place.ts'
 import { decideInVolume } from './decide-in-volume.ts'
-import type { VolumeCopied, VolumeJob } from './copy-volume.ts'
+import type { VolumeCopied, VolumeJob } from './volume-job.ts'
 import { makeFolder, makeLink, writeFile } from './write-volume.ts'
 
 /** A tar archive on standard input, into a folder of a volume: each file complete or not there. */

@@ -1,4 +1,4 @@
-import type { VolumeJob } from './copy-volume.ts'
+import type { VolumeJob } from './volume-job.ts'
 
 type Where = Pick<VolumeJob, 'context' | 'uuid'>
 
