@@ -62,6 +62,15 @@ interface Entry {
 const lookAgainMs = 30_000
 const atOnce = 4
 
+/** The control plane has heard that it is deleted: it speaks of it until then. */
+const isGone = ({ wish, facts }: Entry): boolean => wish.desired === 'absent' && facts.state === 'absent'
+
+/**
+ * One of its own that a target does not speak of may be wanted by the next: only a word removes it. One that hosts share
+ * has another host now, and is let go of.
+ */
+const isOnlyHere = ({ wish }: Entry): boolean => wish.manages && wish.driver === 'local'
+
 /** For tests of containers that have none. */
 export const noVolumes: Pick<Volumes, 'require'> = { require: () => Promise.resolve([]) }
 
@@ -95,7 +104,10 @@ export function createVolumes({ clock, log, records, drivers }: VolumesDeps): Vo
       await keep()
     }
     if (JSON.stringify(after) !== JSON.stringify(before)) news.raise()
-    if (after.state === 'absent' && !entry.wish.manages) entries.delete(wish.uuid)
+    // The wish may be another one by now.
+    if (!isGone(entry) || entry.wish.manages) return
+    entries.delete(wish.uuid)
+    await keep()
   }
 
   /** Begun after this call: what is under way may not know of the newest wish. */
@@ -157,9 +169,8 @@ export function createVolumes({ clock, log, records, drivers }: VolumesDeps): Vo
       const wanted = new Set(volumes.map(({ uuid }) => uuid))
       for (const [uuid, entry] of entries) {
         if (wanted.has(uuid)) continue
-        // One of its own that a target does not speak of may be wanted by the next: only a word removes it.
-        if (entry.wish.manages) continue
-        take({ ...entry.wish, desired: 'absent' })
+        if (isGone(entry)) entries.delete(uuid)
+        else if (!isOnlyHere(entry)) take({ ...entry.wish, manages: false, desired: 'absent' })
       }
       void keep()
     },
