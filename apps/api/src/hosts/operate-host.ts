@@ -136,7 +136,7 @@ export async function removeHost({ db, clock }: Parts, uuid: string): Promise<vo
     if (kept.length > 0) {
       throw new GpulabError('host_in_use', {
         message: `Host ${host.name} still has ${count(kept, 'volume')}: ${kept.slice(0, 10).join(', ')}.`,
-        hint: 'Have their owners remove them; those of a dead host go at once when it is fenced first.',
+        hint: 'Have their owners remove them. Of a dead host fence it first: those that hosts share go to another one then, and local ones at once.',
         details: { volumes: kept },
       })
     }

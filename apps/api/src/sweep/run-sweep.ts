@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { deleteHostEventsBefore } from '../hosts/events/store.ts'
 import { deleteFullBuckets } from '../limits/store.ts'
 import { deleteKeysBefore } from '../idempotency/store.ts'
+import { handOverVolumes } from './hand-over-volumes.ts'
 import { settleAccounts } from './settle-accounts.ts'
 import { deleteGatewaysBefore } from '../gateways/store.ts'
 import { deleteReplicasBefore } from '../replicas/store.ts'
@@ -29,6 +30,7 @@ export async function sweep(deps: Parts): Promise<void> {
   const steps = {
     'tell who is cut off': () => tellCutOff(deps),
     'end what is overdue': () => endOverdue(deps),
+    'hand volumes over': () => handOverVolumes(deps),
     'settle accounts': () => settleAccounts(deps),
     'serve the line': () => placeWaiting(deps),
     'forget full buckets': () => deleteFullBuckets(deps.db, deps.clock.now()),

@@ -76,7 +76,10 @@ function requireShrinkable({ name, driver }: VolumeRow, usedBytes: number | null
   })
 }
 
-/** Its host takes it away with all that is in it; a host that an operator has declared dead is not waited for. */
+/**
+ * Its host takes it away with all that is in it. A host that an operator has declared dead is not waited for: what was only
+ * there is lost, and what hosts share is deleted by the one that takes it over.
+ */
 export async function removeVolume(deps: Parts, principal: Principal, uuid: string): Promise<void> {
   const record = await getVolume(deps, principal, uuid)
   await whileLocked(deps, record, async (tx, row, host) => {
@@ -85,7 +88,7 @@ export async function removeVolume(deps: Parts, principal: Principal, uuid: stri
     if (attached.length > 0) throw inUse(row, attached)
     await updateVolume(tx, uuid, {
       desired: 'deleted',
-      ...(host.state === 'fenced' && { deletedAt: deps.clock.now() }),
+      ...(host.state === 'fenced' && row.driver === 'local' && { deletedAt: deps.clock.now() }),
     })
     await bumpTarget(tx, row.hostUuid)
   })

@@ -1,5 +1,5 @@
 import type { VolumeDriver } from '@gpulab/contract'
-import { and, count, desc, eq, getColumns, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, count, desc, eq, getColumns, inArray, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
 import type { Position } from '../db/page.ts'
 import { containers, containerVolumes, hosts, volumeFacts, volumes } from '../db/schema/index.ts'
@@ -105,6 +105,17 @@ export async function listVolumesOfHost(db: Queries, hostUuid: string): Promise<
     .where(and(isNull(volumes.deletedAt), or(eq(volumes.hostUuid, hostUuid), inArray(volumes.uuid, used))))
     .orderBy(volumes.uuid)
 }
+
+/** Those that hosts share, of hosts that have been declared dead. */
+export const listOrphaned = (
+  db: Queries,
+): Promise<{ uuid: string; driver: VolumeDriver; hostUuid: string }[]> =>
+  db
+    .select({ uuid: volumes.uuid, driver: volumes.driver, hostUuid: volumes.hostUuid })
+    .from(volumes)
+    .innerJoin(hosts, eq(hosts.uuid, volumes.hostUuid))
+    .where(and(eq(hosts.state, 'fenced'), ne(volumes.driver, 'local'), isNull(volumes.deletedAt)))
+    .orderBy(volumes.uuid)
 
 /** Those of a host that its word counts for, with what it has said last. */
 export const listManaged = (

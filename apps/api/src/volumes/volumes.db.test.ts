@@ -354,4 +354,35 @@ describe('a host that is gone', () => {
     await expect(show(uuid)).rejects.toMatchObject({ code: 'volume_not_found' })
     await api.client.hosts.remove({ params })
   })
+
+  it('leaves those that hosts share to another one', async () => {
+    host.volumeKinds = [{ driver: 'moosefs', enforced: true, size_bytes: 0 }]
+    await host.hello()
+    const { uuid } = await create('shared', { driver: 'moosefs' })
+    const { uuid: unwanted } = await create('unwanted', { driver: 'moosefs' })
+    await host.settleVolumes()
+    const { items } = await api.client.hosts.list({})
+    const params = { uuid: items[0]?.uuid ?? '' }
+    api.clock.advance(60_000)
+    await api.sweep()
+    await api.client.hosts.fence({ params })
+    await remove(unwanted)
+    await api.sweep()
+    // There is nobody yet, and nothing is lost.
+    await expect(api.client.hosts.remove({ params })).rejects.toMatchObject({ code: 'host_in_use' })
+    const other = await api.startHost('two')
+    other.volumeKinds = host.volumeKinds
+    await other.hello()
+    await api.sweep()
+    await other.pull()
+    expect(other.target.volumes.toSorted((a, b) => a.desired.localeCompare(b.desired))).toMatchObject([
+      { uuid: unwanted, manages: true, desired: 'absent' },
+      { uuid, manages: true, desired: 'present', was_made: true, size_bytes: 10 * gib },
+    ])
+    await resize(uuid, 20 * gib)
+    await other.settleVolumes()
+    expect(await show(uuid)).toMatchObject({ status: 'available', size_bytes: 20 * gib })
+    await expect(show(unwanted)).rejects.toMatchObject({ code: 'volume_not_found' })
+    await api.client.hosts.remove({ params })
+  })
 })
