@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { findMount } from '../src/volumes/mount-table.ts'
+import { findMount, readMounts } from '../src/volumes/mount-table.ts'
 import { createNfsDriver } from '../src/volumes/nfs/nfs-driver.ts'
 import { runTool } from '../src/volumes/run-tool.ts'
 import { startTestHost, type TestHost } from './test-host.ts'
@@ -63,6 +63,17 @@ describe('the driver for NFS', () => {
   afterEach(async () => {
     await open().unmountAll()
     await rm(folder, { recursive: true, force: true })
+  })
+
+  it('mounts the export once, however many volumes want it at the same time', async () => {
+    const driver = open()
+    const wishes = Array.from({ length: 8 }, () => ({ ...wish, uuid: randomUUID() }))
+    await Promise.all(wishes.map((each) => driver.ensure(each)))
+    const targets = (await readMounts()).map(({ target }) => target)
+    expect(targets.filter((target) => target.startsWith(folder)).toSorted()).toEqual([
+      join(folder, 'nfs'),
+      join(folder, 'nfs/export'),
+    ])
   })
 
   it('makes a folder once, and takes it away with what is in it', async () => {

@@ -33,6 +33,9 @@ export function createSharedMounts(folder: string, onHealed: (name: string) => v
     await runTool('mount', ['--make-rshared', folder])
   }
 
+  let preparing: Promise<void> | undefined
+  const prepareOnce = (): Promise<void> => (preparing ??= prepare().finally(() => (preparing = undefined)))
+
   const mountAnew = async (target: string, mount: MountAt): Promise<void> => {
     await mkdir(target, { recursive: true, mode: 0o711 })
     // Nothing can be written to the host's own disk in its place.
@@ -49,16 +52,21 @@ export function createSharedMounts(folder: string, onHealed: (name: string) => v
     onHealed(name)
   }
 
+  const ensure = async (name: string, mount: MountAt): Promise<void> => {
+    await prepareOnce()
+    const target = join(folder, name)
+    if (!(await findMount(target))) return mountAnew(target, mount)
+    const look = await lookAt(target)
+    if (look.state === 'dead') return heal(name, mount)
+    if (look.state === 'silent') throw new Error(`The volume does not answer. ${look.problem}`)
+  }
+  const ensuring = new Map<string, Promise<void>>()
+
   return {
     folder,
-    ensure: async (name, mount) => {
-      await prepare()
-      const target = join(folder, name)
-      if (!(await findMount(target))) return mountAnew(target, mount)
-      const look = await lookAt(target)
-      if (look.state === 'dead') return heal(name, mount)
-      if (look.state === 'silent') throw new Error(`The volume does not answer. ${look.problem}`)
-    },
+    // Many volumes want the mount of their cell at the same moment: whoever comes while it is made waits for that.
+    ensure: (name, mount) =>
+      ensuring.getOrInsertComputed(name, () => ensure(name, mount).finally(() => ensuring.delete(name))),
     unmount: async (name) => {
       for (const each of [`${name}.new`, name]) await takeAway(join(folder, each))
     },
