@@ -1,4 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiContext } from '../context.ts'
 import { type Ending, requireExitCode } from '../sessions/ending.ts'
 import { runSession } from '../sessions/run-session.ts'
@@ -11,6 +12,9 @@ export const busybox = '/.gpulab/busybox'
 
 const textMaxBytes = 64 << 10
 const cleanUpMs = 10_000
+/** A client that was killed is missed only a moment later. */
+const noticeMs = 3000
+const lookAgainMs = 200
 
 export interface ToolIo {
   readonly input?: AsyncIterable<Uint8Array>
@@ -89,13 +93,22 @@ export function createToolbox(context: Pick<ApiContext, 'api' | 'signal'>, uuid:
       await shell(script, args, { signal: AbortSignal.timeout(cleanUpMs) }).catch(() => undefined)
     },
     endAbandoned: async (word) => {
-      const { items } = await api.sessions.list({ params: { uuid } }, { signal: context.signal })
-      const own = items.filter(
-        ({ state, command }) => state === 'running' && command?.some((each) => each.includes(word)),
-      )
-      if (own.some(({ attached }) => attached)) return { isInUse: true }
-      await Promise.all(own.map(({ id }) => kill(id)))
-      return { isInUse: false }
+      const until = performance.now() + noticeMs
+      for (let isFirst = true; ; isFirst = false) {
+        const { items } = await api.sessions.list({ params: { uuid } }, { signal: context.signal })
+        const own = items.filter(
+          ({ state, command }) => state === 'running' && command?.some((each) => each.includes(word)),
+        )
+        if (!own.some(({ attached }) => attached)) {
+          await Promise.all(own.map(({ id }) => kill(id)))
+          // One that is gone now, and had a client until then, may have come to its end.
+          return { isInUse: own.length === 0 && !isFirst }
+        }
+        if (performance.now() >= until) return { isInUse: true }
+        await delay(lookAgainMs, undefined, { signal: context.signal }).catch(() =>
+          context.signal.throwIfAborted(),
+        )
+      }
     },
   }
 }
