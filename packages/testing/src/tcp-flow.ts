@@ -7,6 +7,8 @@ export interface Flow {
   cutAfter(bytes: number): void
   /** Keeps everything back, the end too. */
   stall(): void
+  /** Does so once so many more bytes have arrived. */
+  stallAfter(bytes: number): void
   /** Loses everything from now on. */
   swallow(): void
   /** Loses everything for good, and passes no end on either. */
@@ -18,6 +20,11 @@ export interface Flow {
 type What = Buffer | 'end' | 'reset'
 type Mode = 'pass' | 'stall' | 'swallow' | 'deaf'
 
+interface Waiting {
+  readonly at: number
+  readonly what: What
+}
+
 /** What may wait in a flow before its source is no longer read. */
 const waitingMaxBytes = 1 << 20
 
@@ -26,11 +33,12 @@ const waitingMaxBytes = 1 << 20
  * set when. `cut` ends both directions.
  */
 export function pipeFlow(source: Socket, sink: Socket, cut: () => void): Flow {
-  const queue: { readonly at: number; readonly what: What }[] = []
+  const queue: Waiting[] = []
   let mode: Mode = 'pass'
   let isLossy = false
   let delayMs = 0
   let leftBytes = Infinity
+  let untilStallBytes = Infinity
   let waitingBytes = 0
   let timer: NodeJS.Timeout | undefined
 
@@ -42,7 +50,18 @@ export function pipeFlow(source: Socket, sink: Socket, cut: () => void): Flow {
     // A reset would overtake what has not been written yet.
     sink.write(part, () => leftBytes === 0 && cut())
   }
-  const isOpen = (): boolean => mode === 'pass' && !sink.destroyed && !sink.writableNeedDrain && leftBytes > 0
+  const isOpen = (): boolean =>
+    mode === 'pass' && !sink.destroyed && !sink.writableNeedDrain && leftBytes > 0 && untilStallBytes > 0
+  /** As much of it as may be delivered. */
+  const shift = ({ at, what }: Waiting): What => {
+    queue.shift()
+    if (typeof what === 'string') return what
+    const part = what.subarray(0, untilStallBytes)
+    if (part.length < what.length) queue.unshift({ at, what: what.subarray(part.length) })
+    waitingBytes -= part.length
+    untilStallBytes -= part.length
+    return part
+  }
   const drain = (): void => {
     clearTimeout(timer)
     while (isOpen()) {
@@ -53,9 +72,7 @@ export function pipeFlow(source: Socket, sink: Socket, cut: () => void): Flow {
         timer = setTimeout(drain, restMs)
         return
       }
-      queue.shift()
-      if (typeof next.what !== 'string') waitingBytes -= next.what.length
-      deliver(next.what)
+      deliver(shift(next))
     }
   }
   const take = (what: What): void => {
@@ -90,6 +107,9 @@ export function pipeFlow(source: Socket, sink: Socket, cut: () => void): Flow {
     stall: () => {
       if (mode === 'pass') mode = 'stall'
     },
+    stallAfter: (bytes) => {
+      untilStallBytes = bytes
+    },
     swallow: () => {
       if (mode !== 'deaf') lose('swallow')
     },
@@ -97,6 +117,7 @@ export function pipeFlow(source: Socket, sink: Socket, cut: () => void): Flow {
     heal: () => {
       delayMs = 0
       leftBytes = Infinity
+      untilStallBytes = Infinity
       mode = isLossy || mode === 'deaf' ? 'deaf' : 'pass'
       drain()
     },

@@ -235,6 +235,21 @@ describe('stall', () => {
     proxy.heal()
     await arrives(client, 'answered')
   })
+
+  test('after N bytes lets exactly these arrive until it is healed', async () => {
+    const { proxy, client, server } = await open()
+    proxy.set({ kind: 'stall-after', bytes: 7, direction: 'to-server' })
+    for (const half of ['01234', '56789']) client.socket.write(half)
+    client.socket.end()
+    server.socket.write('any number of bytes')
+    await arrives(client, 'any number of bytes')
+    await arrives(server, '0123456')
+    await passTime()
+    expect(server.text()).toBe('0123456')
+    proxy.heal()
+    await ends(server, 'end')
+    expect(server.text()).toBe('0123456789')
+  })
 })
 
 describe('black hole', () => {
@@ -299,7 +314,8 @@ test('a proxy that is disposed of leaves no connection, no timer and no socket f
   await eventually(() => expect(peers).toHaveLength(1))
   await proxy[Symbol.asyncDispose]()
   await ends(client, 'reset')
-  const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-  expect(timers).toBeLessThanOrEqual(1)
+  const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  // Of the test itself and of this attempt; the runner has one now and then.
+  await eventually(() => expect(countTimers()).toBeLessThanOrEqual(2))
   await expect(dialToEnd(proxy)).rejects.toThrow('ECONNREFUSED')
 })

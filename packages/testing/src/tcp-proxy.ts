@@ -16,6 +16,7 @@ export type Direction = 'to-server' | 'to-client'
  * - `cut-after`: each connection is cut once so many more bytes have gone in that direction; the bytes up to there arrive.
  * - `delay`: every byte arrives so much later.
  * - `stall`: nothing arrives, no end either; what was sent arrives after `heal`, as after a partition of the network.
+ * - `stall-after`: each connection does so once so many more bytes have gone in a direction.
  * - `black-hole`: as `stall`, but what was sent is lost. Connections that lost something stay deaf after `heal`.
  * - `half-open`: the connection of the other side has ended with a reset, and this side does not hear of it.
  */
@@ -24,6 +25,7 @@ export type NetworkFault =
   | { readonly kind: 'cut-after'; readonly bytes: number; readonly direction: Direction }
   | { readonly kind: 'delay'; readonly ms: number; readonly direction?: Direction }
   | { readonly kind: 'stall'; readonly direction?: Direction }
+  | { readonly kind: 'stall-after'; readonly bytes: number; readonly direction?: Direction }
   | { readonly kind: 'black-hole'; readonly direction?: Direction }
   | { readonly kind: 'half-open'; readonly unaware: 'client' | 'server' }
 
@@ -116,6 +118,8 @@ function apply(pair: Pair, fault: NetworkFault): void {
       return chosen(fault.direction).forEach((flow) => flow.delay(fault.ms))
     case 'stall':
       return chosen(fault.direction).forEach((flow) => flow.stall())
+    case 'stall-after':
+      return chosen(fault.direction).forEach((flow) => flow.stallAfter(fault.bytes))
     case 'black-hole':
       return chosen(fault.direction).forEach((flow) => flow.swallow())
     case 'half-open':

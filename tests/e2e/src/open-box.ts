@@ -1,9 +1,10 @@
 import type { Container } from '@gpulab/contract'
-import { eventually } from '@gpulab/testing'
+import { eventually, startTcpProxy } from '@gpulab/testing'
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 import { type RunningCli, spawnCli } from './spawn-cli.ts'
 import { startSystem, type System } from './start-system.ts'
 
@@ -26,8 +27,11 @@ export interface Box extends AsyncDisposable {
   list(folder: string): Promise<string[]>
   cp(...args: string[]): Promise<Result>
   tryCp(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>
-  /** A copy that is in the midst, by how much of it is there under another name. */
-  startCopy(args: readonly string[], partBytes: () => Promise<number>): Promise<RunningCli>
+  /** A copy that is in the midst, by how much of it is there under another name, and stays so until it may go on. */
+  startCopy(
+    args: readonly string[],
+    partBytes: () => Promise<number>,
+  ): Promise<RunningCli & { readonly goOn: () => void }>
 }
 
 export async function openBox(): Promise<Box> {
@@ -53,9 +57,12 @@ export async function openBox(): Promise<Box> {
       return { code, stderr, stdout }
     },
     startCopy: async (args, partBytes) => {
-      const running = spawnCli(system, ['cp', ...args])
+      const proxy = await startTcpProxy({ target: { port: system.apiPort } })
+      onTestFinished(() => proxy[Symbol.asyncDispose]())
+      proxy.set({ kind: 'stall-after', bytes: 24 << 20 })
+      const running = spawnCli(system, ['cp', ...args], { apiUrl: `http://127.0.0.1:${proxy.port}` })
       await eventually(async () => expectBytes(await partBytes(), running), { timeoutMs: 60_000 })
-      return running
+      return { ...running, goOn: () => proxy.heal() }
     },
     [Symbol.asyncDispose]: () => system[Symbol.asyncDispose](),
   }
