@@ -11,6 +11,8 @@ import { base64, bytesOf, caller, type OpenWorkers, openWorkers, params } from '
 const run = promisify(execFile)
 const path = (name: string) => ({ path: base64(name) })
 const rounds = 3000
+/** Of all rounds, on a busy machine. */
+const raceMs = 120_000
 let open: OpenWorkers
 let swapper: ChildProcess
 
@@ -52,7 +54,7 @@ it('is an attack that works on those who look first and open then', () => {
   expect(caught).toBe(true)
 })
 
-it('reads nothing outside', async () => {
+it('reads nothing outside', { timeout: raceMs }, async () => {
   const seen = new Map<string, number>()
   const note = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1)
   for (let round = 0; round < rounds; round++) {
@@ -70,7 +72,7 @@ it('reads nothing outside', async () => {
   await outsideIsUntouched()
 })
 
-it('writes and removes nothing outside', async () => {
+it('writes and removes nothing outside', { timeout: raceMs }, async () => {
   const done = { written: 0, refused: 0 }
   for (let round = 0; round < rounds / 10; round++) {
     const name = `x/new-${round % 10}`
@@ -93,7 +95,7 @@ it('writes and removes nothing outside', async () => {
   await outsideIsUntouched()
 })
 
-it('packs and lists nothing from outside', async () => {
+it('packs and lists nothing from outside', { timeout: raceMs }, async () => {
   for (let round = 0; round < 200; round++) {
     const { items } = await open.files
       .list({ params, query: { ...path('x'), limit: 100, cursor: undefined } }, caller())

@@ -30,7 +30,7 @@ async function startReplicas() {
     GPULAB_PEPPER_FILE: await writeSecret(dir, 'pepper'),
     GPULAB_ENCRYPTION_KEY_FILE: await writeSecret(dir, 'encryption-key'),
     GPULAB_RATE_FACTOR: '10000',
-    GPULAB_DRAIN_DELAY: '1',
+    GPULAB_DRAIN_DELAY: '3',
   }
   const made = await run(process.execPath, [program, 'bootstrap', '--email', 'ann@example.com'], {
     env: shared,

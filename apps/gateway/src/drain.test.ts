@@ -16,7 +16,7 @@ it('a gateway that leaves says so first, and lets open requests finish', async (
   }).listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   onTestFinished(() => void upstream.close())
-  await using gateway = await startTestGateway({ config: { drainDelayMs: 500, drainTimeoutMs: 20_000 } })
+  await using gateway = await startTestGateway({ config: { drainDelayMs: 2000, drainTimeoutMs: 20_000 } })
   const { port } = upstream.address() as AddressInfo
   const uuid = gateway.addContainer({ [port]: 'public' })
   const { deps } = gateway

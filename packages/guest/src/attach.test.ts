@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { GuestConnection } from './guest-connection.ts'
 import type { GuestStream } from './guest-stream.ts'
 import { collect, runShell } from './test-support/collect.ts'
+import { untilGone } from './test-support/processes.ts'
 import { startTestGuest, type TestGuest } from './test-support/test-guest.ts'
 
 let guest: TestGuest
@@ -168,13 +169,14 @@ describe('a restart of the agent', () => {
 
   test('leaves time-outs and other sessions as they were', async () => {
     const [timed, other] = [randomUUID(), randomUUID()]
-    await runShell(connection, 'sleep 100', { id: timed, timeoutMs: 300 })
+    const mark = `1${Date.now()}`
+    await runShell(connection, `sleep ${mark}; :`, { id: timed, timeoutMs: 300 })
     await runShell(connection, 'sleep 0.2; echo done; exit 4', { id: other, lossless: false })
     await guest.stopAgent()
-    await new Promise((resolve) => setTimeout(resolve, 600))
+    await untilGone(mark, 15_000)
     connection = await guest.startAgent()
-    const rows = await connection.list()
-    expect(rows.find(({ id }) => id === timed)?.ending?.timedOut).toBe(true)
+    await untilEnded(timed)
+    expect((await find(timed))?.ending?.timedOut).toBe(true)
     expect((await connection.waitForExit(other)).exitCode).toBe(4)
     expect((await collect(await connection.attach(other))).stdout.toString()).toBe('done\n')
   })

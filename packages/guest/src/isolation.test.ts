@@ -104,8 +104,12 @@ describe('waiting', () => {
     await runShell(connection, 'exec 1>&- 2>&-; sleep 1000')
     await runShell(connection, 'cat', { terminal: { columns: 80, rows: 24 }, lossless: false })
     const wait = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 700))
-    await wait()
-    const before = await readProcessorMs(guest.pid)
+    const before = await eventually(async () => {
+      const spent = await readProcessorMs(guest.pid)
+      await wait()
+      expect(await readProcessorMs(guest.pid)).toBe(spent)
+      return spent
+    })
     await wait()
     await guest.stopAgent()
     await wait()

@@ -56,7 +56,7 @@ describe('a kill', () => {
 
   test('by time-out takes everything too', async () => {
     const mark = createMark()
-    const { stream } = await startDaemons(mark, 1500)
+    const { stream } = await startDaemons(mark, 5000)
     expect((await stream.ended).timedOut).toBe(true)
     expect(await findProcesses(mark)).toEqual([])
   })
@@ -68,7 +68,7 @@ describe('a kill', () => {
       await runShell(connection, `${daemons}\n daemon ${mark}; sleep 0.3`, { id }),
     )
     expect(ending.exitCode).toBe(0)
-    expect(await findProcesses(mark)).toHaveLength(4)
+    await untilThere(mark, 4)
     await connection.kill(id)
     expect(await findProcesses(mark)).toEqual([])
   })

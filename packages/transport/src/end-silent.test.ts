@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { endSilent } from './end-silent.ts'
 
-const maxMs = 400
+const maxMs = 1000
 let server: WebSocketServer
 afterEach(() => {
   for (const client of server.clients) client.terminate()

@@ -26,7 +26,7 @@ afterEach(async () => {
 function open(): Connection {
   const url = new URL(database.url)
   url.port = String(proxy.port)
-  const connection = connect(url.href, { answerMs: 400 })
+  const connection = connect(url.href, { answerMs: 1500 })
   onTestFinished(() => connection.close())
   return connection
 }

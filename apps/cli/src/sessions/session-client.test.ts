@@ -1,4 +1,5 @@
 import { GpulabError, type Session } from '@gpulab/contract'
+import { eventually } from '@gpulab/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createChannelPair } from '../../test/channel-pair.ts'
@@ -237,7 +238,8 @@ describe('sizes and signals', () => {
     const client = new SessionClient(api, place, seen.io, { isNew: true })
     client.resize({ columns: 80, rows: 24 })
     const running = client.run()
-    setTimeout(() => client.resize({ columns: 100, rows: 30 }), 20)
+    await eventually(() => expect(session.sizes).toEqual(['80x24']))
+    client.resize({ columns: 100, rows: 30 })
     expect(await running).toMatchObject({ exitCode: 130, signal: 'SIGINT' })
     expect(session.sizes).toEqual(['80x24', '100x30'])
     expect(session.signals).toEqual(['SIGINT'])
