@@ -1,4 +1,5 @@
 import type { TargetContainer } from '@gpulab/contract'
+import { eventually } from '@gpulab/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestHost, type TestHost } from './test-host.ts'
 
@@ -17,6 +18,13 @@ const remove = async (wanted: TargetContainer) => {
   host.control.want({ ...wanted, desired: 'absent' })
   expect(await host.control.settled(wanted.uuid)).toBeUndefined()
 }
+/** Its command has begun to wait, and by then to take a polite stop for one. */
+const untilPolite = ({ uuid }: TargetContainer) =>
+  eventually(async () => {
+    const [container] = await host.list(uuid)
+    const { Processes } = await host.engine.engine.getContainer(container?.id ?? '').top()
+    expect(Processes.flat().join(' ')).toMatch(/(?<!do )sleep 3600/)
+  })
 const linesOf = (wanted: TargetContainer) =>
   host.control.lines.filter(({ container_uuid: uuid }) => uuid === wanted.uuid).map(({ line }) => line)
 
@@ -31,7 +39,9 @@ describe('a container', () => {
       'echo $NVIDIA_VISIBLE_DEVICES; tr "\\0" "\\n" </proc/1/environ | grep -c VISIBLE',
     )
     expect(variable.stdout).toContain(second)
-    expect(linesOf(one)).toEqual([expect.stringContaining('needs a terminal'), 'Created', 'Started'])
+    await eventually(() =>
+      expect(linesOf(one)).toEqual([expect.stringContaining('needs a terminal'), 'Created', 'Started']),
+    )
     await remove(one)
 
     const two = await host.deploy({ gpu_uuids: [second ?? '', third ?? ''] })
@@ -82,6 +92,7 @@ describe('the wish', () => {
   it('to stop, start and restart is fulfilled once', async () => {
     const wanted = await host.deploy({ gpu_uuids: [host.gpus[0] ?? ''] })
     const first = await host.control.settled(wanted.uuid)
+    await untilPolite(wanted)
 
     host.control.want({ ...wanted, desired: 'stopped' })
     expect(await host.control.settled(wanted.uuid)).toMatchObject({ state: 'exited', exit_code: 0 })
@@ -133,7 +144,7 @@ describe('the wish', () => {
     const wanted = await host.deploy()
     host.control.forget(wanted.uuid)
     expect(await host.control.settled(wanted.uuid)).toMatchObject({ state: 'running' })
-    expect(host.agent.log()).toContain('left alone')
+    await eventually(() => expect(host.agent.log()).toContain('left alone'))
     await remove(wanted)
   })
 })
@@ -145,7 +156,8 @@ describe('trouble', () => {
     const facts = await host.control.settled(wanted.uuid)
     expect(facts).toMatchObject({ state: 'absent', busy: false, generation: 1 })
     expect(await host.list(wanted.uuid)).toEqual([])
-    expect(linesOf(wanted).at(-1)).toMatch(/^Failed: /)
+    // Told on their own, and not in the report.
+    await eventually(() => expect(linesOf(wanted).at(-1)).toMatch(/^Failed: /))
     await remove(wanted)
     return facts?.failure
   }

@@ -36,14 +36,14 @@ const label = 'ai.gpulab.container'
 
 /** A command whose meaning both engines know. */
 const commands = {
-  serve: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done'],
+  serve: ['/bin/sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 3600 & wait $!; done'],
   end3: ['/bin/sh', '-c', 'echo to-stderr >&2; exit 3'],
-  stubborn: ['/bin/sh', '-c', 'trap "" TERM; while :; do sleep 1; done'],
+  stubborn: ['/bin/sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'],
 }
 const programs = new Map<string, object>([
-  [commands.serve.join(' '), { stopCode: 0 }],
+  [commands.serve.join(' '), { stopCode: 0, log: ['ready'] }],
   [commands.end3.join(' '), { exit: { code: 3 }, log: ['to-stderr'] }],
-  [commands.stubborn.join(' '), { stopCode: null }],
+  [commands.stubborn.join(' '), { stopCode: null, log: ['ready'] }],
 ])
 
 const spec = (name: string, Cmd: string[], options: object = {}, from = image) => ({
@@ -82,6 +82,20 @@ const untilState = (engine: Engine, name: string, state: string) =>
     },
     { timeoutMs: 20_000 },
   )
+async function readLog(engine: Engine, name: string): Promise<string[]> {
+  const texts: string[] = []
+  for await (const { payload } of readLogFrames(engine, named(name), { follow: false }, never)) {
+    texts.push(payload.toString().replace(/^\S+ /, ''))
+  }
+  return texts
+}
+/** Until its program does with a stop what it is there for. */
+const untilReady = (engine: Engine, name: string) =>
+  eventually(async () => {
+    const lines = await readLog(engine, name)
+    expect(lines).toEqual(['ready\n'])
+    return lines
+  })
 const volumesOf = async (engine: Engine, name: string) =>
   (await findContainer(engine, named(name)))?.volumes ?? []
 const mountsOf = (volumes: readonly { name: string; path: string }[]) => ({
@@ -102,6 +116,7 @@ const calls: [string, Call][] = [
   ['sees it created', (engine) => look(engine, 'a')],
   ['creates it twice', (engine) => createContainer(engine, spec('a', commands.serve))],
   ['starts it', (engine) => startContainer(engine, named('a'))],
+  ['waits until it serves', (engine) => untilReady(engine, 'a')],
   ['starts it twice', (engine) => startContainer(engine, named('a'))],
   ['sees it run', (engine) => look(engine, 'a')],
   ['starts it twice, by the engine itself', (engine) => engine.getContainer(named('a')).start()],
@@ -124,22 +139,14 @@ const calls: [string, Call][] = [
   ['starts one that ends', (engine) => startContainer(engine, named('b'))],
   ['sees it end', (engine) => untilState(engine, 'b', 'exited')],
   ['sees how it ended', (engine) => look(engine, 'b')],
-  [
-    'reads its log',
-    async (engine) => {
-      const texts: string[] = []
-      for await (const { payload } of readLogFrames(engine, named('b'), { follow: false }, never)) {
-        texts.push(payload.toString().replace(/^\S+ /, ''))
-      }
-      return texts
-    },
-  ],
+  ['reads its log', (engine) => readLog(engine, 'b')],
   [
     'reads the log of none',
     (engine) => readLogFrames(engine, named('none'), { follow: false }, never).next(),
   ],
   ['creates a stubborn one', (engine) => createContainer(engine, spec('c', commands.stubborn))],
   ['starts a stubborn one', (engine) => startContainer(engine, named('c'))],
+  ['waits until it is stubborn', (engine) => untilReady(engine, 'c')],
   [
     'stops it by force',
     (engine) =>
@@ -170,6 +177,7 @@ const calls: [string, Call][] = [
   ],
   ['makes it twice', (engine) => createNetwork(engine, { name: named('net'), bridge: `m${id}`, labels: {} })],
   ['starts in the network', (engine) => startContainer(engine, named('n'))],
+  ['waits until it serves there', (engine) => untilReady(engine, 'n')],
   [
     'lists the network',
     async (engine) =>
