@@ -110,7 +110,8 @@ describe('the URL that deploy has printed', () => {
 
   it('answers on a new connection when the service has closed the one that was kept', async () => {
     expect((await ask(`${url}/leave`)).text).toBe('bye')
-    await wait(500)
+    // Both ends of it.
+    await eventually(async () => expect((await ask(`${url}/left`)).text).toBe('1'))
     expect((await ask(`${url}/echo`, { body: Buffer.from('again') })).text).toBe('again')
   })
 
@@ -145,11 +146,14 @@ describe('the URL that deploy has printed', () => {
   it('passes server-sent events on one by one, and the end of the reader', async () => {
     const answer = await open(`${url}/sse`)
     let events = 0
+    // The next one is written once this one has come.
     for await (const part of answer.setEncoding('utf8')) {
-      expect((part as string).match(/data: /g)).toHaveLength(1)
+      expect(part).toBe(`data: ${events}\n\n`)
       if (++events === 5) break
+      expect((await ask(`${url}/event?data=${events}`)).text).toBe('sent')
     }
     expect(events).toBe(5)
+    await eventually(async () => expect((await ask(`${url}/event?data=5`)).text).toBe('nobody'))
   })
 
   it('downloads a gibibyte without holding it', async () => {

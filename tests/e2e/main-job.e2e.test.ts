@@ -1,8 +1,9 @@
 import type { Container, ContainerStats, ExecResult } from '@gpulab/contract'
-import { eventually } from '@gpulab/testing'
+import { eventually, run } from '@gpulab/testing'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startSystem, type System } from './src/start-system.ts'
+import { spawnCli } from './src/spawn-cli.ts'
+import { startSystem, type System, testEngine } from './src/start-system.ts'
 
 let system: System
 
@@ -190,14 +191,15 @@ describe('a container', () => {
     expect(await wait('port:8888')).toMatchObject({ code: 0, stdout: '✓ server listens on port 8888\n' })
     expect(await wait('log:/^READY$/i')).toMatchObject({ code: 0, stdout: '✓ server wrote: ready\n' })
 
-    const watching = system.gpulab(['stats', 'server', '--watch', '--json'])
+    const watching = spawnCli(system, ['stats', 'server', '--watch', '--json'])
+    await eventually(() => expect(watching.stdout().toString()).toContain('\n'), { timeoutMs: 30_000 })
     const stopped = wait('stopped')
     expect((await system.json<ContainerStats>('stats', 'server')).cpu_percent).toBeGreaterThanOrEqual(0)
     expect((await system.gpulab(['stop', 'server'])).code).toBe(0)
     expect(await stopped).toMatchObject({ code: 0 })
-    const watched = await watching
-    expect(watched).toMatchObject({ code: 0, stderr: '' })
-    expect(JSON.parse(watched.stdout.split('\n')[0] ?? '')).toMatchObject({ memory_limit_bytes: 2 ** 30 })
+    expect([await watching.ended, watching.stderr()]).toEqual([0, ''])
+    const [sample = ''] = watching.stdout().toString().split('\n')
+    expect(JSON.parse(sample)).toMatchObject({ memory_limit_bytes: 2 ** 30 })
     expect(await wait('running')).toMatchObject({ code: 1 })
     await system.gpulab(['rm', 'server', '--force'])
   })
@@ -234,7 +236,8 @@ describe('a container', () => {
 
 describe('a host', () => {
   it('is empty when a drain that was waited for ends', async () => {
-    const command = 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.1; done'
+    const command =
+      'trap "until [ -e /tmp/go ]; do sleep 0.1; done; exit 0" TERM; while :; do sleep 0.1; done'
     const { uuid } = await system.json<Container>(
       'deploy',
       '--name',
@@ -253,6 +256,10 @@ describe('a host', () => {
     const early = await system.gpulab([...drain, '--wait-timeout', '0.1s', '--json'])
     expect(early.code).toBe(124)
     expect(JSON.parse(early.stderr)).toMatchObject({ error: { details: { left: ['leaver'] } } })
+    const docker = ['exec', (await inspect(uuid))?.Id ?? '', 'touch', '/tmp/go']
+    expect(await run('docker', docker, { env: { DOCKER_HOST: testEngine().dockerHost } })).toMatchObject({
+      code: 0,
+    })
     expect(await system.gpulab(drain)).toMatchObject({
       code: 0,
       stdout: `✓ ${name} is drained: nothing runs on it\n`,

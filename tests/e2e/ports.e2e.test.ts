@@ -1,10 +1,11 @@
 import type { Container } from '@gpulab/contract'
-import { eventually, run, type Service, startService } from '@gpulab/testing'
+import { eventually, type Service, startService } from '@gpulab/testing'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { spawnCli } from './src/spawn-cli.ts'
 import { startSystem, type System } from './src/start-system.ts'
 
 /** On its own loopback: at 4001 an echo until the client ends, at 4002 one word, at 4003 a reset. */
@@ -133,16 +134,12 @@ describe('a forwarded port', () => {
   })
 
   it('ends with the container, and with Ctrl-C', async () => {
-    const { program, env } = system.cli
-    const interrupted = await run(
-      'timeout',
-      ['--preserve-status', '-s', 'INT', '5', program, 'port-forward', 'served', '4001:0'],
-      { env },
-    )
-    expect(interrupted).toMatchObject({
-      code: 130,
-      stdout: expect.stringContaining('leads to port 4001') as string,
+    const forwarding = spawnCli(system, ['port-forward', 'served', '4001:0'])
+    await eventually(() => expect(forwarding.stdout().toString()).toContain('leads to port 4001'), {
+      timeoutMs: 30_000,
     })
+    forwarding.child.kill('SIGINT')
+    expect(await forwarding.ended).toBe(130)
     const taken = await forward('4001:0')
     await using _ = { [Symbol.asyncDispose]: () => taken.service.stop() }
     const again = await system.gpulab(['port-forward', 'served', `4001:${taken.local[0]}`])

@@ -71,11 +71,13 @@ describe('the terminal page', () => {
   })
 
   it('gives the program the size of the window', async () => {
+    // It hears of the window a moment later.
+    const untilSize = (pattern: string) => type(`until stty size | grep -x '${pattern}'; do sleep 0.1; done`)
     await page.setViewportSize({ width: 640, height: 400 })
-    await type('stty size')
+    await untilSize('[0-9][0-9] [0-9][0-9]')
     await shows(/^\d\d \d\d\s*$/m)
     await page.setViewportSize({ width: 1400, height: 700 })
-    await type('stty size')
+    await untilSize('[0-9][0-9] 1[0-9][0-9]')
     await shows(/^\d\d 1\d\d\s*$/m)
   })
 

@@ -59,8 +59,14 @@ describe('two APIs over one database', () => {
     await untilWell(system)
     const running = async () =>
       (await system.client.containers.list({ query: { status: 'running' } })).items.map(({ uuid }) => uuid)
-    const first = await running()
-    expect(first).toHaveLength(cards)
+    const first = await eventually(
+      async () => {
+        const now = await running()
+        expect(now).toHaveLength(cards)
+        return now
+      },
+      { timeoutMs: 60_000 },
+    )
     await Promise.all(subjects.filter(({ uuid }) => first.includes(uuid)).map((each) => remove(system, each)))
     await eventually(async () => expect(await running()).toHaveLength(cards), { timeoutMs: 60_000 })
     await untilWell(system)

@@ -26,7 +26,7 @@ export function createApi({ program = programs.api, port, settings, logFile, isO
   const env = {
     ...settings,
     GPULAB_LISTEN: `127.0.0.1:${port}`,
-    ...(isOneOfMany && { GPULAB_UPLINK_URL: url, GPULAB_DRAIN_DELAY: '1' }),
+    ...(isOneOfMany && { GPULAB_UPLINK_URL: url, GPULAB_DRAIN_DELAY: '3' }),
   }
   let service: Service | undefined
   return {

@@ -7,17 +7,17 @@ const http = require('http'), crypto = require('crypto')
 const port = Number(process.argv[1])
 const mib = Buffer.alloc(1 << 20, 'x')
 const polls = []
+let listener, left = 0
 const serve = (request, response) => {
   const { pathname, searchParams } = new URL(request.url, 'http://x')
   if (pathname === '/echo') { response.writeHead(200, { 'x-method': request.method }); request.pipe(response); return }
   if (pathname === '/headers') return response.end(JSON.stringify(request.headers))
   if (pathname === '/sse') {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    let n = 0
-    const timer = setInterval(() => response.write('data: ' + Date.now() + '\n\n') && ++n > 50 && (clearInterval(timer), response.end()), 100)
-    response.on('close', () => clearInterval(timer))
-    return
+    listener = response.on('close', () => (listener = undefined))
+    return void response.write('data: 0\n\n')
   }
+  if (pathname === '/event') { listener?.write('data: ' + searchParams.get('data') + '\n\n'); return response.end(listener ? 'sent' : 'nobody') }
   if (pathname === '/poll') return void polls.push(response)
   if (pathname === '/wake') { for (const one of polls.splice(0)) one.end('news'); return response.end('woken') }
   if (pathname === '/big') {
@@ -30,7 +30,8 @@ const serve = (request, response) => {
   if (pathname === '/redirect') { response.writeHead(302, { location: 'http://169.254.169.254/' }); return response.end() }
   if (pathname === '/huge') { response.writeHead(200, { 'x-huge': 'x'.repeat(300000) }); return response.end() }
   if (pathname === '/stall') return
-  if (pathname === '/leave') { response.end('bye'); return void setTimeout(() => request.socket.end(), 100) }
+  if (pathname === '/leave') { request.socket.once('close', () => left++); response.end('bye'); return void setTimeout(() => request.socket.end(), 100) }
+  if (pathname === '/left') { response.writeHead(200, { connection: 'close' }); return response.end(String(left)) }
   if (pathname === '/reset') return request.socket.resetAndDestroy()
   if (pathname === '/half') { response.writeHead(200, { 'content-length': 100 }); response.write('half'); return void setTimeout(() => request.socket.destroy(), 200) }
   if (pathname === '/cookie') { response.writeHead(200, { 'set-cookie': ['own=1; Path=/', 'tossed=1; Domain=proxy.localhost; Path=/', 'gpulab-port=forged'] }); return response.end() }
