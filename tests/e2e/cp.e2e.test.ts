@@ -251,7 +251,7 @@ describe('an interruption', () => {
     expect((await readdir(work)).filter((name) => !name.startsWith('.gpulab-part-'))).toEqual(['medium'])
     const programs = await inBox('sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "')
     expect(programs).toContain('sleep')
-    expect(programs).not.toContain('gpulab-guest send')
+    expect(programs).not.toContain(`gpulab-guest send follow ${there}/`)
   })
 
   it('of a tree leaves nothing at all', async () => {
