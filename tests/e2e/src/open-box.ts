@@ -61,6 +61,8 @@ export async function openBox(): Promise<Box> {
       onTestFinished(() => proxy[Symbol.asyncDispose]())
       proxy.set({ kind: 'stall-after', bytes: 24 << 20 })
       const running = spawnCli(system, ['cp', ...args], { apiUrl: `http://127.0.0.1:${proxy.port}` })
+      // What is held would hide its end, too.
+      void running.ended.then(() => proxy.heal())
       await eventually(async () => expectBytes(await partBytes(), running), { timeoutMs: 60_000 })
       return { ...running, goOn: () => proxy.heal() }
     },
