@@ -116,6 +116,18 @@ describe('the records', () => {
     expect(JSON.stringify(all)).not.toContain(env.TOKEN)
   })
 
+  it('tell of what was made under its uuid, too', async () => {
+    const { uuid: made } = await api.client.containers.create({ body: { image: 'x' } })
+    await api.client.containers.remove({ params: { uuid: made } })
+    const life = async () => (await api.client.admin.audit.list({ query: { object: made, limit: 9 } })).items
+    await expect
+      .poll(async () => (await life()).map(({ action, object }) => [action, object]))
+      .toEqual([
+        ['containers.remove', made],
+        ['containers.create', made],
+      ])
+  })
+
   it('are found by team, user, key, action, object and time, and come in pages', async () => {
     const { team, user } = await api.client.account.get()
     await api.stranger.containers.create({ body: { image: 'x' } })

@@ -32,16 +32,24 @@ export async function* exportAudit(
   }
 }
 
-const toAuditEntry = ({ entry, outcome, email }: AuditRow): AuditEntry => ({
-  id: entry.id,
-  at: entry.at.toISOString(),
-  team_uuid: entry.teamUuid,
-  user_uuid: entry.userUuid,
-  email,
-  key_id: entry.keyId,
-  request_id: entry.requestId,
-  action: entry.action,
-  object: entry.object ?? entry.containerUuid,
-  detail: JSON.parse(entry.detail) as unknown,
-  outcome: outcome === null ? null : (JSON.parse(outcome) as unknown),
-})
+const toAuditEntry = ({ entry, outcome: text, email }: AuditRow): AuditEntry => {
+  const outcome =
+    text === null ? null : (JSON.parse(text) as { readonly uuid?: string; readonly id?: unknown })
+  return {
+    id: entry.id,
+    at: entry.at.toISOString(),
+    team_uuid: entry.teamUuid,
+    user_uuid: entry.userUuid,
+    email,
+    key_id: entry.keyId,
+    request_id: entry.requestId,
+    action: entry.action,
+    object:
+      entry.object ??
+      entry.containerUuid ??
+      outcome?.uuid ??
+      (typeof outcome?.id === 'string' ? outcome.id : null),
+    detail: JSON.parse(entry.detail) as unknown,
+    outcome,
+  }
+}

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, like, lt, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, like, lt, or, type SQL } from 'drizzle-orm'
 import type { Queries } from '../db/connect.ts'
 import { auditEntries, auditOutcomes, users } from '../db/schema/index.ts'
 
@@ -19,7 +19,7 @@ const toCondition = ({ team, user, key, action, object, from, to }: AuditFilter)
     user === undefined ? undefined : eq(auditEntries.userUuid, user),
     key === undefined ? undefined : eq(auditEntries.keyId, key),
     action === undefined ? undefined : isAction(action),
-    object === undefined ? undefined : eq(auditEntries.object, object),
+    object === undefined ? undefined : or(eq(auditEntries.object, object), isMade(object)),
     from === undefined ? undefined : gte(auditEntries.at, new Date(from)),
     to === undefined ? undefined : lt(auditEntries.at, new Date(to)),
   )
@@ -28,6 +28,10 @@ const isAction = (action: string): SQL =>
   action.endsWith('*')
     ? like(auditEntries.action, `${action.slice(0, -1).replaceAll(/[\\%_]/g, '\\$&')}%`)
     : eq(auditEntries.action, action)
+
+/** Of what was made, only the outcome knows (see createServeAudited). */
+const isMade = (object: string): SQL | undefined =>
+  or(...['uuid', 'id'].map((key) => eq(auditOutcomes.outcome, JSON.stringify({ ok: true, [key]: object }))))
 
 export type AuditRow = Awaited<ReturnType<typeof listAudit>>[number]
 
