@@ -23,6 +23,7 @@ export async function openChannel(request: FastifyRequest, reply: FastifyReply):
   const bare = takeUpgrade(request, framesProtocol)
   if (bare) {
     reply.hijack()
+    tellOfLoss(bare.socket)
     await switchProtocol(bare.socket, bare.head, framesProtocol)
     tendLane(bare.socket)
     return createStreamChannel(bare.socket)
@@ -30,8 +31,7 @@ export async function openChannel(request: FastifyRequest, reply: FastifyReply):
   const upgrade = takeUpgrade(request, 'websocket')
   if (!upgrade) throw new GpulabError('invalid_request', { message: 'This endpoint is a WebSocket.' })
   reply.hijack()
-  // So that the kernel tells of a peer that is gone without a word, whether or not anything is being read.
-  ;(upgrade.socket as Partial<Socket>).setKeepAlive?.(true, pingMs)
+  tellOfLoss(upgrade.socket)
   return new Promise((resolve, reject) => {
     // Gone already, or refused: then the server never calls back.
     const leave = (): void => reject(new DOMException('The caller is gone', 'AbortError'))
@@ -43,6 +43,11 @@ export async function openChannel(request: FastifyRequest, reply: FastifyReply):
       resolve(createSocketChannel(socket))
     })
   })
+}
+
+/** The kernel then tells of a peer that is gone without a word, whether or not anything is being read. */
+function tellOfLoss(socket: Duplex): void {
+  ;(socket as Partial<Socket>).setKeepAlive?.(true, pingMs)
 }
 
 /** No answer is waited for: a client whose own reader is slow has stopped reading. */

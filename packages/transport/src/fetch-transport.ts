@@ -1,19 +1,9 @@
-import {
-  type Channel,
-  isRepeatable,
-  type Transport,
-  type TransportRequest,
-  type TransportResponse,
-} from '@gpulab/contract'
+import { isRepeatable, type Transport, type TransportRequest, type TransportResponse } from '@gpulab/contract'
 import type { HttpTransportOptions } from './http-transport.ts'
-import { createNativeChannel, type NativeSocket } from './native-channel.ts'
 import { outcomeUnknown, unreachable } from './failures.ts'
+import { openNative } from './open-native.ts'
 import { requireSecureUrl } from './secure-url.ts'
 
-/** It takes headers, which the standard's does not. */
-const { WebSocket: BunSocket } = globalThis as unknown as {
-  readonly WebSocket: new (url: string, options: { headers: TransportRequest['headers'] }) => NativeSocket
-}
 const defaultTimeoutMs = 30_000
 
 /** Bun's names for what Node has others for. */
@@ -28,7 +18,7 @@ const nodeCodes: Readonly<Record<string, string>> = {
 const unsent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EHOSTUNREACH', 'EPROTO'])
 
 /**
- * As `createHttpTransport`, for Bun, whose fetch and WebSocket are there at once while its node:http takes 25 ms to
+ * As `createHttpTransport`, for Bun, whose fetch and connections are there at once while its node:http takes 25 ms to
  * load. What these can't do as well is left to the other one, which is loaded then.
  */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
@@ -47,8 +37,9 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
     request: async (call) =>
       isStreamed(call) ? (await useOther()).request(call) : request(options.url, base, call),
     connect: async (call) => {
-      // Bun's sockets can't be paused: only what tells how much it has taken bounds what waits here.
-      const channel = isAcknowledged(call) ? await openSocket(base, call) : undefined
+      call.signal?.throwIfAborted()
+      const channel = await openNative(base, call, call.timeoutMs ?? defaultTimeoutMs)
+      call.signal?.throwIfAborted()
       // The other one also finds out why the server refuses.
       return channel ?? (await useOther()).connect(call)
     },
@@ -58,9 +49,6 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
 /** A body has to be held back by the network, and what came before a cut must be read before the cut is told. */
 const isStreamed = ({ body, path }: TransportRequest): boolean =>
   typeof body === 'object' || path.includes('follow=true')
-
-const isAcknowledged = ({ path }: TransportRequest): boolean =>
-  path.includes('acks=true') || path.endsWith('/sessions/open')
 
 async function request(url: string, base: string, call: TransportRequest): Promise<TransportResponse> {
   call.signal?.throwIfAborted()
@@ -123,30 +111,4 @@ function toNodeError(error: unknown): Error {
   const failure = error as NodeJS.ErrnoException
   const code = nodeCodes[failure.code ?? ''] ?? failure.code
   return Object.assign(new Error(failure.message), code !== undefined && { code })
-}
-
-/** Undefined when it could not be opened, for whatever reason. */
-async function openSocket(base: string, call: TransportRequest): Promise<Channel | undefined> {
-  call.signal?.throwIfAborted()
-  const socket = new BunSocket(base.replace(/^http/, 'ws') + call.path, {
-    headers: call.headers,
-  })
-  const channel = createNativeChannel(socket)
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const abort = (): void => {
-    socket.terminate()
-    resolve(false)
-  }
-  const timer = setTimeout(abort, call.timeoutMs ?? defaultTimeoutMs)
-  call.signal?.addEventListener('abort', abort, { once: true })
-  socket.addEventListener('open', () => resolve(true))
-  socket.addEventListener('close', () => {
-    call.signal?.removeEventListener('abort', abort)
-    resolve(false)
-  })
-  const isOpen = await promise
-  clearTimeout(timer)
-  call.signal?.throwIfAborted()
-  if (isOpen) return channel
-  return undefined
 }
