@@ -27,6 +27,8 @@ void fifo_init(struct fifo *fifo, uint32_t limit);
 void fifo_clear(struct fifo *fifo);
 uint8_t *fifo_reserve(struct fifo *fifo, unsigned tag, size_t *room);
 void fifo_commit(struct fifo *fifo, size_t length);
+int fifo_reserve_many(struct fifo *fifo, unsigned tag, struct iovec *pieces);
+void fifo_fill(struct fifo *fifo, const struct iovec *pieces, size_t length);
 int fifo_pieces(const struct fifo *fifo, uint64_t offset, size_t limit, unsigned *tag, struct iovec *pieces);
 void fifo_pass(struct fifo *fifo, size_t length);
 void fifo_release(struct fifo *fifo, uint64_t offset);

@@ -141,6 +141,42 @@ void fifo_commit(struct fifo *fifo, size_t length) {
   fifo->end += length;
 }
 
+// As fifo_reserve, with as many blocks more as there may be. Gives how many pieces; fifo_fill has to follow.
+int fifo_reserve_many(struct fifo *fifo, unsigned tag, struct iovec *pieces) {
+  size_t room;
+  uint8_t *at = fifo_reserve(fifo, tag, &room);
+  if (!at) return 0;
+  pieces[0] = (struct iovec){.iov_base = at, .iov_len = room};
+  int count = 1;
+  for (struct block *block; count < FIFO_PIECES && (block = add_block(fifo)); count++) {
+    begin_record(block, tag);
+    pieces[count] = (struct iovec){.iov_base = block->data + block->size, .iov_len = CAPACITY - block->size};
+  }
+  return count;
+}
+
+// Counts the first bytes of what was reserved, and gives back the blocks that stayed empty.
+void fifo_fill(struct fifo *fifo, const struct iovec *pieces, size_t length) {
+  struct block *block = &blocks[((const uint8_t *)pieces->iov_base - (const uint8_t *)blocks) / BLOCK_BYTES];
+  for (;;) {
+    size_t count = length < pieces->iov_len ? length : pieces->iov_len;
+    fifo->tail = block;
+    fifo_commit(fifo, count);
+    length -= count;
+    if (length == 0) break;
+    block = block->next;
+    block->first = fifo->end;
+    pieces++;
+  }
+  struct block *empty = block->next;
+  block->next = NULL;
+  while (empty) {
+    struct block *next = empty->next;
+    give_block(fifo, empty);
+    empty = next;
+  }
+}
+
 // The bytes of one tag that follow `offset` in one piece; `offset` must be within the fifo.
 static size_t peek(const struct fifo *fifo, uint64_t offset, unsigned *tag, const uint8_t **bytes) {
   const struct block *block = fifo->tail->first <= offset ? fifo->tail : fifo->head;

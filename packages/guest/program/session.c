@@ -11,7 +11,7 @@
 enum {
   // How long output is awaited after the program's exit, while something in the background holds its pipes.
   LINGER_MS = 500,
-  READS_AT_ONCE = 16,
+  READS_AT_ONCE = 2,
 };
 
 enum watched { WATCH_OUT = OUT, WATCH_ERR = ERR, WATCH_INPUT, WATCH_SUPERVISOR };
@@ -182,30 +182,45 @@ static bool may_read(const struct session *s, int i) {
   return s->quota[i] == 0 || !s->patience_ms || !fifo_full(&s->output);
 }
 
-static uint8_t *output_room(struct session *s, int i, size_t *room) {
-  while (fifo_full(&s->output) && !s->patience_ms && fifo_drop_oldest(&s->output)) continue;
-  uint8_t *at = fifo_reserve(&s->output, i, room);
-  if (*room > s->quota[i]) *room = s->quota[i];
-  return at;
-}
-
 // What comes after the session's end is read too, so that what stays in the background is neither blocked nor killed.
-static ssize_t read_once(struct session *s, int i, size_t *room) {
+static ssize_t read_unheard(int fd, size_t *room) {
   uint8_t unheard[4096];
   *room = sizeof unheard;
-  if (s->quota[i] == 0) return read(s->ends.output[i], unheard, *room);
-  uint8_t *at = output_room(s, i, room);
+  return read(fd, unheard, *room);
+}
+
+static ssize_t read_some(struct session *s, int i, size_t *room) {
+  uint8_t *at = fifo_reserve(&s->output, i, room);
+  if (*room > s->quota[i]) *room = s->quota[i];
   ssize_t count = read(s->ends.output[i], at, *room);
-  if (count <= 0) return count;
-  fifo_commit(&s->output, count);
-  s->quota[i] -= count;
+  if (count > 0) fifo_commit(&s->output, count);
   return count;
 }
 
+static ssize_t read_much(struct session *s, int i, size_t *room) {
+  struct iovec pieces[FIFO_PIECES];
+  int reserved = fifo_reserve_many(&s->output, i, pieces);
+  *room = 0;
+  for (int piece = 0; piece < reserved; piece++) *room += pieces[piece].iov_len;
+  ssize_t count = readv(s->ends.output[i], pieces, reserved);
+  fifo_fill(&s->output, pieces, count > 0 ? count : 0);
+  return count;
+}
+
+static ssize_t read_once(struct session *s, int i, bool is_much, size_t *room) {
+  if (s->quota[i] == 0) return read_unheard(s->ends.output[i], room);
+  while (fifo_full(&s->output) && !s->patience_ms && fifo_drop_oldest(&s->output)) continue;
+  is_much = is_much && s->quota[i] >= FIFO_PIECES * BLOCK_BYTES;
+  ssize_t count = is_much ? read_much(s, i, room) : read_some(s, i, room);
+  if (count > 0) s->quota[i] -= count;
+  return count;
+}
+
+// As much as there may be, where a first block was not enough.
 static void read_output(struct session *s, int i) {
   for (int turn = 0; turn < READS_AT_ONCE && may_read(s, i); turn++) {
     size_t room;
-    ssize_t count = read_once(s, i, &room);
+    ssize_t count = read_once(s, i, turn > 0, &room);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count < 0 && s->dialled) return fail_dial(s, errno);
     // A terminal says EIO when the last of its programs has closed it.
