@@ -121,6 +121,37 @@ describe('a port', () => {
 })
 
 describe('many ports', () => {
+  test(
+    'that hold all memory leave each other enough to go on in small pieces',
+    { timeout: 60_000 },
+    async () => {
+      const count = 120
+      const flooded = Promise.withResolvers<void>()
+      let floods = 0
+      const flood = await serve((socket) => {
+        socket.write(Buffer.alloc(200_000), () => ++floods === count && flooded.resolve())
+      })
+      const stalled = await Promise.all(Array.from({ length: count }, () => connection.dial(flood)))
+      await flooded.promise
+      const content = randomBytes(300_000)
+      const inPieces = async (pieceBytes: number): Promise<Buffer> => {
+        const port = await serve((socket) => {
+          socket.setNoDelay()
+          for (let at = 0; at < content.length; at += pieceBytes)
+            socket.write(content.subarray(at, at + pieceBytes))
+          socket.end()
+        })
+        const stream = await connection.dial(port)
+        await stream.endInput()
+        return (await collect(stream)).stdout
+      }
+      // While this passes, the others are read in turns with it, until they have all there is.
+      expect((await inPieces(content.length)).equals(content)).toBe(true)
+      expect((await inPieces(1000)).equals(content)).toBe(true)
+      await Promise.all(stalled.map((each) => each.detach()))
+    },
+  )
+
   test('leave room for commands, and are dialled again once others are left', async () => {
     const port = await serve((socket) => socket.pipe(socket))
     const streams = await Promise.all(Array.from({ length: 192 }, () => connection.dial(port)))

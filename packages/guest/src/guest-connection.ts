@@ -242,7 +242,9 @@ export class GuestConnection {
   ): Promise<GuestStream> {
     const payload = encode(windowBytes)
     const id = this.#takeStreamId()
-    const stream = new GuestStream({ send: (type, payload) => this.#send(type, id, payload) }, windowBytes)
+    const stream = new GuestStream({ send: (type, payload) => this.#send(type, id, payload) }, windowBytes, {
+      isPort: type === frameType.dial,
+    })
     this.#streams.set(id, stream)
     await this.#send(type, id, payload)
     return this.#inTime(stream.whenOpened, this.#options.answerTimeoutMs, true)

@@ -12,6 +12,8 @@ export interface StreamLink {
 export type OffsetOutput = Output & { readonly offset: number }
 
 const inputFrameBytes = 64 << 10
+/** Half of what a guest keeps for each stream whatever the others have: so much less never holds it up. */
+const untoldMaxBytes = 4 << 10
 /** More than any guest grants. */
 const grantMaxBytes = 1 << 20
 
@@ -38,6 +40,7 @@ export class GuestStream {
   readonly #ending = Promise.withResolvers<Ending>()
   readonly #released = Promise.withResolvers<void>()
   readonly #windowBytes: number
+  readonly #tellFromBytes: number
   #allowed: number
   #untold = 0
   #telling: NodeJS.Immediate | undefined
@@ -53,9 +56,11 @@ export class GuestStream {
   #wakeWriter = (): void => undefined
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(link: StreamLink, windowBytes: number) {
+  /** A dialled port ends with its attachment: of its last few bytes nobody needs to know that they were taken. */
+  constructor(link: StreamLink, windowBytes: number, { isPort = false } = {}) {
     this.#link = link
     this.#windowBytes = windowBytes
+    this.#tellFromBytes = isPort ? untoldMaxBytes : 1
     this.#allowed = windowBytes
     this.ended = this.#ending.promise
     for (const promise of [this.ended, this.#opening.promise]) promise.catch(() => undefined)
@@ -99,7 +104,7 @@ export class GuestStream {
   take(bytes: number): void {
     this.#untold += bytes
     if (this.#untold >= this.#windowBytes / 4) this.#tell()
-    else this.#telling ??= setImmediate(() => this.#tell())
+    else if (this.#untold >= this.#tellFromBytes) this.#telling ??= setImmediate(() => this.#tell())
   }
 
   #tell(): void {
