@@ -19,6 +19,7 @@ export class ChannelSocket extends Duplex {
   readonly #channel: Channel
   readonly #incoming: AsyncIterator<Frame>
   #hasEnded = false
+  #isPulling = false
 
   constructor(channel: Channel) {
     super({ allowHalfOpen: true })
@@ -27,22 +28,25 @@ export class ChannelSocket extends Duplex {
   }
 
   override _read(): void {
-    this.#pull().catch((error: unknown) => this.destroy(toReset(error)))
+    if (this.#isPulling) return
+    // In a turn of its own, once what has come before has been passed on.
+    this.#pull().catch((error: unknown) => setImmediate(() => this.destroy(toReset(error))))
   }
 
+  /** All that has come, as far as there is room, in one turn: so it goes on from here as one, too. */
   async #pull(): Promise<void> {
-    while (!this.#hasEnded) {
+    let hasRoom = true
+    this.#isPulling = true
+    while (hasRoom && !this.#hasEnded) {
       const { done, value: frame } = await this.#incoming.next()
       if (done === true) throw new Error('The connection was cut')
-      if (frame.type === frameType.stdout && frame.payload.length > 0) {
-        this.push(frame.payload)
-        return
-      }
-      if (frame.type === frameType.control && parseControl(frame).type === 'eof') {
+      if (frame.type === frameType.stdout && frame.payload.length > 0) hasRoom = this.push(frame.payload)
+      else if (frame.type === frameType.control && parseControl(frame).type === 'eof') {
         this.#hasEnded = true
         this.push(null)
       } else if (frame.type === frameType.control) throw new Error('The connection was reset')
     }
+    this.#isPulling = false
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {

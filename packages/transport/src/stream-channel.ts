@@ -1,4 +1,4 @@
-import { type Channel, encodeFrameHeader, FrameDecoder, frameType } from '@gpulab/contract'
+import { type Channel, encodeFrameHeader, type Frame, FrameDecoder, frameType } from '@gpulab/contract'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { notePassed } from './collect-as-bytes-pass.ts'
@@ -7,9 +7,22 @@ import { Inbox } from './inbox.ts'
 /** Says nothing, and is not passed on. */
 export const idleFrame = encodeFrameHeader({ type: frameType.stdin, payload: new Uint8Array() })
 
+/** Copying so little is cheaper than writing two parts. */
+const joinMaxBytes = 4096
+const hasRoom = Promise.resolve()
+
 /** A channel over a byte stream, with the stream's own back-pressure both ways. */
 export function createStreamChannel(stream: Duplex): Channel {
   const closing = new AbortController()
+  let room: Promise<void> | undefined
+  /** One wait for all senders. */
+  const waitForRoom = async (): Promise<void> => {
+    try {
+      await once(stream, 'drain', { signal: closing.signal })
+    } finally {
+      room = undefined
+    }
+  }
   const decoder = new FrameDecoder()
   const inbox = new Inbox({
     pause: () => void stream.pause(),
@@ -43,10 +56,9 @@ export function createStreamChannel(stream: Duplex): Channel {
   })
   return {
     incoming: inbox.read(),
-    send: async (frame) => {
-      if (stream.writableEnded || stream.destroyed) throw new Error('The channel is closed')
-      const hasRoom = write(stream, encodeFrameHeader(frame), frame.payload)
-      if (!hasRoom) await once(stream, 'drain', { signal: closing.signal })
+    send: (frame) => {
+      if (stream.writableEnded || stream.destroyed) return Promise.reject(new Error('The channel is closed'))
+      return write(stream, frame) ? hasRoom : (room ??= waitForRoom())
     },
     end: async () => {
       if (stream.destroyed) return
@@ -57,11 +69,16 @@ export function createStreamChannel(stream: Duplex): Channel {
   }
 }
 
-/** As one, without a copy of the payload. */
-function write(stream: Duplex, header: Uint8Array, payload: Uint8Array): boolean {
-  stream.cork()
+/** What is sent in one turn goes out as one, without a copy of large payloads. */
+function write(stream: Duplex, frame: Frame): boolean {
+  if (stream.writableCorked === 0) {
+    stream.cork()
+    process.nextTick(uncork, stream)
+  }
+  const header = encodeFrameHeader(frame)
+  if (frame.payload.length <= joinMaxBytes) return stream.write(Buffer.concat([header, frame.payload]))
   stream.write(header)
-  const hasRoom = payload.length > 0 ? stream.write(payload) : !stream.writableNeedDrain
-  stream.uncork()
-  return hasRoom
+  return stream.write(frame.payload)
 }
+
+const uncork = (stream: Duplex): void => stream.uncork()
