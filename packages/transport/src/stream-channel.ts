@@ -14,15 +14,8 @@ const hasRoom = Promise.resolve()
 /** A channel over a byte stream, with the stream's own back-pressure both ways. */
 export function createStreamChannel(stream: Duplex): Channel {
   const closing = new AbortController()
-  let room: Promise<void> | undefined
   /** One wait for all senders. */
-  const waitForRoom = async (): Promise<void> => {
-    try {
-      await once(stream, 'drain', { signal: closing.signal })
-    } finally {
-      room = undefined
-    }
-  }
+  let room: PromiseWithResolvers<void> | undefined
   const decoder = new FrameDecoder()
   const inbox = new Inbox({
     pause: () => void stream.pause(),
@@ -52,13 +45,18 @@ export function createStreamChannel(stream: Duplex): Channel {
   stream.once('close', () => {
     const closed = new Error('The channel is closed')
     inbox.close(closed)
+    room?.reject(closed)
     closing.abort(closed)
+  })
+  stream.on('drain', () => {
+    room?.resolve()
+    room = undefined
   })
   return {
     incoming: inbox.read(),
     send: (frame) => {
       if (stream.writableEnded || stream.destroyed) return Promise.reject(new Error('The channel is closed'))
-      return write(stream, frame) ? hasRoom : (room ??= waitForRoom())
+      return write(stream, frame) ? hasRoom : (room ??= Promise.withResolvers()).promise
     },
     end: async () => {
       if (stream.destroyed) return
@@ -69,16 +67,23 @@ export function createStreamChannel(stream: Duplex): Channel {
   }
 }
 
-/** What is sent in one turn goes out as one, without a copy of large payloads. */
+/** Without a copy of a large payload; more of them in one turn go out as one. */
 function write(stream: Duplex, frame: Frame): boolean {
+  const header = encodeFrameHeader(frame)
+  if (frame.payload.length <= joinMaxBytes) return stream.write(join(header, frame.payload))
   if (stream.writableCorked === 0) {
     stream.cork()
     process.nextTick(uncork, stream)
   }
-  const header = encodeFrameHeader(frame)
-  if (frame.payload.length <= joinMaxBytes) return stream.write(Buffer.concat([header, frame.payload]))
   stream.write(header)
   return stream.write(frame.payload)
+}
+
+function join(header: Uint8Array, payload: Uint8Array): Buffer {
+  const whole = Buffer.allocUnsafe(header.length + payload.length)
+  whole.set(header)
+  whole.set(payload, header.length)
+  return whole
 }
 
 const uncork = (stream: Duplex): void => stream.uncork()
