@@ -27,6 +27,14 @@ export function notePassed(bytes: number): void {
   collect({ type: 'minor' })
 }
 
+/** What it gives, told of as it passes. */
+export async function* notingPassed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    notePassed(chunk.length)
+    yield chunk
+  }
+}
+
 /** Contexts have it that are made after the flag was set. */
 function findCollector(): NonNullable<typeof collect> {
   process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc')

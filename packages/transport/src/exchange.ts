@@ -1,6 +1,7 @@
 import type { TransportRequest, TransportResponse } from '@gpulab/contract'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import { notingPassed } from './collect-as-bytes-pass.ts'
 
 interface Options {
   /** Makes the request without its body. */
@@ -74,7 +75,7 @@ async function* readBody(
   fail: (cause: unknown) => never,
 ): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of response) yield chunk as Uint8Array
+    yield* notingPassed(response)
   } catch (cause) {
     fail(cause)
   }

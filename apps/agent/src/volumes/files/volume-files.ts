@@ -1,5 +1,6 @@
 import type { agent, FileAnswer, FileEntry, HandlerInput } from '@gpulab/contract'
 import type { Context } from '@gpulab/http'
+import { notingPassed } from '@gpulab/transport/collect-as-bytes-pass'
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Workers } from './workers.ts'
@@ -47,7 +48,7 @@ export function createVolumeFiles(workers: Workers) {
             return value === undefined ? [] : [[name, value]]
           }),
         ),
-        body: response,
+        body: notingPassed(response),
       }
     },
     archive: ({ params, query }: Input<'archive'>, caller: Caller) =>

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { orAbort } from '@gpulab/transport/or-abort'
 import type { VolumeFolders } from '../driver.ts'
 
@@ -134,6 +135,7 @@ async function feed(
       // The end of a body that was cut is not its end.
       if (signal.aborted) throw new BodyCut('The caller has left.')
       if (done) break
+      notePassed(value.length)
       if (!outgoing.write(value)) await within(Promise.race([once(outgoing, 'drain'), answered]), progressMs)
     }
   } finally {

@@ -1,5 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { Readable } from 'node:stream'
+import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { orAbort } from '@gpulab/transport/or-abort'
 
 /** A client that sends nothing for so long has gone, though its connection may not know. */
@@ -23,6 +24,7 @@ export async function* steadyBody(body: AsyncIterable<Uint8Array>): AsyncGenerat
       )
       if (done) return
       timer.refresh()
+      notePassed(value.length)
       yield value
     }
   } finally {

@@ -1,3 +1,4 @@
+import { collectAsBytesPass } from '@gpulab/transport/collect-as-bytes-pass'
 import { openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createHandler } from './serve.ts'
@@ -11,6 +12,7 @@ import { folderFlags } from './walk.ts'
 
 const [socketPath = '', rootPath = '', stagingPath = '', hiddenName = ''] = process.argv.slice(2)
 
+collectAsBytesPass()
 sweepStaging(stagingPath)
 
 const hidden = hiddenName === '' ? undefined : Buffer.from(hiddenName)

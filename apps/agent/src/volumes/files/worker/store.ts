@@ -1,3 +1,4 @@
+import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { randomBytes } from 'node:crypto'
 import {
   type BigIntStats,
@@ -96,35 +97,43 @@ export async function store(
 
 const slash = Buffer.from('/')
 
-/** In large writes: each of them costs a way to another thread. */
+/** In large writes, as each costs a way to another thread, and while the next bytes come. */
 async function receive(fd: number, body: Readable): Promise<number> {
-  let written = 0
+  let received = 0
   let waiting: Uint8Array[] = []
   let waitingBytes = 0
+  let writing: Promise<void> = Promise.resolve()
   const flush = async (): Promise<void> => {
-    const chunks = waiting
+    const [chunks, from] = [waiting, received]
+    received += waitingBytes
     waiting = []
     waitingBytes = 0
-    written += await writeAll(fd, chunks, written)
+    await writing
+    writing = writeAll(fd, chunks, from)
+    writing.catch(() => {})
   }
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    waiting.push(chunk)
-    waitingBytes += chunk.length
-    if (waitingBytes >= bufferBytes) await flush()
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      notePassed(chunk.length)
+      waiting.push(chunk)
+      waitingBytes += chunk.length
+      if (waitingBytes >= bufferBytes) await flush()
+    }
+    if (waitingBytes > 0) await flush()
+  } finally {
+    // Whoever has the file open must not close it before.
+    await writing
   }
-  if (waitingBytes > 0) await flush()
-  return written
+  return received
 }
 
 /** A full disk takes a part first, and tells why with the next write. */
-async function writeAll(fd: number, chunks: readonly Uint8Array[], from: number): Promise<number> {
+async function writeAll(fd: number, chunks: readonly Uint8Array[], from: number): Promise<void> {
   const { bytesWritten } = await writeMany(fd, chunks, from)
   const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
-  if (bytesWritten === bytes) return bytes
+  if (bytesWritten === bytes) return
   if (bytesWritten === 0) throw new WalkError('EIO', 'Nothing can be written.')
-  return (
-    bytesWritten + (await writeAll(fd, [Buffer.concat(chunks).subarray(bytesWritten)], from + bytesWritten))
-  )
+  await writeAll(fd, [Buffer.concat(chunks).subarray(bytesWritten)], from + bytesWritten)
 }
 
 /** What is there now; throws where that is not what the client expects, or no file. */
