@@ -177,13 +177,14 @@ it("a page that speaks as ttyd's own does has a terminal, through floods, cuts a
   await type('stty size')
   await shows(/20 90\r\n/)
 
-  await type('echo; seq 1 700000; echo end:$kept')
+  // Less than what is kept of a terminal, which no reader holds back.
+  await type('echo; seq 1 130000; echo end:$kept')
   await shows(/end:yes\r\n/)
   const { lines, paused } = await theirs.evaluate(() => ({
     lines: client.output.match(/^\d+\r$/gm)?.length,
     paused: client.paused,
   }))
-  expect(lines).toBe(700_000)
+  expect(lines).toBe(130_000)
   expect(paused).toBeGreaterThan(0)
 
   await system.gateway.service.stop('SIGKILL')

@@ -227,7 +227,7 @@ async function openSocket(port: number, host: string): Promise<WebSocket> {
 
 /** The service writes into each event when it has sent it, by the same clock. */
 async function eventDelays({ port, socketHost }: Way): Promise<number[]> {
-  const answer = await open({ port, host: socketHost }, '/sse')
+  const answer = await open({ port, host: socketHost }, '/ticks')
   const delays: number[] = []
   for await (const part of answer.setEncoding('utf8')) {
     const now = Date.now()

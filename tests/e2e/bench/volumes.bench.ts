@@ -1,12 +1,9 @@
 import type { Volume } from '@gpulab/contract'
 import { run } from '@gpulab/testing'
 import { randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
 import { it } from 'vitest'
 import { startSystem, type System } from '../src/start-system.ts'
 import { type Comparison, compare, median, timeOf } from './measure.ts'
@@ -99,38 +96,21 @@ async function succeed(program: string, args: string[]): Promise<void> {
   if (code !== 0) throw new Error(stderr)
 }
 
-function call(
-  { apiPort, apiKey }: System,
-  method: string,
-  path: string,
-  headers: Record<string, string> = {},
-) {
-  const { promise, resolve, reject } = Promise.withResolvers<import('node:http').IncomingMessage>()
-  const outgoing = request(
-    { port: apiPort, method, path, headers: { 'api-key': apiKey, ...headers } },
-    resolve,
-  )
-  outgoing.once('error', reject)
-  return { outgoing, answer: promise }
-}
+/** With curl, as cp is no Node process either. */
+const curl = ({ apiUrl, apiKey }: System, path: string, ...args: string[]): Promise<void> =>
+  succeed('curl', [
+    ...'--silent --show-error --fail --noproxy *'.split(' '),
+    '--header',
+    `api-key: ${apiKey}`,
+    ...args,
+    `${apiUrl}${path}`,
+  ])
 
-async function upload(system: System, path: string, file: string): Promise<void> {
-  const { size } = await stat(file)
-  const headers = { 'content-type': 'application/octet-stream', 'content-length': String(size) }
-  const { outgoing, answer } = call(system, 'PUT', path, headers)
-  const sent = pipeline(createReadStream(file, { highWaterMark: mib }), outgoing).catch(() => {})
-  const response = await answer
-  const words = await text(response)
-  if (response.statusCode !== 200)
-    throw new Error(`The upload was answered with ${response.statusCode}: ${words}`)
-  await sent
-}
+const upload = (system: System, path: string, file: string): Promise<void> =>
+  curl(system, path, '--header', 'content-type: application/octet-stream', '--upload-file', file)
 
-async function download(system: System, path: string, file: string): Promise<void> {
-  const { outgoing, answer } = call(system, 'GET', path)
-  outgoing.end()
-  await pipeline(await answer, createWriteStream(file, { highWaterMark: mib }))
-}
+const download = (system: System, path: string, file: string): Promise<void> =>
+  curl(system, path, '--output', file)
 
 function describe({ name, ours, peer }: Comparison): string {
   const rate = (ms: readonly number[]): string => ((bigMib / median(ms)) * 1000).toFixed(0)

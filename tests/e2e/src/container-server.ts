@@ -17,6 +17,11 @@ const serve = (request, response) => {
     listener = response.on('close', () => (listener = undefined))
     return void response.write('data: 0\n\n')
   }
+  if (pathname === '/ticks') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const timer = setInterval(() => response.write('data: ' + Date.now() + '\n\n'), 100)
+    return void response.on('close', () => clearInterval(timer))
+  }
   if (pathname === '/event') { listener?.write('data: ' + searchParams.get('data') + '\n\n'); return response.end(listener ? 'sent' : 'nobody') }
   if (pathname === '/poll') return void polls.push(response)
   if (pathname === '/wake') { for (const one of polls.splice(0)) one.end('news'); return response.end('woken') }

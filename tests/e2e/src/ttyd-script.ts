@@ -14,11 +14,11 @@ client.resize = (columns, rows) => send('1' + JSON.stringify({ columns, rows }))
 function write(data) {
   client.output += decoder.decode(data, { stream: true })
   sinceCallback.bytes += data.byteLength
-  if (sinceCallback.bytes < 100000) return
+  if (sinceCallback.bytes < 50000) return
   sinceCallback.bytes = 0
   client.pending++
   // One after the other, as a terminal draws; slower than any gateway sends.
-  drawn = drawn.then(() => new Promise((resolve) => setTimeout(resolve, 150))).then(() => {
+  drawn = drawn.then(() => new Promise((resolve) => setTimeout(resolve, 300))).then(() => {
     client.pending--
     if (client.pending < 4) send('3')
   })
