@@ -25,9 +25,10 @@ static void tell_exited(struct session *s) {
 static void tell_opened(struct session *s) {
   bool takes = s->ends.input >= 0 && !s->input_ended;
   s->granted = takes ? fifo_window(&s->input) - (s->input.end - s->input.first) : 0;
-  uint8_t payload[20], *at = put_number(payload, s->sent, 8);
+  uint8_t payload[21], *at = put_number(payload, s->sent, 8);
   at = put_number(at, s->input.end, 8);
-  put_number(at, s->granted, 4);
+  at = put_number(at, s->granted, 4);
+  put_number(at, takes, 1);
   send_frame(OPENED, s->stream, payload, sizeof payload);
   s->opened = true;
   s->told_input_closed = !takes;

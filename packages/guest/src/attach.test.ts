@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { eventually } from '@gpulab/testing'
 import fc from 'fast-check'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { GuestConnection } from './guest-connection.ts'
 import type { GuestStream } from './guest-stream.ts'
@@ -23,6 +24,37 @@ const untilEnded = (id: string) => eventually(async () => expect((await find(id)
 const numbers = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => `${String(from + index).padStart(7, '0')}\n`).join('')
 const count = (lines: number) => `seq -f %07.0f 0 ${lines - 1}`
+
+describe('input that is held back', () => {
+  test(
+    'is not closed to the next one who attaches: all of it comes through',
+    { timeout: 60_000 },
+    async () => {
+      const id = randomUUID()
+      const content = Buffer.alloc(2 << 20, 'x')
+      const first = await connection.run({ id, argv: ['cat'], input: true, lossless: true })
+      // Nobody takes what cat writes, so that cat reads no more, and the guest has all that it takes.
+      first.ended.catch(() => undefined)
+      first.write(content).catch(() => undefined)
+      await eventually(async () => {
+        const before = (await find(id))?.endOffset ?? 0
+        await delay(100)
+        const now = (await find(id))?.endOffset ?? 0
+        expect(now).toBeGreaterThan(0)
+        expect(now).toBe(before)
+      })
+      const second = await connection.attach(id, { lossless: true })
+      expect(second.inputClosed).toBe(false)
+      const { inputOffset } = second
+      const collected = collect(second)
+      await second.write(content.subarray(inputOffset))
+      await second.endInput()
+      const { stdout, ending } = await collected
+      expect(stdout.length).toBe(content.length)
+      expect(ending.exitCode).toBe(0)
+    },
+  )
+})
 
 describe('a session without a reader', () => {
   test('goes on, and is read later from any offset', async () => {

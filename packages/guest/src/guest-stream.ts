@@ -179,12 +179,12 @@ export class GuestStream {
   #open(payload: Buffer): boolean {
     if (this.#opened) throw violation('opened a stream twice')
     this.#opened = true
-    const { offset, inputOffset, granted } = decodeOpened(payload)
+    const { offset, inputOffset, granted, takesInput } = decodeOpened(payload)
     if (granted > grantMaxBytes) throw violation('granted too much')
     this.offset = offset
     this.inputOffset = inputOffset
     this.#granted = granted
-    this.#inputClosed = granted === 0
+    this.#inputClosed = !takesInput
     this.#opening.resolve(this)
     return false
   }

@@ -58,6 +58,8 @@ export interface Opened {
   readonly offset: number
   readonly inputOffset: number
   readonly granted: number
+  /** Without it there is no input, or it is closed; with it, nothing may be granted just now. */
+  readonly takesInput: boolean
 }
 
 const failures = [null, 'exec', 'cwd', 'fork', 'dial', 'supervisor'] as const
@@ -138,7 +140,10 @@ export function decodeHello(payload: Buffer): GuestHello {
 /** Payload of `opened`. */
 export function decodeOpened(payload: Buffer): Opened {
   const reader = new PayloadReader(payload)
-  return { offset: reader.u64(), inputOffset: reader.u64(), granted: reader.number(4) }
+  const [offset, inputOffset, granted] = [reader.u64(), reader.u64(), reader.number(4)]
+  // A guest of an earlier version does not say it.
+  const takesInput = reader.left > 0 ? reader.number(1) === 1 : granted > 0
+  return { offset, inputOffset, granted, takesInput }
 }
 
 /** Payload of `exit`. */
