@@ -1,4 +1,4 @@
-const collectEveryBytes = 16 << 20
+const collectEveryBytes = 4 << 20
 
 // V8's heap is the process's, and so are these.
 let collect: ((options: { type: 'minor' }) => void) | undefined
