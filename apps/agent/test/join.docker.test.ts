@@ -36,9 +36,10 @@ interface Finished {
 /** Runs a command of the agent to its end. */
 async function run(
   args: string[],
-  { input = '', env }: { input?: string; env?: NodeJS.ProcessEnv } = {},
+  { input = '', env, through = [] }: { input?: string; env?: NodeJS.ProcessEnv; through?: string[] } = {},
 ): Promise<Finished> {
-  const child = spawn(process.execPath, [program, ...args], {
+  const [first = '', ...rest] = [...through, process.execPath, program, ...args]
+  const child = spawn(first, rest, {
     env: {
       ...process.env,
       DOCKER_HOST: engine.dockerHost,
@@ -56,8 +57,8 @@ async function run(
   return { code, stdout, stderr }
 }
 
-const doctor = async (env: NodeJS.ProcessEnv = {}) => {
-  const { code, stdout } = await run(['doctor', '--json'], { env })
+const doctor = async (env: NodeJS.ProcessEnv = {}, through: string[] = []) => {
+  const { code, stdout } = await run(['doctor', '--json'], { env, through })
   return { code, ...(JSON.parse(stdout) as { ok: boolean; checks: HostCheck[] }) }
 }
 const levels = (checks: readonly HostCheck[]) =>
@@ -102,12 +103,21 @@ describe('the doctor', () => {
       cgroup: 'ok',
       gpus: 'ok',
       'gpu-container': 'ok',
+      'guest-folder': 'ok',
       firewall: 'ok',
     })
     expect(checks.find(({ name }) => name === 'gpu-container')?.message).toMatch(/sees them\.$/)
     // The fake control plane has no /healthz.
     expect([ok, code, levels(checks)['api']]).toEqual([false, 1, 'failure'])
     expect(await engine.engine.listContainers({ all: true })).toEqual([])
+  })
+
+  it('notices an engine that does not see the folders of the agent', async () => {
+    const guests = await mkdtemp(join(folder, 'guests-'))
+    const elsewhere = `mount -t tmpfs tmpfs ${guests} && exec "$@"`
+    const through = ['unshare', '--mount', 'sh', '-c', elsewhere, 'sh']
+    const { code, checks } = await doctor({ GPULAB_GUEST_DIR: guests }, through)
+    expect([code, levels(checks)['guest-folder']]).toEqual([1, 'failure'])
   })
 
   it('tells people as it tells machines', async () => {

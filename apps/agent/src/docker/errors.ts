@@ -38,6 +38,12 @@ const leftover =
 export const isLeftover = (error: unknown): boolean =>
   error instanceof EngineError && leftover.test(error.message)
 
+/** Whether a container cannot be made since the engine does not see one of these folders. */
+export const isMissingSource = (error: unknown, folders: readonly string[]): boolean =>
+  error instanceof EngineError &&
+  error.message.includes('bind source path does not exist') &&
+  folders.some((folder) => error.message.includes(folder))
+
 interface ModemError {
   readonly message?: string
   readonly statusCode?: number

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import type { Engine } from './connect.ts'
-import { callEngine } from './errors.ts'
+import { callEngine, isMissingSource } from './errors.ts'
 import { readLogFrames } from './logs.ts'
 
 export interface ProbeSpec {
@@ -33,6 +33,29 @@ export async function runProbe(engine: Engine, spec: ProbeSpec): Promise<ProbeRe
     return { exitCode: StatusCode, output: await readOutput(engine, container.id, signal) }
   } finally {
     await callEngine(() => container.remove({ force: true, v: true }))
+  }
+}
+
+/** Whether the engine has this folder, too, which it says when a container is made; none is started. */
+export async function seesFolder(engine: Engine, image: string, folder: string): Promise<boolean> {
+  const abortSignal = AbortSignal.timeout(probeMs)
+  await removeOldProbes(engine, abortSignal)
+  const Mounts: Docker.MountSettings[] = [{ Type: 'bind', Source: folder, Target: '/probe', ReadOnly: true }]
+  try {
+    const container = await callEngine(() =>
+      engine.createContainer({
+        Image: image,
+        Cmd: ['true'],
+        Labels: { [probeLabel]: 'folder' },
+        HostConfig: { NetworkMode: 'none', Mounts },
+        abortSignal,
+      }),
+    )
+    await callEngine(() => container.remove({ force: true, v: true }))
+    return true
+  } catch (error) {
+    if (isMissingSource(error, [folder])) return false
+    throw error
   }
 }
 

@@ -14,5 +14,6 @@ export async function readChecks(deps: DoctorDeps, options: DoctorOptions = {}):
   }))
 }
 
-/** As `readChecks`, and whether a container gets the GPUs: for a machine that is about to join. */
-export const testMachine = (deps: DoctorDeps): Promise<HostCheck[]> => readChecks(deps, { tryGpus: true })
+/** As `readChecks`, and what containers get here: for a machine that is about to join. */
+export const testMachine = (deps: DoctorDeps): Promise<HostCheck[]> =>
+  readChecks(deps, { tryContainers: true })

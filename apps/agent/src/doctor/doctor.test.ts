@@ -25,6 +25,7 @@ const well: Facts = {
   gpus,
   toolkitVersion: '1.18.0',
   gpuProbe: { image: 'ubuntu:22.04', exitCode: 0, listed: 2, output: '' },
+  folder: { path: '/guest', isSeen: true },
   firewall: 'possible',
   api: { url: 'https://api', plain: false, answer: { status: 200, clockOffsetMs: 800 } },
 }
@@ -88,6 +89,9 @@ describe('a machine', () => {
     ['gpu-container', { gpuProbe: { image: 'x', exitCode: 127, listed: 0, output: '' } }, 'ok'],
     ['gpu-container', { gpuProbe: { image: 'x', exitCode: 0, listed: 1, output: '' } }, 'failure'],
     ['gpu-container', { gpuProbe: { image: 'x', exitCode: 9, listed: 0, output: 'failed' } }, 'failure'],
+    ['guest-folder', { folder: undefined }, undefined],
+    ['guest-folder', { folder: { path: '/guest', isSeen: false } }, 'failure'],
+    ['guest-folder', { folder: { path: '/guest', error: 'EACCES' } }, 'failure'],
     ['firewall', { firewall: 'off' }, 'warning'],
     ['firewall', { firewall: { error: 'Permission denied' } }, 'failure'],
     ['api', { api: undefined }, undefined],

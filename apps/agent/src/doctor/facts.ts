@@ -8,6 +8,7 @@ export interface Facts {
   readonly gpus: GpuFacts
   readonly toolkitVersion: string | undefined
   readonly gpuProbe: GpuProbe | undefined
+  readonly folder: FolderFacts | undefined
   readonly firewall: 'off' | 'possible' | { readonly error: string }
   readonly api: ApiFacts | undefined
 }
@@ -26,6 +27,11 @@ export type GpuProbe =
   | { readonly image: undefined }
   | { readonly image: string; readonly exitCode: number; readonly listed: number; readonly output: string }
   | { readonly image: string; readonly error: string }
+
+/** Whether the engine sees what the agent gives to containers. */
+export type FolderFacts =
+  | { readonly path: string; readonly isSeen: boolean }
+  | { readonly path: string; readonly error: string }
 
 export interface ApiFacts {
   readonly url: string

@@ -1,6 +1,6 @@
 import type { HostCheck } from '@gpulab/contract'
 import type { HostInfo } from '../docker/host-info.ts'
-import type { ApiFacts, Facts, GpuFacts, GpuProbe } from './facts.ts'
+import type { ApiFacts, Facts, FolderFacts, GpuFacts, GpuProbe } from './facts.ts'
 import { isBelow } from './versions.ts'
 
 const gib = 2 ** 30
@@ -22,6 +22,7 @@ export function judge(facts: Facts): HostCheck[] {
     ...(facts.disk ? [judgeDisk(facts.disk)] : []),
     ...judgeGpus(facts.gpus, facts.toolkitVersion),
     ...(facts.gpuProbe ? [judgeProbe(facts.gpuProbe, facts.gpus)] : []),
+    ...(facts.folder ? [judgeFolder(facts.folder)] : []),
     judgeFirewall(facts.firewall),
     ...(facts.api ? judgeApi(facts.api) : []),
   ]
@@ -157,6 +158,17 @@ function judgeProbe(probe: GpuProbe, gpus: GpuFacts): HostCheck {
     )
   }
   return say('ok', `A container of ${probe.image} sees them.`)
+}
+
+function judgeFolder(folder: FolderFacts): HostCheck {
+  const say = check('guest-folder')
+  if ('error' in folder)
+    return say('failure', `It cannot be tried whether the engine sees ${folder.path}: ${folder.error}`)
+  if (folder.isSeen) return say('ok', `The engine sees ${folder.path}.`)
+  return say(
+    'failure',
+    `The engine does not see ${folder.path}, as one from a snap or of another machine: containers would have no cp, no port URLs and slow sessions. Install Docker's own packages, or name a folder that both see: GPULAB_GUEST_DIR.`,
+  )
 }
 
 function judgeFirewall(firewall: Facts['firewall']): HostCheck {

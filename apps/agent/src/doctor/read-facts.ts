@@ -1,29 +1,36 @@
-import { statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { toDeviceRequest } from '../containers/spec.ts'
 import type { Config } from '../config.ts'
 import type { Engine } from '../docker/connect.ts'
 import { type HostInfo, listLocalImages, readHostInfo } from '../docker/host-info.ts'
-import { runProbe } from '../docker/probes.ts'
+import { runProbe, seesFolder } from '../docker/probes.ts'
 import { inventoryArguments, parseInventory } from '../gpus/parse-inventory.ts'
 import { runProgram } from '../run-program.ts'
 import { chooseProbeImage } from './choose-image.ts'
-import type { Facts, GpuFacts, GpuProbe } from './facts.ts'
+import type { Facts, FolderFacts, GpuFacts, GpuProbe } from './facts.ts'
 import { probeApi } from './probe-api.ts'
 
 export interface DoctorDeps {
   readonly engine: Engine
-  readonly config: Pick<Config, 'apiUrl' | 'insecure' | 'nvidiaSmi' | 'firewall' | 'gpuInjection'>
+  readonly config: Pick<
+    Config,
+    'apiUrl' | 'insecure' | 'nvidiaSmi' | 'firewall' | 'gpuInjection' | 'guestDir'
+  >
 }
 
 export interface DoctorOptions {
-  /** Starts a container with all cards, which takes seconds. */
-  readonly tryGpus?: boolean
+  /** Makes a container, and starts one with all cards, which takes seconds. */
+  readonly tryContainers?: boolean
 }
 
 const smiMs = 20_000
 
 /** Looks at everything at once; what cannot be read becomes a fact of its own. */
-export async function readFacts({ engine, config }: DoctorDeps, { tryGpus }: DoctorOptions): Promise<Facts> {
+export async function readFacts(
+  { engine, config }: DoctorDeps,
+  { tryContainers }: DoctorOptions,
+): Promise<Facts> {
   const [info, gpus, toolkitVersion, firewall, api] = await Promise.all([
     readHostInfo(engine).catch((error: Error) => ({ error: error.message })),
     readGpus(config.nvidiaSmi),
@@ -32,13 +39,14 @@ export async function readFacts({ engine, config }: DoctorDeps, { tryGpus }: Doc
     config.apiUrl === undefined ? undefined : probeApi(config.apiUrl, config.insecure),
   ])
   const uuids = 'uuids' in gpus ? gpus.uuids : []
-  const isTried = tryGpus === true && !('error' in info) && uuids.length > 0
+  const isTried = tryContainers === true && !('error' in info)
   return {
     engine: info,
     disk: 'error' in info ? undefined : await readDisk(info),
     gpus,
     toolkitVersion,
-    gpuProbe: isTried ? await probeGpus(engine, uuids, config.gpuInjection) : undefined,
+    gpuProbe: isTried && uuids.length > 0 ? await probeGpus(engine, uuids, config.gpuInjection) : undefined,
+    folder: isTried ? await probeFolder(engine, config.guestDir) : undefined,
     firewall,
     api,
   }
@@ -96,5 +104,21 @@ async function probeGpus(
     return { image, exitCode, output, listed: output.match(/\bGPU \d+:/g)?.length ?? 0 }
   } catch (error) {
     return { image: image ?? '', error: (error as Error).message }
+  }
+}
+
+/** By a folder of its own, which no engine can have by chance. Undefined where there is no image to try it with. */
+async function probeFolder(engine: Engine, path: string): Promise<FolderFacts | undefined> {
+  let folder: string | undefined
+  try {
+    const image = chooseProbeImage(await listLocalImages(engine))
+    if (image === undefined) return undefined
+    await mkdir(path, { recursive: true, mode: 0o711 })
+    folder = await mkdtemp(join(path, 'doctor-'))
+    return { path, isSeen: await seesFolder(engine, image, folder) }
+  } catch (error) {
+    return { path, error: (error as Error).message }
+  } finally {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
   }
 }

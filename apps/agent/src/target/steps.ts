@@ -24,9 +24,9 @@ import {
   startContainer,
   stopContainer,
 } from '../docker/containers.ts'
-import { EngineError, hasStatus, isLeftover } from '../docker/errors.ts'
+import { EngineError, hasStatus, isLeftover, isMissingSource } from '../docker/errors.ts'
 import type { GpuClaims } from '../gpus/claims.ts'
-import type { GuestFolders, GuestMounts } from '../guest/folders.ts'
+import type { GuestFolders } from '../guest/folders.ts'
 import type { TeamNetworks } from '../network/team-networks.ts'
 import type { Volumes } from '../volumes/volumes.ts'
 import type { Step } from './plan.ts'
@@ -128,16 +128,11 @@ async function create(deps: StepDeps, container: TargetContainer, options: SpecO
   try {
     await createContainer(engine, toContainerSpec(container, { ...options, guest }))
   } catch (error) {
-    if (!guest || !isMissingMount(error, guest)) throw error
+    if (!guest || !isMissingSource(error, [guest.toolbox, guest.run])) throw error
     guestFolders.giveUp((error as Error).message)
     await createContainer(engine, toContainerSpec(container, options))
   }
 }
-
-const isMissingMount = (error: unknown, { toolbox, run }: GuestMounts): boolean =>
-  error instanceof EngineError &&
-  /bind source path does not exist/.test(error.message) &&
-  [toolbox, run].some((folder) => error.message.includes(folder))
 
 async function start(
   deps: StepDeps,
