@@ -239,6 +239,24 @@ describe("ttyd's protocol", () => {
     first.close()
   })
 
+  it('ends with the key that opened it, as does a command of the same key', async () => {
+    const { stdout } = await system.gpulab(['api-keys', 'create', 'short', '-q'])
+    const env = { GPULAB_API_KEY: stdout.trim() }
+    const opened = await system.gpulab(['ssh', 'shell', '--web', '--json'], { env })
+    const terminal = JSON.parse(opened.stdout) as Terminal
+    const socket = await connect(terminal)
+    socket.send(JSON.stringify({ AuthToken: terminal.token, columns: 80, rows: 24 }))
+    await once(socket, 'message')
+    const closed = once(socket, 'close')
+    const command = system.gpulab(['exec', 'shell', '--', 'sh', '-c', 'touch /tmp/begun; sleep 600'], { env })
+    await eventually(async () =>
+      expect((await system.gpulab(['exec', 'shell', '--', 'ls', '/tmp/begun'])).code).toBe(0),
+    )
+    await system.gpulab(['api-keys', 'revoke', 'short', '--force'])
+    expect((await closed)[0]).toBe(1008)
+    expect(await command).toMatchObject({ code: 125, stderr: expect.stringContaining('API key') as string })
+  })
+
   it.each(['null', 'https://evil.test', 'look-alike', 'port of the container'])(
     'is refused to pages of %s',
     async (what) => {

@@ -5,7 +5,7 @@ import { accountRoutes } from './account/routes.ts'
 import { apiKeyRoutes } from './api-keys/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { createServeAudited } from './audit/serve-audited.ts'
-import { authenticate, authenticateGateway, authenticateHost } from './auth/authenticate.ts'
+import { authenticate, authenticateGateway, authenticateHost, type Principal } from './auth/authenticate.ts'
 import { authorize } from './auth/authorize.ts'
 import { createLastUse } from './auth/last-use.ts'
 import { containerRoutes } from './containers/routes.ts'
@@ -60,7 +60,13 @@ export function createApp(deps: Deps): Server {
     lastUse.note(principal.keyId)
     return principal
   }
-  const serve = createServeAudited(createServe(app, admit), deps)
+  /** A stream may outlive its key, or what its user may do, by days. */
+  const mayStay = async (request: FastifyRequest, endpoint: Endpoint, before: Principal) => {
+    const principal = await authenticate(deps, request, shareKeys)
+    authorize(endpoint, principal)
+    if (principal.teamUuid !== before.teamUuid) throw new GpulabError('api_key_invalid')
+  }
+  const serve = createServeAudited(createServe(app, admit, { mayStay }), deps)
   // A thousand hosts call three times as often as their users do; what they say shows in their containers.
   const serveHosts = createServe(app, (request: FastifyRequest) => authenticateHost(deps, request), {
     logLevel: 'debug',

@@ -16,6 +16,15 @@ export interface EventContext {
   readonly translate: (error: unknown) => GpulabError | undefined
 }
 
+/** Why a caller may not have a stream any more, if that is why it was aborted. */
+export const refusalOf = ({ reason }: AbortSignal): GpulabError | undefined =>
+  reason instanceof GpulabError ? reason : undefined
+
+export function throwIfRefused(signal: AbortSignal): void {
+  const refusal = refusalOf(signal)
+  if (refusal) throw refusal
+}
+
 /** NDJSON unless the client asks for server-sent events. */
 export const eventMediaType = (accept = ''): EventMediaType => (accept.includes(sse) ? sse : ndjson)
 
@@ -42,12 +51,15 @@ export async function* streamEvents(
         yield idle
         continue
       }
+      throwIfRefused(signal)
       if (step.done) return
       yield encode(schema.parse(step.value))
       next = iterator.next()
     }
-  } catch (error) {
-    if (signal.aborted) return
+  } catch (cause) {
+    const refusal = refusalOf(signal)
+    if (signal.aborted && !refusal) return
+    const error = refusal ?? cause
     const failure =
       error instanceof GpulabError
         ? error

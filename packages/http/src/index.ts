@@ -1,3 +1,4 @@
+export { askAgain } from './ask-again.ts'
 export { createServer, type Server, type ServerOptions } from './create-server.ts'
 export { toListenTarget } from './listen-target.ts'
 export { createOpenApi } from './openapi.ts'

@@ -11,7 +11,8 @@ import {
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
-import { type EventContext, eventMediaType, streamEvents } from './events.ts'
+import { askAgain } from './ask-again.ts'
+import { type EventContext, eventMediaType, refusalOf, streamEvents, throwIfRefused } from './events.ts'
 import { openChannel } from './open-channel.ts'
 import { runAsRequest } from './request-id.ts'
 import type { RequestLogLevel } from './request-log.ts'
@@ -20,7 +21,7 @@ import type { RequestObserver, StreamKind } from './request-observer.ts'
 /** What a handler knows of its caller. */
 export interface Context<P> {
   readonly principal: P
-  /** Aborts when the caller is gone. */
+  /** Aborts when the caller is gone, or may not have what it is given any more: then with a GpulabError. */
   readonly signal: AbortSignal
   readonly requestId: string
   /** Headers of endpoints that take them: `range`, `if-range`, `if-match`, `if-none-match`. */
@@ -49,6 +50,15 @@ export type Handler<E extends Endpoint, P> = E['result'] extends { kind: 'duplex
 /** What is taken from callers of whom nothing is known. */
 const publicBodyMaxBytes = 16 << 10
 
+/** How often it is asked whether a stream may go on. */
+const askAgainMs = 15_000
+
+interface ServeOptions<P> {
+  readonly logLevel?: RequestLogLevel
+  /** Asked for as long as a stream is open. Throws, with 401 or 403, where its caller would not get it any more. */
+  readonly mayStay?: (request: FastifyRequest, endpoint: Endpoint, principal: P) => Promise<unknown>
+}
+
 /** Registers a contract endpoint as a real Fastify route. */
 export type Serve<P> = <E extends Endpoint>(endpoint: E, handle: Handler<E, P>) => void
 
@@ -60,12 +70,13 @@ export type Serve<P> = <E extends Endpoint>(endpoint: E, handle: Handler<E, P>) 
 export function createServe<P>(
   app: FastifyInstance,
   authenticate: (request: FastifyRequest, endpoint: Endpoint, reply: FastifyReply) => Promise<P>,
-  { logLevel = 'info' }: { logLevel?: RequestLogLevel } = {},
+  { logLevel = 'info', mayStay }: ServeOptions<P> = {},
 ): Serve<P> {
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal')
   return (endpoint, handle) => {
     const { method, path, params, query, body, result } = endpoint
     const takesBytes = body !== undefined && isBytesBody(body)
+    const streamKind = toStreamKind(result)
     const route: RouteOptions = {
       method,
       url: path,
@@ -73,7 +84,7 @@ export function createServe<P>(
       config: {
         logLevel,
         isStreamed: takesBytes,
-        streamKind: toStreamKind(result),
+        streamKind,
       },
       schema: {
         ...(params && { params }),
@@ -87,9 +98,14 @@ export function createServe<P>(
         if (body) request.body ??= takesBytes ? Readable.from([]) : {}
       },
       handler: async (request, reply) => {
+        const principal = request.getDecorator<P>('principal')
+        const gone = abortWhenGone(reply)
+        const isWatched = mayStay !== undefined && (takesBytes || streamKind !== undefined)
         const context: Context<P> = {
-          principal: request.getDecorator<P>('principal'),
-          signal: abortWhenGone(reply),
+          principal,
+          signal: isWatched
+            ? AbortSignal.any([gone, abortWhenRefused(() => mayStay(request, endpoint, principal), reply)])
+            : gone,
           requestId: request.id,
           idempotencyKey: endpoint.idempotency && readIdempotencyKey(request),
           conditions: readConditions(endpoint, request),
@@ -198,8 +214,10 @@ async function serveChannel<P>(
   }
   try {
     await handle(input, context, open)
+    throwIfRefused(context.signal)
     await (await opened)?.end()
-  } catch (error) {
+  } catch (cause) {
+    const error = refusalOf(context.signal) ?? cause
     const channel = await opened?.catch(() => undefined)
     // It has left while its connection was being upgraded.
     if (!channel && reply.sent) return
@@ -248,6 +266,18 @@ function readIdempotencyKey({ headers }: FastifyRequest): string | undefined {
     message: `Idempotency-Key: must be 1 to ${keyMaxCharacters} visible ASCII characters.`,
     hint: 'A random uuid for each request is best.',
   })
+}
+
+function abortWhenRefused(ask: () => Promise<unknown>, { raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  const stop = askAgain({
+    ask,
+    isRefusal: ({ status }) => status === 401 || status === 403,
+    onRefusal: (error) => controller.abort(error),
+    everyMs: askAgainMs,
+  })
+  raw.once('close', stop)
+  return controller.signal
 }
 
 function abortWhenGone({ raw }: FastifyReply): AbortSignal {

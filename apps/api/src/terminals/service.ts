@@ -46,18 +46,24 @@ export async function openTerminal(deps: Parts & Pick<Deps, 'uplinks'>, uuid: st
   const { sessionId, principal } = await requireHolder(deps, grant, uuid)
   if (grant?.nonce === undefined || !(await spendTicket(db, grant.nonce, grant.expiresAt))) throw invalid()
   await claimSession(deps, principal, { id: sessionId, containerUuid: uuid })
-  const expiresAt = new Date(clock.now().getTime() + passSeconds * 1000)
   const { containerUuid, keyId } = grant
-  const pass = sealGrant(config.pepper, 'terminal-pass', { containerUuid, keyId, sessionId, expiresAt })
+  const { pass, expiresAt } = makePass(deps, { containerUuid, keyId, sessionId })
   return { session_id: sessionId, pass, expires_at: expiresAt.toISOString() }
 }
 
-/** Another ticket for the terminal of a page that has been let in. */
+function makePass({ config, clock }: Pick<Parts, 'config' | 'clock'>, terminal: Terminal) {
+  const expiresAt = new Date(clock.now().getTime() + passSeconds * 1000)
+  return { pass: sealGrant(config.pepper, 'terminal-pass', { ...terminal, expiresAt }), expiresAt }
+}
+
+/** Another ticket for the terminal of a page that has been let in, and another pass. */
 export async function renewTerminal(deps: Parts, uuid: string, pass: string) {
   const grant = unsealGrant(deps.config.pepper, 'terminal-pass', pass, deps.clock.now())
   const { containerUuid, keyId, sessionId } = await requireHolder(deps, grant, uuid)
-  const { ticket, expiresAt } = makeTicket(deps, { containerUuid, keyId, sessionId })
-  return { session_id: sessionId, ticket, expires_at: expiresAt.toISOString() }
+  const terminal = { containerUuid, keyId, sessionId }
+  const { ticket, expiresAt } = makeTicket(deps, terminal)
+  const { pass: later } = makePass(deps, terminal)
+  return { session_id: sessionId, ticket, expires_at: expiresAt.toISOString(), pass: later }
 }
 
 /** The terminal of a grant for this container, whose key still counts and still has this container. */

@@ -1,4 +1,5 @@
-import { type ErrorCode, GpulabError } from '@gpulab/contract'
+import type { ErrorCode } from '@gpulab/contract'
+import { askAgain } from '@gpulab/http'
 import type { Writable } from 'node:stream'
 
 /** Most of these are answered by what is kept of the API's last word. */
@@ -18,10 +19,11 @@ export function lookAgain(
   connection: Writable,
   everyMs = lookAgainMs,
 ): void {
-  const look = (): Promise<unknown> =>
-    mayStay().catch((error: unknown) => {
-      if (error instanceof GpulabError && cutting.has(error.code)) connection.destroy()
-    })
-  const timer = setInterval(() => void look(), everyMs).unref()
-  connection.once('close', () => clearInterval(timer))
+  const stop = askAgain({
+    ask: mayStay,
+    isRefusal: ({ code }) => cutting.has(code),
+    onRefusal: () => void connection.destroy(),
+    everyMs,
+  })
+  connection.once('close', stop)
 }

@@ -1,4 +1,5 @@
 import { type Channel, frameType, GpulabError, parseControl, toControlFrame } from '@gpulab/contract'
+import { askAgain } from '@gpulab/http'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -28,6 +29,8 @@ const queueMaxBytes = 256 << 10
 const firstMessageMs = 10_000
 const startMs = 30_000
 const pingMs = 15_000
+/** Whether its key still counts, and still has this container. */
+const askAgainMs = 15_000
 const bufferBytes = 1 << 20
 /** As ttyd does; the last is our own: try again. */
 const closes = { ended: 1000, refused: 1008, again: 1013 } as const
@@ -79,7 +82,7 @@ async function run(
   const messages = new MessageQueue(client)
   const first = await Promise.race([messages.next(), wait(firstMessageMs, undefined, { ref: false })])
   const { ticket, columns, rows, offset } = toHello(first)
-  const { session_id: id } = await toll(() =>
+  const { session_id: id, pass } = await toll(() =>
     deps.control.openTerminal({ body: { uuid, ticket } }, { timeoutMs: startMs }),
   )
   const agent = await findAgent(deps, uuid)
@@ -93,12 +96,30 @@ async function run(
   const dialect = client.protocol === 'tty' ? ttyd(`shell (${uuid.slice(0, 8)})`) : ours
   const query = { offset, acks: dialect.acks ? ('true' as const) : ('false' as const) }
   const session = await agent.sessions.attach({ params: { uuid, id }, query }, { timeoutMs: startMs })
-  client.once('close', () => session.destroy())
+  const stop = askAgain({
+    ask: askForPass(deps, uuid, pass),
+    isRefusal: ({ code }) => code === 'terminal_ticket_invalid' || code === 'container_not_found',
+    onRefusal: ({ code }) => client.close(closes.refused, code),
+    everyMs: askAgainMs,
+  })
+  client.once('close', () => {
+    stop()
+    session.destroy()
+  })
   await session.send(toControlFrame({ type: 'resize', columns, rows }))
   for (const message of dialect.greeting) client.send(message)
   const gate = new Gate()
   passIn(messages, session, dialect, gate).catch(() => session.destroy())
   await passOut(client, session, dialect, gate)
+}
+
+/** Each pass is for a day, and a terminal may be open for longer. */
+function askForPass({ control }: Pick<Parts, 'control'>, uuid: string, first: string): () => Promise<void> {
+  let pass = first
+  return async () => {
+    const answer = await control.renewTerminal({ body: { uuid, pass } }, { timeoutMs: startMs })
+    pass = answer.pass ?? pass
+  }
 }
 
 /** Holds output back while the client has asked for a pause. */

@@ -91,7 +91,14 @@ export const gateway = {
     summary: 'Give a page that has a terminal a fresh ticket for it',
     scope: 'gateway',
     body: z.object({ uuid: Uuid, pass: text(1000) }),
-    result: json(z.object({ session_id: Uuid, ticket: z.string(), expires_at: Timestamp })),
+    result: json(
+      z.object({
+        session_id: Uuid,
+        ticket: z.string(),
+        expires_at: Timestamp.describe('Of the ticket.'),
+        pass: z.string().optional().describe('For as long again, from now on.'),
+      }),
+    ),
     errors: ['terminal_ticket_invalid', 'container_not_found'],
   }),
 }
