@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { run } from '@gpulab/testing'
+import { eventually, run } from '@gpulab/testing'
 import { startSystem, type System } from './src/start-system.ts'
 
 let system: System
@@ -120,13 +120,27 @@ describe('gpulab mcp', () => {
       content: 'größer\n',
       truncated: false,
     })
+    // A folder takes no content, and nothing is left in it.
+    expect(await mcp.call('write_file', { container, path: '/workspace/deep', content: 'x' })).toMatchObject({
+      error: { code: 'path_not_allowed' },
+    })
+    expect(await mcp.call('exec', { container, command: 'ls /workspace/deep' })).toMatchObject({
+      stdout: 'a file.txt\n',
+    })
+    // As the instructions say of what takes longer than an exec may.
+    await mcp.call('exec', { container, command: 'nohup sh -c "sleep 1; echo done" >/tmp/work.log 2>&1 &' })
+    await eventually(async () => {
+      expect(await mcp.call('read_file', { container, path: '/tmp/work.log' })).toMatchObject({
+        content: 'done\n',
+      })
+    })
     await mcp.call('exec', { container, command: 'head -c 100000 /dev/zero | tr "\\0" x > /tmp/large' })
     const large = await mcp.call('read_file', { container, path: '/tmp/large', offset: 10 })
     expect(large).toMatchObject({ truncated: true, next_offset: 10 + (48 << 10) })
     expect(await mcp.call('read_file', { container, path: '/nothing' })).toMatchObject({
       error: { code: 'path_not_found' },
     })
-    expect(await mcp.call('logs', { container })).toEqual({ lines: ['begun'] })
+    expect(await mcp.call('logs', { container })).toEqual({ lines: ['begun'], left_out: 0 })
     expect(await mcp.call('stats', { container })).toMatchObject({ uuid: deployed['uuid'] })
     await mcp.call('stop_container', { container })
     expect(await mcp.call('wait', { container, for: 'stopped' })).toMatchObject({ status: 'stopped' })

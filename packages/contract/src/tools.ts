@@ -37,13 +37,19 @@ export const tools = {
     description: `${api.containers.create.summary}. With wait it comes back when the container runs, or with why it does not.`,
     input: z.object({
       ...CreateContainer.shape,
+      template: CreateContainer.shape.template.describe(
+        'Name, a part of it that only one has, or uuid; either this or `image`.',
+      ),
+      gpu_type: CreateContainer.shape.gpu_type.describe(
+        'Name of a GPU type, or a part of it that only one has. Without it: no GPU.',
+      ),
       wait: z.boolean().default(true).describe('Wait until it runs.'),
       wait_timeout: seconds(600),
     }),
     isReadOnly: false,
   }),
   exec: tool({
-    description: `${api.exec.run.summary}. A non-zero exit code is a result, not an error.`,
+    description: `${api.exec.run.summary}. A non-zero exit code is a result, not an error. What takes longer than the timeout has to be started in the background.`,
     input: z.object({ container, command, timeout, env, workdir, user }),
     isReadOnly: false,
   }),
@@ -63,7 +69,7 @@ export const tools = {
     isReadOnly: false,
   }),
   logs: tool({
-    description: `${api.logs.read.summary}; with deploy, that of the deployment`,
+    description: "Read the newest lines of a container's log; with deploy, those of the deployment's",
     input: z.object({
       container,
       tail: z.int().min(1).max(2000).default(100).describe('Lines from the end.'),
@@ -83,12 +89,12 @@ export const tools = {
     isReadOnly: true,
   }),
   stop_container: tool({
-    description: `${api.containers.stop.summary}; its files are kept`,
+    description: `${api.containers.stop.summary}; its files are kept. Comes back at once; wait tells when it is stopped.`,
     input: z.object({ container }),
     isReadOnly: false,
   }),
   start_container: tool({
-    description: api.containers.start.summary,
+    description: `${api.containers.start.summary}. Comes back at once; wait tells when it runs.`,
     input: z.object({ container }),
     isReadOnly: false,
   }),

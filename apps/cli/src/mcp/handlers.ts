@@ -1,6 +1,7 @@
 import { type Container, GpulabError } from '@gpulab/contract'
 import type { ToolInput, ToolName } from '@gpulab/contract/tools'
 import { followStatus } from '../containers/follow-status.ts'
+import { chooseGpuTypes } from '../containers/gpu-types.ts'
 import { resolveContainer, resolveContainerUuid } from '../containers/kind.ts'
 import type { ApiContext } from '../context.ts'
 import { busybox, createToolbox } from '../files/toolbox.ts'
@@ -8,9 +9,12 @@ import { listAll } from '../pages.ts'
 import { findTemplate } from '../templates/find-template.ts'
 import { waitForStatus } from '../wait/wait-for-status.ts'
 import { withDeadline } from '../with-deadline.ts'
+import { decodeContent } from './decode-content.ts'
+import { lastThatFit } from './fit.ts'
 
 /** Of a file, and of each stream of a command: agents read what comes back word for word. */
 export const partMaxBytes = 48 << 10
+const logMaxCharacters = 100_000
 
 type Handlers = {
   readonly [N in ToolName]: (context: ApiContext, input: ToolInput<N>) => Promise<unknown>
@@ -22,11 +26,14 @@ export const handlers: Handlers = {
   list_templates: ({ api, signal }) => listAll((page) => api.templates.list({ query: page }, { signal })),
   list_gpu_types: ({ api, signal }) => listAll((page) => api.gpus.listTypes({ query: page }, { signal })),
   inspect_container: (context, { container }) => resolveContainer(context, container),
-  deploy_container: async (context, { wait, wait_timeout: timeout, ...body }) => {
-    const template =
-      body.template === undefined ? undefined : (await findTemplate(context, body.template)).uuid
+  deploy_container: async (context, { wait, wait_timeout: timeout, gpu_type, gpu_types, ...body }) => {
+    const template = body.template === undefined ? undefined : await findTemplate(context, body.template)
+    const gpus =
+      gpu_type !== undefined && gpu_types
+        ? { gpu_type, gpu_types }
+        : await chooseGpuTypes(context, gpu_types ?? (gpu_type === undefined ? [] : [gpu_type]), template)
     const accepted = await context.api.containers.create(
-      { body: { ...body, template } },
+      { body: { ...body, ...gpus, template: template?.uuid } },
       { signal: context.signal },
     )
     const deployed = wait
@@ -64,7 +71,7 @@ export const handlers: Handlers = {
   },
   write_file: async (context, { container, path, content, encoding }) => {
     const uuid = await resolveContainerUuid(context, container)
-    const bytes = Buffer.from(content, encoding === 'base64' ? 'base64' : 'utf8')
+    const bytes = decodeContent(content, encoding)
     const { exitCode, stderr } = await createToolbox(context, uuid).shell(writeScript, [path], {
       input: (async function* () {
         yield bytes
@@ -81,7 +88,7 @@ export const handlers: Handlers = {
       ? await api.logs.deploy({ params }, { signal })
       : await api.logs.read({ params, query: { tail, ...(stream && { stream }) } }, { signal })
     for await (const { line } of source) lines.push(line)
-    return { lines: lines.slice(-tail) }
+    return lastThatFit(lines.slice(-tail), logMaxCharacters)
   },
   stats: async (context, { container }) => {
     const params = { uuid: await resolveContainerUuid(context, container) }
@@ -92,7 +99,11 @@ export const handlers: Handlers = {
   wait: async (context, { container, for: goal, timeout }) => {
     const found = await resolveContainer(context, container)
     const toError = (): GpulabError =>
-      new GpulabError('wait_timeout', { message: `${found.name} was not ${goal} within ${timeout} s.` })
+      new GpulabError('wait_timeout', {
+        message: `Container ${found.name} was not ${goal} within ${timeout} s.`,
+        hint: 'It goes on: wait again, or look with inspect_container.',
+        details: { uuid: found.uuid, container_id: found.uuid, name: found.name, for: goal },
+      })
     return withDeadline(context, { timeoutMs: timeout * 1000, toError }, (timed) =>
       waitForStatus(timed, found, goal),
     )
@@ -108,6 +119,7 @@ export const handlers: Handlers = {
 
 /** Whoever reads it meanwhile sees the old file, or none. */
 const writeScript = `set -e
+if [ -d "$1" ]; then echo "$1: is a folder" >&2; exit 1; fi
 mkdir -p -- "$(dirname -- "$1")"
 part="$1.gpulab-$$"
 trap 'rm -f -- "$part"' EXIT

@@ -7,7 +7,9 @@ import { setImmediate } from 'node:timers/promises'
 import type { ApiContext } from '../context.ts'
 import { reportFailure } from '../output/report-failure.ts'
 import { getVersion } from '../version.ts'
+import { firstThatFit } from './fit.ts'
 import { handlers } from './handlers.ts'
+import { instructions } from './instructions.ts'
 
 const textMaxCharacters = 120_000
 
@@ -19,7 +21,10 @@ export interface McpOptions {
 export async function serveMcp(context: ApiContext, { isReadOnly }: McpOptions): Promise<void> {
   /** An agent that has said all is still to hear the answers. */
   const calls = new Set<Promise<unknown>>()
-  const server = new McpServer({ name: 'gpulab', version: getVersion().version })
+  const server = new McpServer(
+    { name: 'gpulab', version: getVersion().version },
+    { instructions: instructions({ isReadOnly }) },
+  )
   for (const name of Object.keys(tools) as ToolName[]) {
     const tool = tools[name]
     if (isReadOnly && !tool.isReadOnly) continue
@@ -27,7 +32,8 @@ export async function serveMcp(context: ApiContext, { isReadOnly }: McpOptions):
       name,
       {
         description: tool.description,
-        inputSchema: tool.input,
+        // A field that nobody knows is a mistake, which must not become a container without its GPU.
+        inputSchema: tool.input.strict(),
         annotations: {
           readOnlyHint: tool.isReadOnly,
           destructiveHint: 'isDestructive' in tool,
@@ -59,11 +65,19 @@ export async function serveMcp(context: ApiContext, { isReadOnly }: McpOptions):
 async function call(context: ApiContext, name: ToolName, input: unknown) {
   const handle = handlers[name] as (context: ApiContext, input: unknown) => Promise<unknown>
   try {
-    return toAnswer(JSON.stringify(await handle(context, input), null, 1))
+    const result = await handle(context, input)
+    return Array.isArray(result) ? toListAnswer(result) : toAnswer(JSON.stringify(result, null, 1))
   } catch (error) {
-    const { text } = reportFailure(error, { isJson: true, isExec: false })
+    const { text } = reportFailure(error, { isJson: true, isExec: false, isTool: true })
     return { ...toAnswer(text.trim()), isError: true }
   }
+}
+
+function toListAnswer(list: readonly unknown[]) {
+  const { items, left_out } = firstThatFit(list, textMaxCharacters)
+  const { content } = toAnswer(JSON.stringify(items, null, 1))
+  const rest = `(${left_out} more are left out; each can be looked at by its name)`
+  return { content: left_out > 0 ? [...content, { type: 'text' as const, text: rest }] : content }
 }
 
 function toAnswer(text: string) {

@@ -11,6 +11,8 @@ export interface FailureOptions {
   readonly isJson: boolean
   /** Whether the command was `exec` or the like, whose exit codes belong to what runs in the container. */
   readonly isExec: boolean
+  /** Whether an agent called a tool: it has no flags. */
+  readonly isTool?: boolean
   /** The hint for a missing argument. */
   readonly ifMissing?: string | undefined
 }
@@ -21,10 +23,13 @@ export interface FailureReport {
 }
 
 /** The one place where a failure becomes text and an exit code. */
-export function reportFailure(error: unknown, { isJson, isExec, ifMissing }: FailureOptions): FailureReport {
+export function reportFailure(
+  error: unknown,
+  { isJson, isExec, isTool, ifMissing }: FailureOptions,
+): FailureReport {
   const failure = toFailure(error, ifMissing)
   const exitCode = exitCodeOf(failure, isExec)
-  const hint = failure.hint ?? nextStep(failure)
+  const hint = failure.hint ?? (isTool && failure.code === 'invalid_request' ? undefined : nextStep(failure))
   if (isJson) {
     const body: ErrorEnvelope = failure.toEnvelope()
     const text = JSON.stringify({
