@@ -288,6 +288,14 @@ describe('the status', () => {
   })
 })
 
+describe('why it ended', () => {
+  it('may be its host, where the exit code does not tell', () => {
+    const messageOf = (exitCode: number) => statusOf(intent(), exited(exitCode)).reason?.message
+    expect(messageOf(1)).toBe('Its command ended with exit code 1.')
+    expect(messageOf(255)).toMatch(/exit code 255\. .*host or the engine/)
+  })
+})
+
 describe('GPUs are free', () => {
   it.each<[string, Intent, Facts]>([
     ['it stopped', intent({ desired: 'stopped' }), exited(0)],

@@ -116,6 +116,10 @@ export function restartsOf(intent: Intent, reported: Facts | undefined): number 
   return facts && !isOldRun(intent, facts) ? facts.restarts : 0
 }
 
+/** What the engine says of a container that was gone when the engine started again; a command may end with it, too. */
+const cutOffExitCode = 255
+const cutOff = 'So does what was cut off when its host or the engine there stopped.'
+
 function exitReason({ state, exitCode, oomKilled }: Facts): StatusReason | null {
   if (state !== 'exited') return null
   if (oomKilled)
@@ -125,7 +129,8 @@ function exitReason({ state, exitCode, oomKilled }: Facts): StatusReason | null 
     signal === null
       ? `Its command ended with exit code ${exitCode ?? 'unknown'}.`
       : `Its command was ended by ${signal} (exit code ${exitCode}).`
-  return { code: 'exited', message }
+  const doubt = exitCode === cutOffExitCode ? ` ${cutOff}` : ''
+  return { code: 'exited', message: `${message}${doubt}` }
 }
 
 /** Whether the host has the container of this generation, at rest. */
