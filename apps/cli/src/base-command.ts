@@ -60,10 +60,12 @@ export abstract class BaseCommand extends Command {
 
   override async catch(error: Error): Promise<void> {
     const mode = this.mode ?? (await guessMode(this.argv, process.env))
+    const { ifMissing, flags, baseFlags } = this.constructor as BaseCommandClass
     const { text, exitCode } = reportFailure(error, {
       isJson: mode === 'json',
       isExec: followIds.has(this.id ?? ''),
-      ifMissing: (this.constructor as BaseCommandClass).ifMissing,
+      ifMissing,
+      flagNames: Object.keys({ ...baseFlags, ...flags }),
     })
     process.stderr.write(text)
     process.exitCode = exitCode

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { matchByName } from './match.ts'
 import { choose } from './resolve.ts'
-import { distanceOf, suggest } from './suggest.ts'
+import { distanceOf, suggest, suggestCommand } from './suggest.ts'
 
 const options = { noun: 'GPU type', notFound: 'gpu_type_not_found' } as const
 const types = ['NVIDIA A100', 'NVIDIA A100 80GB', 'NVIDIA GeForce RTX 4090', 'nvidia a100'].map((name) => ({
@@ -66,5 +66,20 @@ describe('suggest', () => {
     expect(suggest('inspct', ['ls', 'inspect', 'exec'])).toBe('inspect')
     expect(suggest('something', ['ls', 'inspect'])).toBeUndefined()
     expect(distanceOf('kitten', 'sitting')).toBe(3)
+  })
+
+  it.each([
+    ['run ubuntu', 'deploy'],
+    ['delete web', 'rm'],
+    ['login', 'auth login'],
+    ['ps', 'ls'],
+    ['deply', 'deploy'],
+    ['containers inspct', 'containers inspect'],
+    // One letter from rm, and nobody meant that.
+    ['em', undefined],
+    ['constructor', undefined],
+  ])('means for %j the command %j', (typed, command) => {
+    const known = ['deploy', 'rm', 'ls', 'logs', 'inspect', 'containers inspect', 'auth login']
+    expect(suggestCommand(typed.split(' '), known)).toBe(command)
   })
 })

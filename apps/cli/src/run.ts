@@ -5,7 +5,7 @@ import { guardPipes } from './guard-pipes.ts'
 import { reportFailure } from './output/report-failure.ts'
 import { guessMode } from './profile.ts'
 import { execIds, findRoute, type Route } from './route.ts'
-import { suggest } from './suggest.ts'
+import { suggestCommand } from './suggest.ts'
 import { getVersion } from './version.ts'
 
 /** Runs one command line; what fails is reported, and told by `process.exitCode`. */
@@ -63,7 +63,7 @@ async function loadConfig(): Promise<Config> {
 
 function unknownCommand(words: readonly string[]): GpulabError {
   const names = [...commandIds.keys()].map((id) => id.replaceAll(':', ' '))
-  const near = suggest(words.slice(0, 2).join(' '), names) ?? suggest(words[0] ?? '', names)
+  const near = suggestCommand(words, names)
   return new GpulabError('invalid_request', {
     message: `There is no command "${words.join(' ')}".`,
     hint: near ? `Did you mean gpulab ${near}?` : 'Run gpulab help to see all commands.',

@@ -120,7 +120,10 @@ describe('wrong usage', () => {
   it.each([
     [['lss'], 'Did you mean gpulab ls?'],
     [['containers', 'inspct', 'x'], 'Did you mean gpulab containers inspect?'],
+    [['run', 'ubuntu'], 'Did you mean gpulab deploy?'],
     [['ls', '--foo'], 'There is no flag --foo.'],
+    [['ls', '--statsu', 'running'], 'Did you mean --status?'],
+    [['wait', 'x', '--timout', '5'], 'Did you mean --timeout?'],
     [['ls', 'extra'], 'Unexpected argument: extra.'],
     [['stop', 'x', '--wait-timeout', '5m'], '--wait'],
     [['inspect'], 'CONTAINER is missing.'],

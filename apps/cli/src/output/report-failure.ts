@@ -3,6 +3,7 @@ import { formatUptime } from './duration.ts'
 import { escapeText } from './escape.ts'
 import { nextStep } from './next-step.ts'
 import { formatSize } from './size.ts'
+import { suggest } from '../suggest.ts'
 
 /** Of `exec`: every failure of the platform, so that it differs from the command's own codes. */
 const execPlatformExitCode = 125
@@ -15,7 +16,11 @@ export interface FailureOptions {
   readonly isTool?: boolean
   /** The hint for a missing argument. */
   readonly ifMissing?: string | undefined
+  /** Of the command, without their dashes. */
+  readonly flagNames?: readonly string[]
 }
+
+type UsageHints = Pick<FailureOptions, 'ifMissing' | 'flagNames'>
 
 export interface FailureReport {
   readonly text: string
@@ -23,11 +28,9 @@ export interface FailureReport {
 }
 
 /** The one place where a failure becomes text and an exit code. */
-export function reportFailure(
-  error: unknown,
-  { isJson, isExec, isTool, ifMissing }: FailureOptions,
-): FailureReport {
-  const failure = toFailure(error, ifMissing)
+export function reportFailure(error: unknown, options: FailureOptions): FailureReport {
+  const { isJson, isExec, isTool } = options
+  const failure = toFailure(error, options)
   const exitCode = exitCodeOf(failure, isExec)
   const hint = failure.hint ?? (isTool && failure.code === 'invalid_request' ? undefined : nextStep(failure))
   if (isJson) {
@@ -86,9 +89,9 @@ const ownCodes: ReadonlySet<ErrorCode> = new Set([
 /** A mistake in this program; trying again does not help, so it is not the server's `internal`. */
 class UnexpectedError extends GpulabError {}
 
-function toFailure(error: unknown, ifMissing: string | undefined): GpulabError {
+function toFailure(error: unknown, options: UsageHints): GpulabError {
   if (error instanceof GpulabError) return error
-  if (isUsageError(error)) return toUsageFailure(error.message, ifMissing)
+  if (isUsageError(error)) return toUsageFailure(error.message, options)
   if (isWriteError(error)) return toWriteFailure(error)
   const message = error instanceof Error ? error.message : String(error)
   return new UnexpectedError('internal', {
@@ -114,7 +117,7 @@ const isUsageError = (error: unknown): error is Error & { oclif: { exit?: number
   error instanceof Error && 'oclif' in error
 
 /** The parser's message is a sentence, sometimes a list, and a pointer to the help. */
-function toUsageFailure(message: string, ifMissing: string | undefined): GpulabError {
+function toUsageFailure(message: string, { ifMissing, flagNames = [] }: UsageHints): GpulabError {
   const lines = message
     .split('\n')
     .map((line) => line.trim())
@@ -135,6 +138,14 @@ function toUsageFailure(message: string, ifMissing: string | undefined): GpulabE
   return new GpulabError('invalid_request', {
     message: /[.!?]$/.test(sentence) ? sentence : `${sentence}.`,
     hint:
-      (/Missing \d+ required arg/.test(message) && ifMissing) || 'Add --help to see how the command is used.',
+      (/Missing \d+ required arg/.test(message) && ifMissing) ||
+      meantFlag(message, flagNames) ||
+      'Add --help to see how the command is used.',
   })
+}
+
+function meantFlag(message: string, flagNames: readonly string[]): string | undefined {
+  const typed = /^Nonexistent flag: --([\w-]{3,})$/m.exec(message)?.[1]
+  const near = typed === undefined ? undefined : suggest(typed, flagNames)
+  return near === undefined ? undefined : `Did you mean --${near}? --help shows all.`
 }
