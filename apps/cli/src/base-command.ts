@@ -64,6 +64,7 @@ export abstract class BaseCommand extends Command {
     const { text, exitCode } = reportFailure(error, {
       isJson: mode === 'json',
       isExec: followIds.has(this.id ?? ''),
+      hasOwnPath: this.id === 'api',
       ifMissing,
       flagNames: Object.keys({ ...baseFlags, ...flags }),
     })

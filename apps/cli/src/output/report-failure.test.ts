@@ -32,6 +32,12 @@ describe('reportFailure', () => {
     expect(text).not.toContain('secret')
   })
 
+  it('looks for a wrong address where the path is its own', () => {
+    const failure = new GpulabError('route_not_found', { hint: 'The reference is at /docs.' })
+    expect(reportFailure(failure, plain).text).toContain('gpulab auth status')
+    expect(reportFailure(failure, { ...plain, hasOwnPath: true }).text).toContain('/docs')
+  })
+
   it('speaks of what people have written, not of the request', () => {
     const [field, both] = ['body.host_name: too long', 'body.ttl: at most 24 hours; query.cursor: no']
     const textOf = (message: string) =>

@@ -14,6 +14,8 @@ export interface FailureOptions {
   readonly isExec: boolean
   /** Whether an agent called a tool: it has no flags. */
   readonly isTool?: boolean
+  /** Whether the user wrote the path of the request, and not only the API's address. */
+  readonly hasOwnPath?: boolean
   /** The hint for a missing argument. */
   readonly ifMissing?: string | undefined
   /** Of the command, without their dashes. */
@@ -29,10 +31,10 @@ export interface FailureReport {
 
 /** The one place where a failure becomes text and an exit code. */
 export function reportFailure(error: unknown, options: FailureOptions): FailureReport {
-  const { isJson, isExec, isTool } = options
+  const { isJson, isExec } = options
   const failure = toFailure(error, options)
   const exitCode = exitCodeOf(failure, isExec)
-  const hint = failure.hint ?? (isTool && failure.code === 'invalid_request' ? undefined : nextStep(failure))
+  const hint = hintOf(failure, options)
   if (isJson) {
     const body: ErrorEnvelope = failure.toEnvelope()
     const text = JSON.stringify({
@@ -43,6 +45,13 @@ export function reportFailure(error: unknown, options: FailureOptions): FailureR
   const second = hint === undefined ? '' : `  ${escapeText(hint)}\n`
   const third = isForOperators(failure) ? `  Request id: ${escapeText(failure.requestId ?? '')}\n` : ''
   return { text: `gpulab: ${escapeText(toPlain(failure))}\n${second}${third}`, exitCode }
+}
+
+function hintOf(failure: GpulabError, { isTool, hasOwnPath }: FailureOptions): string | undefined {
+  // The server speaks to whoever wrote the path, which for most commands is this program.
+  if (failure.code === 'route_not_found' && !hasOwnPath) return nextStep(failure)
+  if (failure.code === 'invalid_request' && isTool) return failure.hint
+  return failure.hint ?? nextStep(failure)
 }
 
 /** What its logs say more of than the message; what a user can mend alone needs no id. */
