@@ -16,6 +16,11 @@ export interface ApiContext extends Context {
   readonly api: ApiClient
 }
 
+/** Of what `src/hot` runs, which starts without all the other endpoints. */
+export interface HotContext extends Context {
+  readonly api: Pick<ApiClient, 'containers' | 'exec' | 'sessions'>
+}
+
 export interface ContextFlags extends ProfileFlags {
   readonly 'no-color'?: boolean | undefined
 }

@@ -1,11 +1,12 @@
 import { type ErrorCode, GpulabError } from '@gpulab/contract'
-import type { ApiContext } from './context.ts'
+import type { ApiContext, HotContext } from './context.ts'
 import { listAll, type Page } from './pages.ts'
 
 const fullUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const uuidPrefix = /^[0-9a-f-]{6,35}$/i
 
 export type Lookup = Pick<ApiContext, 'api' | 'signal'>
+export type HotLookup = Pick<HotContext, 'api' | 'signal'>
 
 export interface Named {
   readonly uuid: string
@@ -13,15 +14,15 @@ export interface Named {
 }
 
 /** A kind of object that commands take by uuid, by a prefix of one, or by name. */
-export interface Kind<T extends Named> {
+export interface Kind<T extends Named, L extends HotLookup = Lookup> {
   /** "container", as errors name it. */
   readonly noun: string
   readonly notFound: ErrorCode
   /** The command that lists them. */
   readonly listCommand: string
   readonly namePattern: RegExp
-  readonly get: (lookup: Lookup, uuid: string) => Promise<T>
-  readonly list: (lookup: Lookup, query: PageOfName) => Promise<Page<T>>
+  readonly get: (lookup: L, uuid: string) => Promise<T>
+  readonly list: (lookup: L, query: PageOfName) => Promise<Page<T>>
   /** One that gives way: its name may belong to its successor already. */
   readonly isLeaving: (object: T) => boolean
 }
@@ -34,7 +35,11 @@ interface PageOfName {
 }
 
 /** What a full uuid, a unique prefix of one (six characters or more) or an exact name means. */
-export async function resolve<T extends Named>(kind: Kind<T>, lookup: Lookup, reference: string): Promise<T> {
+export async function resolve<T extends Named, L extends HotLookup>(
+  kind: Kind<T, L>,
+  lookup: L,
+  reference: string,
+): Promise<T> {
   const wanted = withoutDots(reference)
   if (fullUuid.test(wanted)) {
     return kind.get(lookup, wanted.toLowerCase()).catch((error: unknown) => {
@@ -68,9 +73,9 @@ const isWrongReference = (kind: Pick<Kind<Named>, 'notFound'>, error: unknown): 
   isMissing(kind, error) || (error instanceof GpulabError && error.code === 'reference_ambiguous')
 
 /** As `resolve`, without a request for what is a full uuid already. */
-export async function resolveUuid<T extends Named>(
-  kind: Kind<T>,
-  lookup: Lookup,
+export async function resolveUuid<T extends Named, L extends HotLookup>(
+  kind: Kind<T, L>,
+  lookup: L,
   reference: string,
 ): Promise<string> {
   const wanted = withoutDots(reference)
@@ -89,7 +94,11 @@ export function toPathPart(
   return namePattern.test(wanted) && !uuidPrefix.test(wanted) ? wanted : undefined
 }
 
-async function listCandidates<T extends Named>(kind: Kind<T>, lookup: Lookup, wanted: string): Promise<T[]> {
+async function listCandidates<T extends Named, L extends HotLookup>(
+  kind: Kind<T, L>,
+  lookup: L,
+  wanted: string,
+): Promise<T[]> {
   if (uuidPrefix.test(wanted)) return listAll((page) => kind.list(lookup, page))
   if (!kind.namePattern.test(wanted)) return []
   return listAll((page) => kind.list(lookup, { ...page, name: wanted }))

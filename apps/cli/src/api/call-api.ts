@@ -1,6 +1,6 @@
 import { createBodyReader } from './request-body.ts'
 import { GpulabError, toGpulabError } from '@gpulab/contract'
-import { createApiTransport } from '../api-client.ts'
+import { createApiTransport } from '../api-transport.ts'
 import type { ApiContext } from '../context.ts'
 
 export interface ApiCall {

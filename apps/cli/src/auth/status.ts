@@ -1,6 +1,6 @@
 import { type Account, GpulabError } from '@gpulab/contract'
 import { createApiClient } from '../api-client.ts'
-import { keyMissing } from '../api-context.ts'
+import { keyMissing } from '../require-key.ts'
 import type { Context } from '../context.ts'
 import { escapeText } from '../output/escape.ts'
 import { maskKey } from '../profile.ts'

@@ -1,7 +1,7 @@
 import type { Container } from '@gpulab/contract'
-import { type Kind, type Lookup, resolve, resolveUuid, toPathPart } from '../resolve.ts'
+import { type Kind, type HotLookup, resolve, resolveUuid, toPathPart } from '../resolve.ts'
 
-export const containerKind: Kind<Container> = {
+export const containerKind: Kind<Container, HotLookup> = {
   noun: 'container',
   notFound: 'container_not_found',
   listCommand: 'gpulab ls',
@@ -11,7 +11,7 @@ export const containerKind: Kind<Container> = {
   isLeaving: ({ status }) => status === 'deleting',
 }
 
-export const resolveContainer = (lookup: Lookup, reference: string): Promise<Container> =>
+export const resolveContainer = (lookup: HotLookup, reference: string): Promise<Container> =>
   resolve(containerKind, lookup, reference)
 
 /** A container that has not been looked for. */
@@ -21,10 +21,10 @@ export interface ContainerReference {
   readonly uuid: () => Promise<string>
 }
 
-export const referTo = (lookup: Lookup, reference: string): ContainerReference => ({
+export const referTo = (lookup: HotLookup, reference: string): ContainerReference => ({
   pathPart: toPathPart(containerKind, reference),
   uuid: () => resolveContainerUuid(lookup, reference),
 })
 
-export const resolveContainerUuid = (lookup: Lookup, reference: string): Promise<string> =>
+export const resolveContainerUuid = (lookup: HotLookup, reference: string): Promise<string> =>
   resolveUuid(containerKind, lookup, reference)

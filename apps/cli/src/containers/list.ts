@@ -1,5 +1,5 @@
 import type { Container, Status } from '@gpulab/contract'
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import { formatUptime } from '../output/duration.ts'
 import { escapeText } from '../output/escape.ts'
 import type { Output } from '../output/output.ts'
@@ -7,7 +7,7 @@ import { formatTable } from '../output/table.ts'
 import { listAll } from '../pages.ts'
 import { gpuLabel, shortGpuName, shortId, shortStatusLabel } from './describe.ts'
 
-export async function listContainers(context: ApiContext, status: Status | undefined): Promise<void> {
+export async function listContainers(context: HotContext, status: Status | undefined): Promise<void> {
   const { api, output, signal } = context
   const containers = await listAll((page) =>
     api.containers.list({ query: { ...page, ...(status && { status }) } }, { signal }),

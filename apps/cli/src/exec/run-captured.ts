@@ -1,6 +1,6 @@
 import type { ExecResult } from '@gpulab/contract'
 import { type Capture, createCapture } from '@gpulab/transport/capture'
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import { requireExitCode } from '../sessions/ending.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import type { Interruption } from '../sessions/interruption.ts'
@@ -13,7 +13,7 @@ const maxOutput = 1 << 20
 
 /** Runs the command and prints one JSON document. */
 export async function runCaptured(
-  context: ApiContext,
+  context: HotContext,
   interruption: Interruption,
   reference: string,
   input: ExecInput,

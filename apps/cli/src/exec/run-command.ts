@@ -1,5 +1,5 @@
 import { GpulabError } from '@gpulab/contract'
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import type { ExecInput } from './exec-input.ts'
 
@@ -9,7 +9,7 @@ const timeoutSeconds = 30
 const answerMarginMs = 15_000
 
 /** Runs a short command with one request, prints its result as JSON, and gives its exit code. */
-export async function runCommand(context: ApiContext, reference: string, input: ExecInput): Promise<number> {
+export async function runCommand(context: HotContext, reference: string, input: ExecInput): Promise<number> {
   const { api, output, profile, signal } = context
   const timeout = input.timeoutMs === undefined ? timeoutSeconds : input.timeoutMs / 1000
   const uuid = await resolveContainerUuid(context, reference)

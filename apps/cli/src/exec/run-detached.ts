@@ -1,10 +1,10 @@
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import { resolveContainerUuid } from '../containers/kind.ts'
 import { createSession } from '../sessions/run-session.ts'
 import { type ExecInput, toNewSession } from './exec-input.ts'
 
 /** Starts the command, and leaves it running. */
-export async function runDetached(context: ApiContext, reference: string, input: ExecInput): Promise<number> {
+export async function runDetached(context: HotContext, reference: string, input: ExecInput): Promise<number> {
   const { api, output, signal } = context
   const uuid = await resolveContainerUuid(context, reference)
   const session = await createSession(api, uuid, toNewSession(input), signal)

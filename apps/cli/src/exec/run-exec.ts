@@ -1,5 +1,5 @@
 import { GpulabError, outputMaxBytes } from '@gpulab/contract'
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import type { Interruption } from '../sessions/interruption.ts'
 import { isTerminal } from '../terminal/is-terminal.ts'
 import type { ExecInput } from './exec-input.ts'
@@ -12,7 +12,7 @@ import { runStreamed } from './run-streamed.ts'
 
 /** Runs a command in the way that its flags ask for, and gives its exit code. */
 export async function runExec(
-  context: ApiContext,
+  context: HotContext,
   interruption: Interruption,
   reference: string,
   input: ExecInput,

@@ -1,4 +1,4 @@
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import { followOnTerminal } from '../sessions/follow-on-terminal.ts'
 import type { Interruption } from '../sessions/interruption.ts'
@@ -9,7 +9,7 @@ import { finish } from './finish.ts'
 
 /** Runs the command, or a shell, on this terminal. */
 export async function runOnTerminal(
-  context: ApiContext,
+  context: HotContext,
   interruption: Interruption,
   reference: string,
   input: ExecInput,

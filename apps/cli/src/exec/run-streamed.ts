@@ -1,4 +1,4 @@
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import { startAndFollow } from '../sessions/follow.ts'
 import type { Interruption } from '../sessions/interruption.ts'
 import { SessionClient, type Sink } from '../sessions/session-client.ts'
@@ -9,7 +9,7 @@ import { finish } from './finish.ts'
 
 /** Runs the command with its output as it comes, byte for byte, and gives its exit code. */
 export async function runStreamed(
-  context: ApiContext,
+  context: HotContext,
   interruption: Interruption,
   reference: string,
   input: ExecInput,

@@ -23,11 +23,11 @@ async function run(hot: Hot): Promise<void> {
     case 'version':
       return showVersion(await createContext(hot.flags, { streams: descriptors }))
     case 'ls': {
-      const [{ listContainers }, { withApi }] = await Promise.all([
+      const [{ listContainers }, { withHotApi }] = await Promise.all([
         import('../containers/list.ts'),
-        import('../api-context.ts'),
+        import('./with-hot-api.ts'),
       ])
-      return listContainers(withApi(await createContext(hot.flags, { streams: descriptors })), hot.status)
+      return listContainers(withHotApi(await createContext(hot.flags, { streams: descriptors })), hot.status)
     }
     case 'exec':
     case 'ssh': {

@@ -1,5 +1,5 @@
 import type { Channel } from '@gpulab/contract'
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import { escapeHelp, EscapeKeys } from '../terminal/escape-keys.ts'
 import { openTerminal, type Terminal } from '../terminal/open-terminal.ts'
 import type { TerminalDevice } from '../terminal/terminal-device.ts'
@@ -26,7 +26,7 @@ const redrawMs = 100
 
 /** Gives this terminal to a session until that ends or is left. The terminal is as before then. */
 export async function followOnTerminal(
-  { api, signal }: Pick<ApiContext, 'api' | 'signal'>,
+  { api, signal }: Pick<HotContext, 'api' | 'signal'>,
   place: SessionPlace,
   { isTyped, onClient, needsRedraw, device, ...options }: TerminalOptions,
 ): Promise<Ending> {

@@ -2,7 +2,7 @@ import { GpulabError, type Session } from '@gpulab/contract'
 import { setTimeout as delay } from 'node:timers/promises'
 import { orAbort } from '@gpulab/transport/or-abort'
 import { referTo } from '../containers/kind.ts'
-import type { ApiContext } from '../context.ts'
+import type { HotContext } from '../context.ts'
 import type { Ending } from './ending.ts'
 import type { NewSession } from './open-at-once.ts'
 import { type OpenedSession, openSession } from './run-session.ts'
@@ -21,7 +21,7 @@ export type Followed = { readonly ending: Ending } | { readonly exitCode: number
  * container. One that is only out of reach goes on.
  */
 export async function startAndFollow(
-  context: ApiContext,
+  context: HotContext,
   reference: string,
   create: NewSession,
   follow: (opened: OpenedSession) => Promise<Ending>,
@@ -67,7 +67,7 @@ const withWayBack = (error: GpulabError, session: Session): GpulabError =>
   })
 
 /** As far as that can be done now. */
-async function kill({ api }: ApiContext, starting: Promise<OpenedSession>): Promise<void> {
+async function kill({ api }: HotContext, starting: Promise<OpenedSession>): Promise<void> {
   try {
     const { session, channel } = await starting
     channel?.destroy()
