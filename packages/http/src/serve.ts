@@ -52,6 +52,7 @@ const publicBodyMaxBytes = 16 << 10
 
 /** How often it is asked whether a stream may go on. */
 const askAgainMs = 15_000
+const lingerMs = 5000
 
 interface ServeOptions<P> {
   readonly logLevel?: RequestLogLevel
@@ -104,7 +105,10 @@ export function createServe<P>(
         const context: Context<P> = {
           principal,
           signal: isWatched
-            ? AbortSignal.any([gone, abortWhenRefused(() => mayStay(request, endpoint, principal), reply)])
+            ? AbortSignal.any([
+                gone,
+                abortWhenRefused(() => mayStay(request, endpoint, principal), request, reply),
+              ])
             : gone,
           requestId: request.id,
           idempotencyKey: endpoint.idempotency && readIdempotencyKey(request),
@@ -268,15 +272,27 @@ function readIdempotencyKey({ headers }: FastifyRequest): string | undefined {
   })
 }
 
-function abortWhenRefused(ask: () => Promise<unknown>, { raw }: FastifyReply): AbortSignal {
+function abortWhenRefused(
+  ask: () => Promise<unknown>,
+  request: FastifyRequest,
+  { raw }: FastifyReply,
+): AbortSignal {
   const controller = new AbortController()
+  let timer: NodeJS.Timeout | undefined
   const stop = askAgain({
     ask,
     isRefusal: ({ status }) => status === 401 || status === 403,
-    onRefusal: (error) => controller.abort(error),
+    onRefusal: (error) => {
+      controller.abort(error)
+      // One who does not listen to the reason.
+      timer = setTimeout(() => request.raw.socket.destroy(), lingerMs).unref()
+    },
     everyMs: askAgainMs,
   })
-  raw.once('close', stop)
+  raw.once('close', () => {
+    stop()
+    clearTimeout(timer)
+  })
   return controller.signal
 }
 

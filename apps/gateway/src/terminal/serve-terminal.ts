@@ -99,7 +99,11 @@ async function run(
   const stop = askAgain({
     ask: askForPass(deps, uuid, pass),
     isRefusal: ({ code }) => code === 'terminal_ticket_invalid' || code === 'container_not_found',
-    onRefusal: ({ code }) => client.close(closes.refused, code),
+    onRefusal: ({ code }) => {
+      client.close(closes.refused, code)
+      // At once, whether or not the client hears.
+      session.destroy()
+    },
     everyMs: askAgainMs,
   })
   client.once('close', () => {
