@@ -11,13 +11,26 @@ interface Question {
 
 /** Asks until it is stopped or refused: what was let in may outlive the reason for it by days. Gives what stops it. */
 export function askAgain({ ask, isRefusal, onRefusal, everyMs }: Question): () => void {
-  const look = (): Promise<unknown> =>
-    ask().catch((error: unknown) => {
-      if (!(error instanceof GpulabError) || !isRefusal(error)) return
+  let isAsking = false
+  let isStopped = false
+  const look = async (): Promise<void> => {
+    isAsking = true
+    try {
+      await ask()
+    } catch (error) {
+      if (isStopped || !(error instanceof GpulabError) || !isRefusal(error)) return
       stop()
       onRefusal(error)
-    })
-  const timer = setInterval(() => void look(), everyMs).unref()
-  const stop = (): void => clearInterval(timer)
+    } finally {
+      isAsking = false
+    }
+  }
+  const timer = setInterval(() => {
+    if (!isAsking) void look()
+  }, everyMs).unref()
+  const stop = (): void => {
+    isStopped = true
+    clearInterval(timer)
+  }
   return stop
 }

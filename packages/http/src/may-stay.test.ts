@@ -1,6 +1,7 @@
 import { createClient, GpulabError, parseControl } from '@gpulab/contract'
 import { createHttpTransport } from '@gpulab/transport'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createServe, createServer } from './index.ts'
 import { things } from './test-support/things.ts'
@@ -13,7 +14,7 @@ afterEach(() => void vi.useRealTimers())
 /** Serves streams that may not stay. */
 async function serveThings(answer: 'hears' | 'is deaf') {
   const app = createServer({ logger: false })
-  const mayStay = vi.fn(() => Promise.reject(new GpulabError('api_key_invalid')))
+  const mayStay = vi.fn<() => Promise<never>>(() => Promise.reject(new GpulabError('api_key_invalid')))
   const serve = createServe(app, () => Promise.resolve(undefined), { mayStay })
   serve(things.echo, async (_input, { signal }, open) => {
     await open()
@@ -44,6 +45,36 @@ it('one that does not hear of it is cut', async () => {
   expect(server.mayStay).toHaveBeenCalledOnce()
   await vi.advanceTimersByTimeAsync(5000)
   expect(await frames).toBe(0)
+})
+
+it('nobody asks about one whose caller has left while it was let in', async () => {
+  const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
+  const { promise: gone, resolve: leave } = Promise.withResolvers<void>()
+  const { promise: served, resolve: serveIt } = Promise.withResolvers<void>()
+  await using app = createServer({ logger: false })
+  const mayStay = vi.fn<() => Promise<void>>()
+  const authenticate = async (): Promise<void> => {
+    enter()
+    await gone
+  }
+  const serve = createServe(app, authenticate, { mayStay })
+  serve(things.count, async () => {
+    serveIt()
+    return (async function* () {})()
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const connections = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => connections.add(socket))
+  const leaving = new AbortController()
+  const asking = fetch(`${url}/v1/count?to=1`, { signal: leaving.signal }).catch(() => {})
+  await entered
+  leaving.abort()
+  await asking
+  await Promise.all([...connections].map((socket) => socket.closed || once(socket, 'close')))
+  leave()
+  await served
+  await vi.advanceTimersByTimeAsync(30_000)
+  expect(mayStay).not.toHaveBeenCalled()
 })
 
 it('nobody asks about what is no stream', async () => {

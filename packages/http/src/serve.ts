@@ -278,6 +278,8 @@ function abortWhenRefused(
   { raw }: FastifyReply,
 ): AbortSignal {
   const controller = new AbortController()
+  // It may have left while its key was looked up.
+  if (raw.closed || raw.destroyed) return controller.signal
   let timer: NodeJS.Timeout | undefined
   const stop = askAgain({
     ask,

@@ -1,5 +1,6 @@
 import {
   type Channel,
+  GpulabError,
   toGpulabError,
   type Transport,
   type TransportRequest,
@@ -65,7 +66,8 @@ function openOrThrow(open: () => ClientHttp2Stream): ClientHttp2Stream {
   try {
     return open()
   } catch (cause) {
-    if (cause instanceof Error && cause.name === 'AbortError') throw cause
+    // Why its caller may not have it any more, or that it has left.
+    if (cause instanceof GpulabError || (cause instanceof Error && cause.name === 'AbortError')) throw cause
     throw hostLost(cause)
   }
 }

@@ -97,6 +97,7 @@ async function connectHost(
   try {
     return await uplinks.to(hostUuid).sessions.open({ params: { uuid } }, { signal, timeoutMs: connectMs })
   } catch (error) {
+    signal.throwIfAborted()
     if (error instanceof GpulabError) return undefined
     throw error
   }

@@ -74,10 +74,14 @@ async function requireHolder(
 ): Promise<Terminal & { readonly principal: Principal }> {
   if (grant?.containerUuid !== uuid || grant.sessionId === undefined) throw invalid()
   const { containerUuid, keyId, sessionId } = grant
-  const principal = await principalOfKey(deps, keyId).catch((cause: unknown) => {
-    throw cause instanceof GpulabError ? invalid(cause) : cause
-  })
-  authorize(api.terminals.create, principal)
+  const principal = await principalOfKey(deps, keyId)
+    .then((found) => {
+      authorize(api.terminals.create, found)
+      return found
+    })
+    .catch((cause: unknown) => {
+      throw cause instanceof GpulabError ? invalid(cause) : cause
+    })
   await getRecord(deps, principal, uuid)
   return { containerUuid, keyId, sessionId, principal }
 }

@@ -85,6 +85,10 @@ describe('the pass of a page', () => {
     expect((await open(ticket)).session_id).toBe(id)
     expect(await codeOf(renew(pass, other))).toBe('terminal_ticket_invalid')
     await withoutKey(async () => expect(await codeOf(renew(pass))).toBe('terminal_ticket_invalid'))
+    const { sql } = api.database
+    await sql`update users set role = 'viewer' where email = 'ann@example.com'`
+    expect(await codeOf(renew(pass))).toBe('terminal_ticket_invalid')
+    await sql`update users set role = 'owner' where email = 'ann@example.com'`
     expect(await codeOf(renew(pass))).toBe('ok')
     await wait(24 * 3600)
     expect(await codeOf(renew(pass))).toBe('terminal_ticket_invalid')

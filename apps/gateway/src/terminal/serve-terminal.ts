@@ -106,15 +106,16 @@ async function run(
     },
     everyMs: askAgainMs,
   })
-  client.once('close', () => {
+  client.once('close', () => session.destroy())
+  try {
+    await session.send(toControlFrame({ type: 'resize', columns, rows }))
+    for (const message of dialect.greeting) client.send(message)
+    const gate = new Gate()
+    passIn(messages, session, dialect, gate).catch(() => session.destroy())
+    await passOut(client, session, dialect, gate)
+  } finally {
     stop()
-    session.destroy()
-  })
-  await session.send(toControlFrame({ type: 'resize', columns, rows }))
-  for (const message of dialect.greeting) client.send(message)
-  const gate = new Gate()
-  passIn(messages, session, dialect, gate).catch(() => session.destroy())
-  await passOut(client, session, dialect, gate)
+  }
 }
 
 /** Each pass is for a day, and a terminal may be open for longer. */
