@@ -1,7 +1,7 @@
 import { createClient, GpulabError, parseControl } from '@gpulab/contract'
 import { createHttpTransport } from '@gpulab/transport'
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
+import type { FastifyRequest } from 'fastify'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createServe, createServer } from './index.ts'
 import { things } from './test-support/things.ts'
@@ -49,29 +49,25 @@ it('one that does not hear of it is cut', async () => {
 
 it('nobody asks about one whose caller has left while it was let in', async () => {
   const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
-  const { promise: gone, resolve: leave } = Promise.withResolvers<void>()
   const { promise: served, resolve: serveIt } = Promise.withResolvers<void>()
   await using app = createServer({ logger: false })
   const mayStay = vi.fn<() => Promise<void>>()
-  const authenticate = async (): Promise<void> => {
+  const admit = async ({ raw }: FastifyRequest): Promise<void> => {
+    const gone = once(raw.socket, 'close')
     enter()
     await gone
   }
-  const serve = createServe(app, authenticate, { mayStay })
+  const serve = createServe(app, admit, { mayStay })
   serve(things.count, async () => {
     serveIt()
     return (async function* () {})()
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  const connections = new Set<Socket>()
-  app.server.on('connection', (socket: Socket) => connections.add(socket))
   const leaving = new AbortController()
   const asking = fetch(`${url}/v1/count?to=1`, { signal: leaving.signal }).catch(() => {})
   await entered
   leaving.abort()
   await asking
-  for (const socket of connections) if (!socket.closed) await once(socket, 'close')
-  leave()
   await served
   await vi.advanceTimersByTimeAsync(30_000)
   expect(mayStay).not.toHaveBeenCalled()
