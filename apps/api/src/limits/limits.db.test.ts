@@ -31,10 +31,10 @@ describe('what one key may ask for', () => {
     const key = await makeKey('busy')
     const params = { uuid: '00000000-0000-4000-8000-000000000000' }
     const clients = [api.clientWith(key), await api.startReplica(key)]
-    // Of what is not there: it counts all the same. Not more at a time than an API runs for one key.
+    // Of what is not there: it counts all the same. Commands would also be limited in how many run at a time.
     const calls = Array.from(
-      { length: 64 },
-      (_, n) => () => clients[n % 2]?.exec.run({ params, body: { command: 'x' } }) ?? Promise.reject(),
+      { length: 100 },
+      (_, n) => () => clients[n % 2]?.sessions.create({ params, body: { command: 'x' } }) ?? Promise.reject(),
     )
     expect(await countPassed(calls)).toBe(40)
     expect(await countPassed(calls.slice(0, 2))).toBe(0)
