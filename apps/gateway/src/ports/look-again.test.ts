@@ -1,5 +1,6 @@
 import { GpulabError } from '@gpulab/contract'
 import { eventually } from '@gpulab/testing'
+import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { createAdmissions } from './admissions.ts'
@@ -37,6 +38,14 @@ describe('a connection to a port', () => {
       await eventually(() => expect(connection.destroyed).toBe(true))
     },
   )
+
+  it('is not asked about at all where it has ended before', async () => {
+    const { state, connection, ask } = setUp()
+    await once(connection.destroy(), 'close')
+    lookAgain(ask, connection, 5)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(state.asked).toBe(0)
+  })
 
   it('is not asked about any more after its end', async () => {
     const { state, connection, ask } = setUp()

@@ -19,6 +19,8 @@ export function lookAgain(
   connection: Writable,
   everyMs = lookAgainMs,
 ): void {
+  // It may have left while it was let in.
+  if (connection.closed) return
   const stop = askAgain({
     ask: mayStay,
     isRefusal: ({ code }) => cutting.has(code),
