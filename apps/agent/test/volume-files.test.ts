@@ -3,23 +3,12 @@ import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { base64, bytesOf, caller, type OpenWorkers, openWorkers, params } from './open-workers.ts'
-import { path, volumeCalls } from './volume-calls.ts'
+import { code, path, useVolume } from './volume-calls.ts'
 
 const run = promisify(execFile)
-let open: OpenWorkers
-
-beforeAll(async () => {
-  open = await openWorkers()
-})
-afterAll(() => open?.[Symbol.asyncDispose]())
-afterEach(async () => {
-  await run('find', [open.root, open.outside, '-mindepth', '1', '-delete'])
-})
-
-const { list, read, write, remove, move, makeLink, makeFolder } = volumeCalls(() => open.files)
-const code = (wanted: string) => expect.objectContaining({ code: wanted }) as Error
+const { open, list, read, write, remove, move, makeLink, makeFolder } = await useVolume()
 
 describe('content', () => {
   it('is read as it is, whole or in part', async () => {

@@ -4,23 +4,12 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { bytesOf, type OpenWorkers, openWorkers } from './open-workers.ts'
-import { volumeCalls } from './volume-calls.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { bytesOf } from './open-workers.ts'
+import { code, useVolume } from './volume-calls.ts'
 
 const run = promisify(execFile)
-let open: OpenWorkers
-
-beforeAll(async () => {
-  open = await openWorkers()
-})
-afterAll(() => open?.[Symbol.asyncDispose]())
-afterEach(async () => {
-  await run('find', [open.root, open.outside, '-mindepth', '1', '-delete'])
-})
-
-const { list, read, write, remove, move, makeLink, makeFolder } = volumeCalls(() => open.files)
-const code = (wanted: string) => expect.objectContaining({ code: wanted }) as Error
+const { open, list, read, write, remove, move, makeLink, makeFolder } = await useVolume()
 
 describe('links', () => {
   beforeEach(async () => {
