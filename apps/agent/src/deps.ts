@@ -4,7 +4,7 @@ import { createAuthorizedTransport, createHttpTransport } from '@gpulab/transpor
 import type { FastifyBaseLogger } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createLimiter } from './bounded.ts'
 import { systemTiming, type Timing } from './clock.ts'
 import type { Config } from './config.ts'
@@ -24,6 +24,7 @@ import { createByteBudget, type ByteBudget } from '@gpulab/transport/capture'
 import { createExecTurns, type ExecTurns } from './exec/turns.ts'
 import { createFirewall, type Firewall, noFirewall } from './network/firewall.ts'
 import { createTeamNetworks, type TeamNetworks } from './network/team-networks.ts'
+import { createDialer, type Dialer } from './ports/dialer.ts'
 import { createOrphanSweep, type OrphanSweep } from './orphans/sweep.ts'
 import { createSessionStore } from './sessions/session-record.ts'
 import { createSessions, sessionLimits, type Sessions } from './sessions/sessions.ts'
@@ -62,6 +63,7 @@ export interface Deps extends Timing {
   readonly guestFolders: GuestFolders
   readonly guests: Guests
   readonly sessions: Sessions
+  readonly dialer: Dialer
   readonly orphans: OrphanSweep
   /** Raised when the engine may look different from the last look. */
   readonly changed: SignalBox
@@ -180,6 +182,7 @@ export async function createDeps(
     guestFolders,
     guests,
     sessions,
+    dialer: createDialer(join(dirname(config.guestProgram), 'gpulab-dialer'), log),
     ghosts,
     orphans: createOrphanSweep(
       { engine, networks, reconciler, health, clock, log },

@@ -90,6 +90,7 @@ export async function startAgent(
     await deps.reconciler.stop()
     await Promise.allSettled(loops)
     await deps.guests.close()
+    deps.dialer.close()
     await deps.volumeWorkers.close()
     await app.close()
     stopMonitoring()

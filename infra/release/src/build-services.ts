@@ -32,7 +32,7 @@ export async function buildServices(
   const agent = [
     ...common,
     ...(await launch('gpulab-agent', 'agent')),
-    ...['gpulab-guest', 'busybox'].map((name) => ({
+    ...['gpulab-guest', 'gpulab-dialer', 'busybox'].map((name) => ({
       name: `agent/guest/${process.arch}/${name}`,
       source: { path: join(guest, name) },
       isExecutable: true,

@@ -51,7 +51,7 @@ async function ensureCompiler(): Promise<void> {
 
 async function hashSources(): Promise<string> {
   const hash = createHash('sha256')
-  for (const part of ['program', 'files', 'fuzz']) {
+  for (const part of ['program', 'files', 'fuzz', 'dialer']) {
     for (const name of (await readdir(join(folder, part))).toSorted()) {
       hash.update(`${part}/${name}\0`).update(await readFile(join(folder, part, name)))
     }

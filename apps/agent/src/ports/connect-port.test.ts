@@ -4,13 +4,14 @@ import { ensureGuestBuilt } from '@gpulab/guest/build'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LinkedGuest } from '../guest/guest-link.ts'
 import { connectPort } from './connect-port.ts'
+import { type Dialer, noDialer } from './dialer.ts'
 
 let guest: ChildProcess
 let connection: GuestConnection
@@ -39,17 +40,36 @@ async function serve(accept: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** Connects to a port; the client sends these frames, and goes once the signal aborts. */
-function connect(port: number, frames: Iterable<Frame>, leaving: AbortSignal): Promise<void> {
+/** As the dialer's, without a network of its own. */
+const ownDialer: Pick<Dialer, 'dial'> = {
+  dial: async (_container, port) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    await once(socket, 'connect')
+    return socket.on('error', () => {})
+  },
+}
+const ways = [
+  ['by the guest', noDialer],
+  ['from outside', ownDialer],
+] as const
+
+interface Visitor {
+  readonly frames: Iterable<Frame>
+  /** Once it aborts, the client goes. */
+  readonly leaving?: AbortSignal
+  readonly onFrame?: (frame: Frame) => Promise<void>
+}
+
+function visit(dialer: Pick<Dialer, 'dial'>, port: number, visitor: Visitor): Promise<void> {
+  const { frames, leaving = new AbortController().signal, onFrame = async () => {} } = visitor
   const incoming = (async function* () {
     yield* frames
     await once(leaving, 'abort')
   })()
-  const nothing = async (): Promise<void> => {}
-  const channel: Channel = { incoming, send: nothing, end: nothing, destroy: () => {} }
+  const channel: Channel = { incoming, send: onFrame, end: async () => {}, destroy: () => {} }
   const guests = { find: async () => ({ connection }) as unknown as LinkedGuest }
   return connectPort(
-    { guests },
+    { guests, dialer },
     { uuid: 'any', port },
     async () => channel,
     AbortSignal.any([leaving, AbortSignal.timeout(60_000)]),
@@ -59,7 +79,7 @@ function connect(port: number, frames: Iterable<Frame>, leaving: AbortSignal): P
 const frameBytes = 16 << 10
 const input = (bytes: number): Frame => ({ type: frameType.stdin, payload: Buffer.alloc(bytes, 'x') })
 
-describe('a connection', () => {
+describe.each(ways)('a connection %s', (_way, dialer) => {
   it('that both sides have ended is over when the service has been given all of it', async () => {
     const services: Socket[] = []
     const port = await serve((socket) => {
@@ -76,7 +96,7 @@ describe('a connection', () => {
       const frames = function* () {
         for (; !leaving.signal.aborted; sent++) yield input(frameBytes)
       }
-      const filling = connect(port, frames(), leaving.signal)
+      const filling = visit(dialer, port, { frames: frames(), leaving: leaving.signal })
       for (let before = -1; before !== sent;) {
         before = sent
         await wait(300)
@@ -91,7 +111,7 @@ describe('a connection', () => {
       ...Array.from({ length: count }, () => input(frameBytes)),
       toControlFrame({ type: 'eof' }),
     ]
-    const connecting = connect(port, frames, new AbortController().signal)
+    const connecting = visit(dialer, port, { frames })
     await Promise.race([connecting, wait(1000)])
     let heard = 0
     for await (const bytes of services[1] ?? []) heard += (bytes as Buffer).length
@@ -107,11 +127,45 @@ describe('a connection', () => {
       socket.on('end', ended.resolve).on('error', ended.reject)
     })
     const leaving = new AbortController()
-    const connecting = connect(port, [input(10)], leaving.signal)
+    const connecting = visit(dialer, port, { frames: [input(10)], leaving: leaving.signal })
     await half.promise
     leaving.abort()
     await connecting
     await expect(ended.promise).rejects.toMatchObject({ code: 'ECONNRESET' })
+  })
+
+  it('that the service has reset is told apart from one that it has ended', async () => {
+    const port = await serve((socket) => void socket.once('data', () => socket.resetAndDestroy()))
+    await expect(visit(dialer, port, { frames: [input(1)] })).rejects.toMatchObject({ code: 'port_closed' })
+  })
+
+  it('brings what the service says, and its end, and holds it back while the client reads nothing', async () => {
+    const content = Buffer.alloc(32 << 20, 'y')
+    const services: Socket[] = []
+    const port = await serve((socket) => {
+      services.push(socket)
+      socket.on('error', () => {}).end(content)
+    })
+    const reading = Promise.withResolvers<void>()
+    const leaving = new AbortController()
+    let bytes = 0
+    let hasEnded = false
+    const visiting = visit(dialer, port, {
+      frames: [toControlFrame({ type: 'eof' })],
+      leaving: leaving.signal,
+      onFrame: async ({ type, payload }) => {
+        await reading.promise
+        if (type === frameType.control) hasEnded = true
+        else bytes += payload.length
+      },
+    })
+    await wait(500)
+    expect(bytes).toBe(0)
+    expect(services[0]?.writableLength).toBeGreaterThan(0)
+    reading.resolve()
+    await visiting
+    leaving.abort()
+    expect([bytes, hasEnded]).toEqual([content.length, true])
   })
 })
 
@@ -122,7 +176,7 @@ it('a connection whose guest is killed was reset, which is no fault of ours', as
     socket.on('error', () => {}).write('hello')
     taken.resolve()
   })
-  const connecting = connect(port, [], new AbortController().signal)
+  const connecting = visit(noDialer, port, { frames: [] })
   const killing = taken.promise.then(() => guest.kill('SIGKILL'))
   await expect(connecting).rejects.toMatchObject({ code: 'port_closed' })
   await killing
