@@ -5,6 +5,7 @@ import {
   encodeFrameHeader,
   type Frame,
   FrameDecoder,
+  FrameTracker,
   framePayloadMaxBytes,
   frameType,
   parseControl,
@@ -40,6 +41,56 @@ describe('frames on a byte stream', () => {
         },
       ),
     )
+  })
+
+  it('are followed as they are decoded, and go on as bytes from wherever a decoder has come to', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyFrame),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        fc.nat({ max: 300 }),
+        (frames, cuts, decodedBytes) => {
+          const stream = Buffer.concat(frames.map(encodeFrame))
+          const before = new FrameDecoder()
+          const after = new FrameDecoder()
+          const controls: Frame[] = []
+          const tracker = new FrameTracker((frame) => controls.push(frame))
+          const decoded = [...before.push(stream.subarray(0, decodedBytes))]
+          const seen = decoded.filter(({ type }) => type === frameType.control)
+          const follow = (chunk: Uint8Array): void => {
+            tracker.push(chunk)
+            decoded.push(...after.push(chunk))
+          }
+          for (const chunk of before.release()) follow(chunk)
+          for (let at = decodedBytes, n = 0; at < stream.length; n++) {
+            const size = cuts[n % cuts.length] ?? 1
+            follow(stream.subarray(at, at + size))
+            at += size
+          }
+          after.finish()
+          expect(tracker.isBetweenFrames).toBe(true)
+          expect(decoded.map(encodeFrame)).toEqual(frames.map(encodeFrame))
+          expect([...seen, ...controls].map(encodeFrame)).toEqual(
+            frames.filter(({ type }) => type === frameType.control).map(encodeFrame),
+          )
+        },
+      ),
+    )
+  })
+
+  it('are begun where a part of one is to come, and nothing that is none is followed', () => {
+    const frame = encodeFrame({ type: frameType.stdout, payload: new Uint8Array(100_000) })
+    const decoder = new FrameDecoder()
+    expect([...decoder.push(frame.subarray(0, 50_000))]).toHaveLength(1)
+    const rest = new FrameDecoder()
+    for (const chunk of decoder.release()) expect([...rest.push(chunk)]).toEqual([])
+    const [last] = rest.push(frame.subarray(50_000))
+    expect(last?.payload).toHaveLength(50_005)
+    const tracker = new FrameTracker(() => {})
+    tracker.push(frame.subarray(0, 1))
+    expect(tracker.isBetweenFrames).toBe(false)
+    expect(() => tracker.push(Buffer.alloc(4, 255))).toThrow(RangeError)
+    expect(() => new FrameTracker(() => {}).push(Buffer.alloc(5, 9))).toThrow(RangeError)
   })
 
   it('may come out in several parts, but only those with bytes of a stream, and in large ones', () => {

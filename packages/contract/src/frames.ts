@@ -23,10 +23,14 @@ const isFrameType = (type: number): type is FrameType => type <= frameType.contr
 export function encodeFrameHeader({ type, payload }: Frame): Uint8Array {
   if (payload.length > framePayloadMaxBytes)
     throw new RangeError(`A frame of ${payload.length} bytes is too long`)
+  return encodeHeader(type, payload.length)
+}
+
+function encodeHeader(type: FrameType, length: number): Uint8Array {
   const header = new Uint8Array(headerBytes)
   header[0] = type
   // A DataView would cost ten times as much: it gives the array a buffer of its own.
-  for (let at = 1, shift = 24; at < headerBytes; at++, shift -= 8) header[at] = payload.length >>> shift
+  for (let at = 1, shift = 24; at < headerBytes; at++, shift -= 8) header[at] = length >>> shift
   return header
 }
 
@@ -68,6 +72,17 @@ export class FrameDecoder {
     }
   }
 
+  /** Gives up: what was pushed and has not come out, as bytes that begin with a frame. */
+  release(): Uint8Array[] {
+    const rest = this.#open
+      ? [encodeHeader(this.#open.type, this.#open.left), ...this.#pending]
+      : this.#pending
+    this.#pending = []
+    this.#length = 0
+    this.#open = undefined
+    return rest
+  }
+
   #take(count: number): Uint8Array {
     this.#length -= count
     const first = this.#pending[0]
@@ -87,6 +102,58 @@ export class FrameDecoder {
       if (part.length < next.length) this.#pending.unshift(next.subarray(part.length))
     }
     return taken
+  }
+}
+
+/** Follows a byte stream without cutting frames out of it. Throws a RangeError on what is no frame. */
+export class FrameTracker {
+  readonly #onControl: (frame: Frame) => void
+  readonly #header = new Uint8Array(headerBytes)
+  #headerLength = 0
+  #left = 0
+  #control: Uint8Array[] | undefined
+
+  /** Is given copies of control frames. */
+  constructor(onControl: (frame: Frame) => void) {
+    this.#onControl = onControl
+  }
+
+  /** Whether what has come so far ends with the end of a frame. */
+  get isBetweenFrames(): boolean {
+    return this.#headerLength === 0 && this.#left === 0
+  }
+
+  push(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length;) {
+      if (this.#left > 0) {
+        const part = chunk.subarray(at, at + this.#left)
+        at += part.length
+        this.#left -= part.length
+        this.#control?.push(new Uint8Array(part))
+        if (this.#left === 0) this.#endFrame()
+        continue
+      }
+      this.#header[this.#headerLength++] = chunk[at++] ?? 0
+      if (this.#headerLength < headerBytes) continue
+      const { type, left } = parseHeader(this.#header)
+      this.#headerLength = 0
+      this.#left = left
+      if (type === frameType.control) this.#control = []
+      if (left === 0) this.#endFrame()
+    }
+  }
+
+  #endFrame(): void {
+    const parts = this.#control
+    if (!parts) return
+    this.#control = undefined
+    const payload = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const part of parts) {
+      payload.set(part, at)
+      at += part.length
+    }
+    this.#onControl({ type: frameType.control, payload })
   }
 }
 
@@ -187,11 +254,14 @@ export interface Channel {
 export async function takeFrame(channel: Channel): Promise<{ frame: Frame | undefined; rest: Channel }> {
   const reading = channel.incoming[Symbol.asyncIterator]()
   const { done, value } = await reading.next()
+  const frame = done === true ? undefined : value
+  // One that goes on from where it was left needs no other.
+  if (Object.is(reading, channel.incoming)) return { frame, rest: channel }
   const rest: Channel = {
     incoming: { [Symbol.asyncIterator]: () => reading },
     send: (frame) => channel.send(frame),
     end: () => channel.end(),
     destroy: (error) => channel.destroy(error),
   }
-  return { frame: done === true ? undefined : value, rest }
+  return { frame, rest }
 }

@@ -116,6 +116,7 @@ export {
   encodeFrameHeader,
   type Frame,
   FrameDecoder,
+  FrameTracker,
   framePayloadMaxBytes,
   framesProtocol,
   frameType,

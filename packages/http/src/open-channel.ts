@@ -1,5 +1,5 @@
 import { type Channel, framesProtocol, GpulabError } from '@gpulab/contract'
-import { createSocketChannel, createStreamChannel, idleFrame, socketOptions } from '@gpulab/transport'
+import { createSocketChannel, socketOptions, StreamChannel } from '@gpulab/transport'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
@@ -18,15 +18,15 @@ export async function openChannel(request: FastifyRequest, reply: FastifyReply):
     const { stream } = request.raw as unknown as Http2ServerRequest
     reply.hijack()
     stream.respond({ ':status': 200 })
-    return createStreamChannel(stream)
+    return new StreamChannel(stream)
   }
   const bare = takeUpgrade(request, framesProtocol)
   if (bare) {
     reply.hijack()
     tellOfLoss(bare.socket)
     await switchProtocol(bare.socket, bare.head, framesProtocol)
-    tendLane(bare.socket)
-    return createStreamChannel(bare.socket)
+    endBothWays(bare.socket)
+    return new StreamChannel(bare.socket, { idleMs: pingMs })
   }
   const upgrade = takeUpgrade(request, 'websocket')
   if (!upgrade) throw new GpulabError('invalid_request', { message: 'This endpoint is a WebSocket.' })
@@ -58,13 +58,9 @@ function keepBusy(socket: WebSocket): void {
   socket.once('close', () => clearInterval(timer))
 }
 
-/** A lane ends both ways at once, and carries something now and then, for proxies that cut what is quiet. */
-function tendLane(socket: Duplex): void {
+/** A lane ends both ways at once. */
+function endBothWays(socket: Duplex): void {
   socket.allowHalfOpen = false
-  const timer = setInterval(() => {
-    if (socket.writable && socket.writableLength === 0) socket.write(idleFrame)
-  }, pingMs)
-  socket.once('close', () => clearInterval(timer))
   // What the other side still sends is read no more.
   socket.once('finish', () => setTimeout(() => socket.destroy(), lingerMs).unref())
 }

@@ -40,6 +40,18 @@ export class Inbox {
     this.#wake()
   }
 
+  /** How it has ended; what has come before may not have been read yet. */
+  get outcome(): { readonly failure?: Error } | undefined {
+    return this.#outcome
+  }
+
+  /** What has come and was not read, in the place of `read`. */
+  take(): Frame | undefined {
+    const frame = this.#frames.shift()
+    if (frame) this.#note(frame)
+    return frame
+  }
+
   async *read(): AsyncGenerator<Frame> {
     let isWhole = false
     try {

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream'
 import { exchange } from './exchange.ts'
 import { hostLost } from './failures.ts'
 import { readRefusal } from './read-refusal.ts'
-import { createStreamChannel } from './stream-channel.ts'
+import { StreamChannel } from './stream-channel.ts'
 
 const http = process.getBuiltinModule('node:http')
 
@@ -70,7 +70,7 @@ async function upgrade(lane: Duplex, call: TransportRequest): Promise<Channel> {
   outgoing.once('response', resolve).once('error', reject).end()
   try {
     const refusal = await promise
-    if (!refusal) return createStreamChannel(lane)
+    if (!refusal) return new StreamChannel(lane)
     const status = refusal.statusCode ?? 500
     // A host that was taken over leads nobody anywhere, and what else it may answer opens nothing.
     if (status < 400) throw new Error(`the host answered with ${status}`)

@@ -9,7 +9,7 @@ import {
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import { hostLost } from './failures.ts'
-import { createStreamChannel } from './stream-channel.ts'
+import { StreamChannel } from './stream-channel.ts'
 
 const http2 = process.getBuiltinModule('node:http2')
 const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_STATUS, NGHTTP2_CANCEL } = http2.constants
@@ -48,7 +48,7 @@ export function createSessionTransport(session: ClientHttp2Session): Transport {
       throw hostLost(new Error(`the host answered with ${status}`))
     }
     lift()
-    return createStreamChannel(stream)
+    return new StreamChannel(stream)
   }
 
   return { request, connect }

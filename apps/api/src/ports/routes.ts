@@ -1,12 +1,12 @@
 import { api, GpulabError } from '@gpulab/contract'
 import type { Serve } from '@gpulab/http'
+import { passFrames } from '@gpulab/transport'
 import { audited } from '../audit/audited.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import { createInFlight } from '../exec/in-flight.ts'
 import { once } from '../idempotency/service.ts'
-import { passOn } from '../sessions/attach.ts'
 import { declarePorts, makeLink } from './declare-ports.ts'
 
 /** Of one key at a time, on this replica. */
@@ -43,10 +43,10 @@ export function portRoutes(serve: Serve<Principal>, deps: Deps): void {
       try {
         const client = await open()
         // A client that has left hears nothing more.
-        passOn(client, host)
+        passFrames(client, host)
           .finally(() => host.destroy())
           .catch(() => {})
-        await passOn(host, client)
+        await passFrames(host, client)
       } finally {
         host.destroy()
       }

@@ -2,11 +2,11 @@ import {
   type AttachQuery,
   type Channel,
   type Frame,
-  frameType,
   GpulabError,
   parseControl,
   toControlFrame,
 } from '@gpulab/contract'
+import { passFrames } from '@gpulab/transport'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
 import { hostOf, type SessionParams } from './service.ts'
@@ -29,14 +29,14 @@ export async function attachToSession(
   const client = await hostOf(deps, principal, params.uuid)
   const query = { offset, acks: acks ? ('true' as const) : ('false' as const) }
   const host = await client.sessions.attach({ params, query }, { signal, timeoutMs: connectMs })
-  await passFrames(host, { open, signal })
+  await serveClient(host, { open, signal })
 }
 
-/** Passes frames between a client and the host, one at a time each way, so that no more than that is held here. */
-export async function passFrames(host: Channel, { open, signal }: Client): Promise<void> {
+/** Passes frames between a client and the host, of which little is held here. */
+export async function serveClient(host: Channel, { open, signal }: Client): Promise<void> {
   try {
     const channel = await open()
-    const leaving = passOn(channel, host)
+    const leaving = passFrames(channel, host)
     // The host has nothing more to say to a client that has left.
     leaving.finally(() => host.destroy()).catch(() => {})
     await passBack(host, channel, signal)
@@ -45,24 +45,19 @@ export async function passFrames(host: Channel, { open, signal }: Client): Promi
   }
 }
 
-/** Until the sender has ended its side. */
-export async function passOn(from: Channel, to: Channel): Promise<void> {
-  for await (const frame of from.incoming) await to.send(frame)
-}
-
-/** What ends without the session's own last word was cut, which the client is told. */
+/**
+ * What ends without the session's own last word was cut, which the client is told. One whose last frame is half there hears
+ * nothing, and finds the same.
+ */
 async function passBack(from: Channel, to: Channel, signal: AbortSignal): Promise<void> {
-  let hasEnded = false
+  let last: Frame | undefined
   try {
-    for await (const frame of from.incoming) {
-      await to.send(frame)
-      hasEnded ||= isLastWord(frame)
-    }
+    await passFrames(from, to, (frame) => (last = frame))
   } catch (error) {
     if (signal.aborted) return
     if (!(error instanceof Error)) throw error
   }
-  if (hasEnded || signal.aborted) return
+  if (signal.aborted || (last && isLastWord(last))) return
   const { code, message, retryable } = new GpulabError('session_interrupted', {
     message: 'The connection to the host was lost. The session goes on.',
   })
@@ -70,5 +65,10 @@ async function passBack(from: Channel, to: Channel, signal: AbortSignal): Promis
   await to.send(toControlFrame({ type: 'error', code, message, retryable })).catch(() => {})
 }
 
-const isLastWord = (frame: Frame): boolean =>
-  frame.type === frameType.control && ['exit', 'error'].includes(parseControl(frame).type)
+function isLastWord(frame: Frame): boolean {
+  try {
+    return ['exit', 'error'].includes(parseControl(frame).type)
+  } catch {
+    return false
+  }
+}

@@ -19,7 +19,7 @@ import type { Principal } from '../auth/authenticate.ts'
 import { getRecordOf, requireRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import { once } from '../idempotency/service.ts'
-import { attachToSession, passFrames } from './attach.ts'
+import { attachToSession, serveClient } from './attach.ts'
 import { createMs, createSession, replaySession, type SessionParams, startByRequest } from './service.ts'
 
 type Parts = Pick<Deps, 'audit' | 'db' | 'clock' | 'uplinks' | 'log'>
@@ -80,7 +80,7 @@ export async function openSession(
     )
     await client.send(toJsonFrame({ type: 'opened', session }))
     const end = { open: () => Promise.resolve(client), signal }
-    if (host) await passFrames(host, end)
+    if (host) await serveClient(host, end)
     else await attachToSession(deps, principal, { uuid, id: session.id }, { offset: 0, acks: true }, end)
   } finally {
     hosting.then((channel) => channel?.destroy()).catch(() => {})

@@ -1,6 +1,18 @@
-import { type Channel, type Control, frameType, parseControl, toControlFrame } from '@gpulab/contract'
+import {
+  api as contract,
+  type Channel,
+  type Control,
+  createClient,
+  encodeFrameHeader,
+  type Frame,
+  frameType,
+  parseControl,
+  toControlFrame,
+} from '@gpulab/contract'
 import { eventually } from '@gpulab/testing'
+import { createHttpTransport, createLaneTransport, type StreamChannel } from '@gpulab/transport'
 import { randomUUID } from 'node:crypto'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { FakeHost } from '../../test/fake-host.ts'
 import { startTestApi, type TestApi } from '../../test/start-test-api.ts'
@@ -104,10 +116,18 @@ describe('a session', () => {
   })
 })
 
-describe('an attached client', () => {
+/** As the executable connects. */
+function bareClient(): typeof api.client {
+  const take = () => Promise.resolve(connect(api.url.replace('unix:', '')))
+  const transport = createLaneTransport({ take }, createHttpTransport({ url: api.url }))
+  return createClient(contract, transport, { headers: { 'api-key': api.apiKey } })
+}
+
+describe.each(['WebSocket', 'bare frames'])('an attached client with %s', (kind) => {
   const attach = async (query: { offset?: number; acks?: 'true' | 'false' } = {}): Promise<Channel> => {
     const { id } = await create({ stdin: true })
-    return api.client.sessions.attach({ params: { ...params, id }, query })
+    const client = kind === 'WebSocket' ? api.client : bareClient()
+    return client.sessions.attach({ params: { ...params, id }, query })
   }
   const exit: Control = { type: 'exit', exit_code: 3, signal: null, reason: 'exited', message: null }
 
@@ -186,6 +206,35 @@ describe('an attached client', () => {
       { type: 'error', code: 'session_interrupted', retryable: true },
     ])
     await expect(create()).rejects.toMatchObject({ code: 'host_unreachable' })
+    await host.dial()
+  })
+
+  it('finds no other word within a frame in whose middle the host was lost', async () => {
+    const frame = { type: frameType.stdout, payload: Buffer.alloc(100_000, 7) }
+    const { promise: sent, resolve } = Promise.withResolvers<void>()
+    host.sessions.onAttach = async (open) => {
+      const { socket } = open as StreamChannel
+      socket?.write(Buffer.concat([encodeFrameHeader(frame), frame.payload]).subarray(0, 70_000), () =>
+        resolve(),
+      )
+      await new Promise(() => {})
+    }
+    const channel = await attach()
+    const frames: Frame[] = []
+    const { promise: first, resolve: begin } = Promise.withResolvers<void>()
+    const reading = (async () => {
+      for await (const each of channel.incoming) if (frames.push(each) === 1) begin()
+    })()
+    await Promise.all([sent, first])
+    await host.hangUp()
+    await reading.catch(() => {})
+    const output = frames.filter(({ type }) => type === frameType.stdout)
+    expect(Buffer.concat(output.map(({ payload }) => payload)).every((byte) => byte === 7)).toBe(true)
+    const words = frames
+      .filter(({ type }) => type === frameType.control)
+      .map((each) => parseControl(each).type)
+    // Of messages, each is whole: there the error can be told.
+    expect(words).toEqual(kind === 'WebSocket' ? ['error'] : [])
     await host.dial()
   })
 
