@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'rolldown'
 import base from '../rolldown.config.ts'
@@ -31,11 +32,32 @@ const lateModules: Plugin = {
   }),
 }
 
-/** One file for `bun build --compile`; what it imports lazily stays lazy in it. */
-export const executableBundle = (outFile: string): BuildOptions => ({
+/** What `main.ts` loads for all that does not go the short way: apart, so that the short way does not carry it. */
+const apart: Readonly<Record<string, string>> = {
+  './run.ts': './run.cjs',
+  './completion/complete.ts': './complete.cjs',
+}
+const setApart: Plugin = {
+  name: 'apart',
+  resolveId: {
+    order: 'pre',
+    handler: (specifier) => {
+      const id = apart[specifier]
+      return id === undefined ? null : { id, external: true }
+    },
+  },
+}
+
+const bundle = (folder: string, source: string, file: string, plugins: Plugin[]): BuildOptions => ({
   ...base,
-  input: fileURLToPath(new URL('../src/main.ts', import.meta.url)),
-  plugins: [native, lite, trim, lateModules],
+  input: fileURLToPath(new URL(source, new URL('../src/', import.meta.url))),
+  plugins: [...plugins, native, lite, trim, lateModules],
   // Bun makes it small: names have to be whole for the step above.
-  output: { file: outFile, format: 'cjs', minify: false, codeSplitting: false },
+  output: { file: join(folder, file), format: 'cjs', minify: false, codeSplitting: false },
 })
+
+/** What `bun build --compile` takes: `main.cjs`, and beside it what that imports lazily, which stays lazy. */
+export const executableBundles = (folder: string): BuildOptions[] => [
+  bundle(folder, 'main.ts', 'main.cjs', [setApart]),
+  ...Object.entries(apart).map(([source, file]) => bundle(folder, source, file, [])),
+]

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseHot } from './hot/parse-hot.ts'
 
 const nodeMajorMin = 24
+const startMs = 150
 const argv = process.argv.slice(2)
 
 if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
@@ -14,7 +15,8 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
 
 async function start(): Promise<void> {
   // An executable has its compiled code in itself.
-  if (!process.versions['bun']) keepCompiledCode()
+  if (process.versions['bun']) compileLater()
+  else keepCompiledCode()
   if (process.env['GPULAB_COMPLETE']) {
     const { complete } = await import('./completion/complete.ts')
     return complete(argv.slice(1))
@@ -30,6 +32,14 @@ async function start(): Promise<void> {
   process.env['OCLIF_DISABLE_ENGINE_WARNING'] = '1'
   const { run } = await import('./run.ts')
   return run(argv)
+}
+
+/** An executable begins without compiling what it runs: most of it is run once. */
+function compileLater(): void {
+  const { Bun: bun } = globalThis as unknown as {
+    readonly Bun: { readonly unsafe: { setJITPolicy(scale: number): void } }
+  }
+  setTimeout(() => bun.unsafe.setJITPolicy(1), startMs).unref()
 }
 
 /** In a directory of the user's own: code that is read from a shared one could be anybody's. */

@@ -35,6 +35,13 @@ describe('the executable', () => {
     expect(JSON.parse(wrong.stderr)).toMatchObject({ error: { code: 'invalid_request' } })
   })
 
+  it('completes words for shells', async () => {
+    const { stdout } = await promisify(execFile)(join(folder, 'gpulab'), ['--', 'depl'], {
+      env: { HOME: folder, GPULAB_COMPLETE: '1' },
+    })
+    expect(stdout).toBe('deploy\n')
+  })
+
   it('takes nothing from files of the folder that it is run in', async () => {
     const elsewhere = await mkdtemp(join(folder, 'cwd-'))
     await writeFile(
