@@ -16,8 +16,10 @@ export async function runOnTerminal(
 ): Promise<number> {
   const device = openDevice()
   const create = toNewSession(withTerm(input), device.size())
+  // Once the request has left: it takes 1 to 2 ms, in which nothing else is done here.
+  const preparing = setTimeout(device.prepare, 1)
   try {
-    const following = startAndFollow(
+    const followed = await startAndFollow(
       context,
       reference,
       create,
@@ -28,9 +30,9 @@ export async function runOnTerminal(
         return followOnTerminal(context, { uuid, id }, options)
       },
     )
-    device.prepare()
-    return finish(context, await following, input)
+    return finish(context, followed, input)
   } finally {
+    clearTimeout(preparing)
     // Where it never came to a session.
     device.giveBack()
   }

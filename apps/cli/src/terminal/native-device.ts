@@ -38,6 +38,11 @@ export function openNativeDevice(): TerminalDevice | undefined {
   const prepare = (): void => {
     if (saved) watchdog ??= startNativeWatchdog(toText(saved))
   }
+  const makeRaw = (settings: Uint8Array): void => {
+    libc.tcsetattr(0, whenDrained, settings)
+    // As they are now: a terminal need not take them all.
+    watchdog?.noteRaw(toText(read() ?? settings))
+  }
 
   return {
     size: () => {
@@ -56,14 +61,10 @@ export function openNativeDevice(): TerminalDevice | undefined {
       if (!isRaw || !saved) return
       raw = Uint8Array.from(saved)
       libc.cfmakeraw(raw)
-      libc.tcsetattr(0, whenDrained, raw)
-      watchdog?.noteRaw()
+      makeRaw(raw)
     },
     takeAgain: () => {
-      if (raw) {
-        libc.tcsetattr(0, whenDrained, raw)
-        watchdog?.noteRaw()
-      }
+      if (raw) makeRaw(raw)
       tellResized()
     },
     noteReset: (text) => watchdog?.noteReset(text),

@@ -1,8 +1,8 @@
 import { type Watchdog, watchdogScript, toPrintf } from './watchdog.ts'
 
 export type NativeWatchdog = Pick<Watchdog, 'noteReset' | 'dismiss'> & {
-  /** The terminal's settings are this process's own from now on. */
-  noteRaw(): void
+  /** The terminal's settings, as `stty -g` writes them, are this process's own from now on. */
+  noteRaw(settings: string): void
 }
 
 interface Child {
@@ -35,7 +35,7 @@ export function startNativeWatchdog(saved: string): NativeWatchdog {
     }
   }
   return {
-    noteRaw: () => write('taken'),
+    noteRaw: (settings) => write(`taken ${settings}`),
     noteReset: (text) => write(toPrintf(text)),
     dismiss: () => child?.kill('SIGKILL'),
   }

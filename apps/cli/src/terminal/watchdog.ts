@@ -7,8 +7,8 @@ import type { Socket } from 'node:net'
  * nothing that somebody else has set since.
  *
  * Its argument: the settings as `stty -g` writes them; without one it asks, and answers with a line. File descriptors: 0 the
- * terminal, 1 for answers, 2 the terminal again, 3 ends with us. A line on 3 is "taken" once the terminal is as this process
- * wants it; "raw" once Node has made it what it calls raw, which is answered; or what makes the screen usable again, for
+ * terminal, 1 for answers, 2 the terminal again, 3 ends with us. A line on 3 is "taken" and the settings that this process has
+ * given the terminal; "raw" once Node has made it what it calls raw, which is answered; or what makes the screen usable again, for
  * printf. Node lets the terminal change line ends, which breaks every program that draws.
  */
 export const watchdogScript = `
@@ -17,7 +17,7 @@ saved=$1 raw= reset=
 if [ -z "$saved" ]; then saved=$(stty -g) || exit; echo; fi
 while IFS= read -r line <&3; do
   case $line in
-    taken) raw=$(stty -g);;
+    'taken '*) raw=\${line#* };;
     raw) stty -opost; raw=$(stty -g); echo;;
     *) reset=$line;;
   esac
