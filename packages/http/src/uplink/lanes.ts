@@ -8,6 +8,9 @@ import { endTogether } from './uplink-server.ts'
 
 /** Kept ready while lanes are used. */
 const readyMax = 4
+/** While so many are left, whoever has taken one is let begin first: dialling takes both ends a millisecond. */
+const enough = readyMax / 2
+const fillLaterMs = 100
 /** A host ends one on which nothing was asked for a minute. */
 const idleMs = 30_000
 const dialMs = 10_000
@@ -61,13 +64,17 @@ export class Lanes {
   #dialling = 0
   #open = 0
   #pausedUntil = 0
+  #filling: NodeJS.Timeout | undefined
 
   /** Waits so long for one before a stream goes over the uplink itself. */
   constructor(session: ClientHttp2Session, tokens: LaneTokens, waitMs = 1000) {
     this.#session = session
     this.#tokens = tokens
     this.#waitMs = waitMs
-    session.once('close', () => this.#giveUp())
+    session.once('close', () => {
+      clearTimeout(this.#filling)
+      this.#giveUp()
+    })
   }
 
   /** Whether the host has not just failed to make one. */
@@ -81,7 +88,8 @@ export class Lanes {
     if (ready) {
       const [lane, unpark] = ready
       unpark()
-      this.#fill()
+      if (this.#ready.size >= enough) this.#fillLater()
+      else this.#fill()
       return Promise.resolve(lane)
     }
     const isFull = this.#open + this.#dialling >= lanesMax
@@ -101,6 +109,15 @@ export class Lanes {
   #fill(): void {
     if (!this.areReachable) return
     while (this.#ready.size + this.#dialling < this.#waiting.size + readyMax) this.#dial()
+  }
+
+  #fillLater(): void {
+    if (this.#filling || this.#session.destroyed) return
+    this.#filling = setTimeout(() => {
+      this.#filling = undefined
+      this.#fill()
+    }, fillLaterMs)
+    this.#filling.unref()
   }
 
   #dial(): void {

@@ -233,6 +233,24 @@ describe('lanes', () => {
     await expect.poll(() => heard).toEqual(channels.map(() => content.length))
   })
 
+  it('are made anew a moment after one was taken, at once where few are left', async () => {
+    const { laned, release, lanesDialled } = await connect()
+    await laned.fill()
+    // One that was waited for, and four for those who come next.
+    await expect.poll(lanesDialled).toBe(5)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    for (let n = 0; n < 2; n++) await laned.fill()
+    expect(lanesDialled()).toBe(5)
+    vi.advanceTimersByTime(100)
+    vi.useRealTimers()
+    await expect.poll(lanesDialled).toBe(7)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    for (let n = 0; n < 3; n++) await laned.fill()
+    vi.useRealTimers()
+    await expect.poll(lanesDialled).toBe(10)
+    release()
+  })
+
   it('are done without where the host cannot dial them', async () => {
     const { laned, release, lanesDialled } = await connect({ refusesLanes: true })
     for (let round = 0; round < 10; round++) {
