@@ -2,9 +2,12 @@ import { GpulabError } from '@gpulab/contract'
 import type { Context } from '@gpulab/http'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Deps } from '../deps.ts'
+import type { AuditLog } from './audit-log.ts'
 
 /** Who asks. */
 export type Asker = Pick<Context<Principal>, 'principal' | 'requestId'>
+
+type EntryRow = Parameters<AuditLog['enter']>[0]
 
 interface Entry {
   readonly action: string
@@ -23,9 +26,10 @@ export async function audited<T>(
   { action, containerUuid, object, detail }: Entry,
   work: () => Promise<T>,
   toOutcome: (result: T) => Record<string, unknown> = () => ({ ok: true }),
+  enter: (entry: EntryRow) => Promise<number> = audit.enter,
 ): Promise<T> {
   const { teamUuid, userUuid, keyId } = principal
-  const entryId = await audit.enter({
+  const entryId = await enter({
     teamUuid,
     userUuid,
     keyId,

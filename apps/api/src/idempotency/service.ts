@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import type { Principal } from '../auth/authenticate.ts'
 import type { Queries } from '../db/connect.ts'
 import type { Deps } from '../deps.ts'
-import { deleteKey, findKey, insertKey } from './store.ts'
+import { deleteKey, findKey, insertKey, insertKeyAndEntry } from './store.ts'
 
 /**
  * Notes that a request is carried out, and on which object: in the transaction that does so, or before what no
@@ -12,13 +12,24 @@ import { deleteKey, findKey, insertKey } from './store.ts'
  */
 export type Remember = (db: Queries, resource: string | null) => Promise<void>
 
+/** As above, in one statement with the audit entry of what is about to be done, whose id it gives; undefined without a key. */
+export type RememberWith = (
+  entry: Parameters<typeof insertKeyAndEntry>[2],
+  resource: string,
+) => Promise<number | undefined>
+
 /** Takes that back, where it turns out that nothing was done. */
 export type Forget = (db: Queries) => Promise<void>
 
 interface Handlers<T> {
-  readonly run: (remember: Remember, forget: Forget) => Promise<T>
+  readonly run: (remember: Remember, forget: Forget, rememberWith: RememberWith) => Promise<T>
   /** The answer to a repeated request, of the object that the first one made or changed. */
   readonly replay: (resource: string) => Promise<T>
+  /**
+   * It is not asked first whether it is a repeated request: remembering, before which `run` does nothing that it does not take
+   * back, fails for one.
+   */
+  readonly isRarelyRepeated?: boolean
 }
 
 /**
@@ -30,12 +41,13 @@ export async function once<T>(
   endpoint: Endpoint,
   input: { readonly params?: object; readonly body?: unknown },
   { principal, idempotencyKey: key }: Pick<Context<Principal>, 'principal' | 'idempotencyKey'>,
-  { run, replay }: Handlers<T>,
+  { run, replay, isRarelyRepeated = false }: Handlers<T>,
 ): Promise<T> {
   if (key === undefined)
     return run(
       async () => {},
       async () => {},
+      async () => undefined,
     )
   const fingerprint = toFingerprint(endpoint, input)
   const { userUuid } = principal
@@ -51,16 +63,28 @@ export async function once<T>(
     return { answer: await replay(row.resource) }
   }
 
-  const known = await repeat()
+  const known = isRarelyRepeated ? undefined : await repeat()
   if (known) return known.answer
   let isRemembered = false
+  const toRow = (resource: string | null) => ({
+    userUuid,
+    key,
+    fingerprint,
+    resource,
+    createdAt: clock.now(),
+  })
   try {
     return await run(
       async (tx, resource) => {
-        await insertKey(tx, { userUuid, key, fingerprint, resource, createdAt: clock.now() })
+        await insertKey(tx, toRow(resource))
         isRemembered = true
       },
       (tx) => deleteKey(tx, userUuid, key),
+      async (entry, resource) => {
+        const id = await insertKeyAndEntry(db, toRow(resource), entry)
+        isRemembered = true
+        return id
+      },
     )
   } catch (error) {
     // The same request may have been under way: that it was carried out meanwhile is then the reason of the failure, be

@@ -19,6 +19,14 @@ const lookMs = 5000
 /** Longer than it takes to make one. */
 const makingMs = 120_000
 
+/** Whether the team may have so many sessions at a time only. */
+export async function hasSessionLimit(
+  { db }: Pick<Deps, 'db'>,
+  { teamUuid }: Pick<Principal, 'teamUuid'>,
+): Promise<boolean> {
+  return (await findQuota(db, teamUuid))?.sessions != null
+}
+
 /**
  * Notes that a session is about to be made, of a team that may have so many at a time only; gives what takes that back.
  * Sessions live on hosts and end there unheard, so when the quota seems used up the hosts are asked which still live.
@@ -27,8 +35,8 @@ export async function claimSession(
   deps: Parts,
   { teamUuid }: Pick<Principal, 'teamUuid'>,
   claim: SessionClaim,
+  isLimited: boolean,
 ): Promise<() => Promise<void>> {
-  const isLimited = (await findQuota(deps.db, teamUuid))?.sessions != null
   if (!isLimited) return async () => {}
   try {
     await insertWithin(deps, teamUuid, claim)

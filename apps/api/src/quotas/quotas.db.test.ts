@@ -182,6 +182,21 @@ describe('sessions', () => {
     await make(uuid)
   })
 
+  it('count once where a request is repeated, which gets its own also when there are no more', async () => {
+    const { uuid } = await deploy()
+    await setQuotas({ sessions: 2 })
+    const again = () =>
+      api.client.sessions.create(
+        { params: { uuid }, body: { command: ['true'] } },
+        { idempotencyKey: `again-${uuid}` },
+      )
+    const { id } = await again()
+    expect((await again()).id).toBe(id)
+    await make(uuid)
+    await expect(make(uuid)).rejects.toMatchObject({ code: 'quota_exceeded' })
+    expect((await again()).id).toBe(id)
+  })
+
   it('do not count where none was made', async () => {
     const { uuid, sessions } = await deploy()
     await setQuotas({ sessions: 1 })

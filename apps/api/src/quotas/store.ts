@@ -1,5 +1,6 @@
 import { and, count, eq, inArray, isNull, ne, sql } from 'drizzle-orm'
 import type { Queries, Transaction } from '../db/connect.ts'
+import { prepareOnce } from '../db/prepare-once.ts'
 import { containers, quotas, sessionClaims } from '../db/schema/index.ts'
 
 export type QuotaRow = Omit<typeof quotas.$inferSelect, 'teamUuid'>
@@ -20,8 +21,16 @@ export const noQuota: QuotaRow = {
   sessions: null,
 }
 
+const selectQuota = prepareOnce((db) =>
+  db
+    .select(columns)
+    .from(quotas)
+    .where(eq(quotas.teamUuid, sql.placeholder('teamUuid')))
+    .prepare('quota'),
+)
+
 export async function findQuota(db: Queries, teamUuid: string): Promise<QuotaRow | undefined> {
-  const [row] = await db.select(columns).from(quotas).where(eq(quotas.teamUuid, teamUuid))
+  const [row] = await selectQuota(db).execute({ teamUuid })
   return row
 }
 

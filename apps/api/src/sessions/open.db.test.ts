@@ -126,6 +126,25 @@ describe('a connection that opens a session', () => {
   })
 })
 
+it('that come at once with one key start one session, of which there is one record', async () => {
+  const before = creations().length
+  const records = async (): Promise<number> =>
+    (await api.database.sql`select 1 from audit_entries where action = 'session.create'`).length
+  const recorded = await records()
+  const key = randomUUID()
+  const all = await Promise.all(Array.from({ length: 10 }, () => open(opening({ command: 'x' }, key))))
+  const ids = all.flatMap(({ answer }) =>
+    answer?.['session'] ? [(answer['session'] as { id: string }).id] : [],
+  )
+  expect(new Set(ids).size).toBe(1)
+  // Its host has not made it yet.
+  const others = all.filter(({ answer }) => answer?.['type'] !== 'opened')
+  for (const { answer } of others) expect(answer).toMatchObject({ code: 'idempotency_replayed' })
+  expect(creations()).toHaveLength(before + 1)
+  expect(await records()).toBe(recorded + 1)
+  for (const { channel } of all) channel.destroy()
+})
+
 describe('a connection is refused, and nothing started,', () => {
   it.each([
     ['by a first frame that is none', {}],

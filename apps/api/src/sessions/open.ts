@@ -19,6 +19,7 @@ import type { Principal } from '../auth/authenticate.ts'
 import { getRecordOf, requireRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
 import { once } from '../idempotency/service.ts'
+import { hasSessionLimit } from '../quotas/claim-session.ts'
 import { attachToSession, serveClient } from './attach.ts'
 import { createMs, createSession, replaySession, type SessionParams, startByRequest } from './service.ts'
 
@@ -43,7 +44,8 @@ export async function openSession(
   const record = getRecordOf(deps, principal, container)
   const running = record.then((found) => requireRunning(deps, found))
   const hosting = running.then(({ row, host }) => connectHost(deps, host.uuid, row.uuid, signal))
-  hosting.catch(() => {})
+  const limited = hasSessionLimit(deps, principal)
+  for (const asked of [hosting, limited]) asked.catch(() => {})
   let host: Channel | undefined
   try {
     const opened = await open().catch(async (error: unknown) => {
@@ -62,11 +64,12 @@ export async function openSession(
       asked,
       { principal, idempotencyKey },
       {
-        run: (remember) =>
+        run: (_remember, _forget, rememberWith) =>
           createSession(deps, context, uuid, body, {
             signal,
-            remember,
+            rememberWith,
             running,
+            limited,
             start: async (agent, params) => {
               const channel = await hosting
               if (!channel) return startByRequest(agent, params, body)
@@ -76,6 +79,7 @@ export async function openSession(
             },
           }),
         replay: (id) => replaySession(deps, principal, { uuid, id }),
+        isRarelyRepeated: true,
       },
     )
     await client.send(toJsonFrame({ type: 'opened', session }))

@@ -31,8 +31,10 @@ export function sessionRoutes(serve: Serve<Principal>, deps: Deps): void {
   const waits = createInFlight(waitsMax, 'waits for sessions')
   serve(sessions.create, ({ params, body }, context) =>
     once(deps, sessions.create, { params, body }, context, {
-      run: (remember) => createSession(deps, context, params.uuid, body, { ...context, remember }),
+      run: (_remember, _forget, rememberWith) =>
+        createSession(deps, context, params.uuid, body, { ...context, rememberWith }),
       replay: (id) => replaySession(deps, context.principal, { ...params, id }),
+      isRarelyRepeated: true,
     }),
   )
   serve(sessions.open, ({ params }, context, open) =>

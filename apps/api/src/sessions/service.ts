@@ -11,9 +11,9 @@ import { describeCommand } from '../audit/describe-command.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { getRecord, getRunning } from '../containers/service.ts'
 import type { Deps } from '../deps.ts'
-import type { Remember } from '../idempotency/service.ts'
+import type { Remember, RememberWith } from '../idempotency/service.ts'
 import type { AgentClient } from '@gpulab/http'
-import { claimSession } from '../quotas/claim-session.ts'
+import { claimSession, hasSessionLimit } from '../quotas/claim-session.ts'
 
 type Parts = Pick<Deps, 'audit' | 'db' | 'clock' | 'uplinks' | 'log'>
 
@@ -35,9 +35,13 @@ export const createMs = 60_000
 
 type Start = (host: AgentClient, params: SessionParams, body: CreateSession) => Promise<Session>
 
-interface Starting extends Sending {
+interface Starting {
+  readonly signal: AbortSignal
+  readonly rememberWith: RememberWith
   /** The container, where it is known or asked for already. */
   readonly running?: ReturnType<typeof getRunning>
+  /** Whether the team has a limit, where that is asked for already. */
+  readonly limited?: Promise<boolean>
   /** Has the host start it. */
   readonly start?: Start
 }
@@ -51,16 +55,18 @@ export async function createSession(
   asker: Asker,
   uuid: string,
   body: CreateSession,
-  { signal, remember, running = getRunning(deps, asker.principal, uuid), start = startByRequest }: Starting,
+  {
+    signal,
+    rememberWith,
+    running = getRunning(deps, asker.principal, uuid),
+    limited = hasSessionLimit(deps, asker.principal),
+    start = startByRequest,
+  }: Starting,
 ): Promise<Session> {
-  const { row, host: placed } = await running
+  const [{ row, host: placed }, isLimited] = await Promise.all([running, limited])
   const host = deps.uplinks.to(placed.uuid)
   const id = randomUUID()
-  const giveBack = await claimSession(deps, asker.principal, { id, containerUuid: row.uuid })
-  // Before it is sent: a request that repeats it finds what became of it.
-  await remember(deps.db, id)
-  // A caller that leaves does not take it back: it may have its id already.
-  signal.throwIfAborted()
+  const giveBack = await claimSession(deps, asker.principal, { id, containerUuid: row.uuid }, isLimited)
   const { command, user, detached } = body
   const detail = {
     id,
@@ -70,14 +76,23 @@ export async function createSession(
     detached,
   }
   const entry = { action: 'session.create', containerUuid: row.uuid, detail } as const
-  return audited(deps, asker, entry, () => start(host, { uuid: row.uuid, id }, body)).catch(
-    async (error: unknown) => {
-      const failure = toUnknown(error)
-      // It may have been made all the same.
-      if (!(failure instanceof GpulabError) || failure.code !== 'exec_outcome_unknown') await giveBack()
-      throw failure
-    },
-  )
+  try {
+    signal.throwIfAborted()
+    return await audited(
+      deps,
+      asker,
+      entry,
+      () => start(host, { uuid: row.uuid, id }, body),
+      undefined,
+      // Before it is sent: a request that repeats it finds what became of it.
+      async (stored) => (await rememberWith(stored, id)) ?? deps.audit.enter(stored),
+    )
+  } catch (error) {
+    const failure = toUnknown(error)
+    // It may have been made all the same.
+    if (!(failure instanceof GpulabError) || failure.code !== 'exec_outcome_unknown') await giveBack()
+    throw failure
+  }
 }
 
 /** What a request that was carried out before has made. */

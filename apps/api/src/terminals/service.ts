@@ -5,7 +5,7 @@ import { authorize } from '../auth/authorize.ts'
 import { getRecord, getRunning } from '../containers/service.ts'
 import { urlOfTerminal } from '../containers/view.ts'
 import type { Deps } from '../deps.ts'
-import { claimSession } from '../quotas/claim-session.ts'
+import { claimSession, hasSessionLimit } from '../quotas/claim-session.ts'
 import { type Grant, sealGrant, unsealGrant } from '../secrets/grant.ts'
 import { spendTicket } from './store.ts'
 
@@ -45,7 +45,8 @@ export async function openTerminal(deps: Parts & Pick<Deps, 'uplinks'>, uuid: st
   const grant = unsealGrant(config.pepper, 'terminal-ticket', text, clock.now())
   const { sessionId, principal } = await requireHolder(deps, grant, uuid)
   if (grant?.nonce === undefined || !(await spendTicket(db, grant.nonce, grant.expiresAt))) throw invalid()
-  await claimSession(deps, principal, { id: sessionId, containerUuid: uuid })
+  const isLimited = await hasSessionLimit(deps, principal)
+  await claimSession(deps, principal, { id: sessionId, containerUuid: uuid }, isLimited)
   const { containerUuid, keyId } = grant
   const { pass, expiresAt } = makePass(deps, { containerUuid, keyId, sessionId })
   return { session_id: sessionId, pass, expires_at: expiresAt.toISOString() }
