@@ -2,6 +2,7 @@ import { frameType, type TargetContainer, toControlFrame } from '@gpulab/contrac
 import { guestPath } from '@gpulab/guest'
 import { eventually } from '@gpulab/testing'
 import { dirname, join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDialer, type Dialer } from '../src/ports/dialer.ts'
@@ -50,11 +51,10 @@ describe('the dialer', () => {
   it('connects to a port of the loopback address of a container, and of no other network', async () => {
     const container = await find()
     const connection = await dialer.dial(container, port)
-    connection?.end('hello')
+    connection?.input.end('hello')
     let heard = ''
-    for await (const bytes of connection ?? []) heard += String(bytes)
+    for await (const bytes of connection?.output ?? []) heard += String(bytes)
     expect(heard).toBe('hello')
-    expect(connection?.remoteAddress ?? '127.0.0.1').toBe('127.0.0.1')
     const other = await find((await host.deploy({ command: ['sleep', '1000'] })).uuid)
     await expect(dialer.dial(other, port)).rejects.toMatchObject({ code: 'port_closed' })
   })
@@ -85,10 +85,37 @@ describe('the dialer', () => {
     const container = await find(many.uuid)
     await eventually(async () => void (await dialer.dial(container, 8008)))
     const asked = Array.from({ length: 200 }, (_, n) => (n % 8) + 1)
-    const reached = await Promise.all(
-      asked.map(async (n) => (await dialer.dial(container, 8000 + n))?.remotePort),
-    )
+    const connections = await Promise.all(asked.map((n) => dialer.dial(container, 8000 + n)))
+    const reached = connections.map((each) => each?.input.remotePort)
     expect(reached).toEqual(asked.map((n) => 8000 + n))
+    for (const each of connections) each?.output.resetAndDestroy()
+  })
+
+  it('has room for others while a container takes no connections', async () => {
+    const script = 'httpd -f -p 127.0.0.1:9000 -h /tmp & sleep 0.5; kill -STOP $!; sleep 1000'
+    const stuck = await find((await host.deploy({ command: ['sh', '-c', script] })).uuid)
+    await eventually(async () => void (await dialer.dial(stuck, 9000)))
+    await wait(1000)
+    const pending = Array.from({ length: 300 }, () => dialer.dial(stuck, 9000).catch(() => undefined))
+    expect(await dialer.dial(await find(), port)).toBeDefined()
+    await host.engine.engine.getContainer(stuck.id).kill()
+    for (const each of await Promise.all(pending)) each?.output.resetAndDestroy()
+  })
+
+  it('brings all of an answer that a service gives before it refuses the rest of an upload', async () => {
+    const script = `nc -ll -p 9001 -e sh -c 'head -c 10 >/dev/null; head -c 500 /dev/zero'`
+    const refusing = await find((await host.deploy({ command: ['sh', '-c', script] })).uuid)
+    await eventually(async () => void (await dialer.dial(refusing, 9001))?.output.resetAndDestroy())
+    for (let n = 0; n < 10; n++) {
+      const connection = await dialer.dial(refusing, 9001)
+      const upload = setInterval(() => connection?.input.write(Buffer.alloc(64 << 10)), 1)
+      let bytes = 0
+      connection?.output.on('data', (chunk: Buffer) => (bytes += chunk.length))
+      await new Promise((resolve) => connection?.output.once('close', resolve))
+      clearInterval(upload)
+      connection?.input.destroy()
+      expect(bytes).toBe(500)
+    }
   })
 })
 

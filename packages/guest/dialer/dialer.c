@@ -4,7 +4,7 @@
 // Speaks Node's own language between processes (lib/internal/child_process.js), of which it needs three lines:
 //   to it     "ID PROCESS FAMILY PORT CONTAINER"   in JSON, of which a process of the container is a part
 //   from it   "ID ERRNO"                           in JSON: no connection
-//             {"cmd":"NODE_HANDLE","type":"net.Socket","msg":"ID"}   with the connection's descriptor
+//             {"cmd":"NODE_HANDLE","type":"net.Native","msg":"ID"}   twice, each with a descriptor of the connection
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DIALS_MAX = 256, DIAL_MS = 10000, LINE_MAX_BYTES = 512, CONTAINER_BYTES = 64, CGROUP_MAX_BYTES = 16 << 10 };
+enum { DIALS_MAX = 256, DIAL_MS = 10000 };
+enum { LINE_MAX_BYTES = 512, SEND_BYTES = 32 << 10, CONTAINER_BYTES = 64, CGROUP_MAX_BYTES = 16 << 10 };
 
 struct dial {
   unsigned id;
@@ -67,9 +68,11 @@ static void fail(unsigned id, int error) {
   say(line, -1);
 }
 
+// One to read and one to write.
 static void hand_over(unsigned id, int fd) {
   char line[LINE_MAX_BYTES];
-  snprintf(line, sizeof line, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":\"%u\"}\n", id);
+  snprintf(line, sizeof line, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Native\",\"msg\":\"%u\"}\n", id);
+  say(line, fd);
   say(line, fd);
   close(fd);
 }
@@ -209,6 +212,8 @@ int main(void) {
     return 2;
   }
   agent = atoi(channel);
+  // Node takes what it reads at once for the lines of one descriptor, and reads no more than 64 KiB.
+  setsockopt(agent, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BYTES}, sizeof(int));
   signal(SIGPIPE, SIG_IGN);
   for (;;) turn();
 }

@@ -45,7 +45,8 @@ const ownDialer: Pick<Dialer, 'dial'> = {
   dial: async (_container, port) => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     await once(socket, 'connect')
-    return socket.on('error', () => {})
+    socket.on('error', () => {})
+    return { output: socket, input: socket }
   },
 }
 const ways = [
@@ -54,6 +55,7 @@ const ways = [
 ] as const
 
 interface Visitor {
+  readonly open?: () => Promise<unknown>
   readonly frames: Iterable<Frame>
   /** Once it aborts, the client goes. */
   readonly leaving?: AbortSignal
@@ -61,7 +63,7 @@ interface Visitor {
 }
 
 function visit(dialer: Pick<Dialer, 'dial'>, port: number, visitor: Visitor): Promise<void> {
-  const { frames, leaving = new AbortController().signal, onFrame = async () => {} } = visitor
+  const { frames, leaving = new AbortController().signal, onFrame = async () => {}, open } = visitor
   const incoming = (async function* () {
     yield* frames
     await once(leaving, 'abort')
@@ -71,7 +73,10 @@ function visit(dialer: Pick<Dialer, 'dial'>, port: number, visitor: Visitor): Pr
   return connectPort(
     { guests, dialer },
     { uuid: 'any', port },
-    async () => channel,
+    async () => {
+      await open?.()
+      return channel
+    },
     AbortSignal.any([leaving, AbortSignal.timeout(60_000)]),
   )
 }
@@ -139,6 +144,17 @@ describe.each(ways)('a connection %s', (_way, dialer) => {
     await expect(visit(dialer, port, { frames: [input(1)] })).rejects.toMatchObject({ code: 'port_closed' })
   })
 
+  it('that the service has ended before the client was answered ends for the client', async () => {
+    const port = await serve((socket) => void socket.on('error', () => {}).end())
+    const seen: Frame[] = []
+    await visit(dialer, port, {
+      frames: [toControlFrame({ type: 'eof' })],
+      open: () => wait(100),
+      onFrame: async (frame) => void seen.push(frame),
+    })
+    expect(seen).toEqual([toControlFrame({ type: 'eof' })])
+  })
+
   it('brings what the service says, and its end, and holds it back while the client reads nothing', async () => {
     const content = Buffer.alloc(32 << 20, 'y')
     const services: Socket[] = []
@@ -167,6 +183,21 @@ describe.each(ways)('a connection %s', (_way, dialer) => {
     leaving.abort()
     expect([bytes, hasEnded]).toEqual([content.length, true])
   })
+})
+
+it('a connection whose client ends it and leaves at once, at whatever moment, is closed', async () => {
+  const port = await serve((socket) => void socket.on('error', () => {}).resume())
+  for (let ticks = 0; ticks < 8; ticks++) {
+    const connection = await ownDialer.dial({ id: '', pid: 0 }, port)
+    const leaving = new AbortController()
+    const frames = function* () {
+      yield toControlFrame({ type: 'eof' })
+      for (let left = ticks; left > 0; left--) yield input(0)
+      leaving.abort()
+    }
+    await visit({ dial: async () => connection }, port, { frames: frames(), leaving: leaving.signal })
+    await expect.poll(() => connection?.input.closed).toBe(true)
+  }
 })
 
 /** The last one: it takes the guest along. */
