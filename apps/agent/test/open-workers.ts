@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { createVolumeFiles } from '../src/volumes/files/volume-files.ts'
-import { createWorkers } from '../src/volumes/files/workers.ts'
+import { createWorkers, type WorkerLimits } from '../src/volumes/files/workers.ts'
 
 export const uuid = '00000000-0000-4000-8000-000000000001'
 
@@ -17,7 +17,7 @@ export interface OpenWorkers extends AsyncDisposable {
 }
 
 /** The process that serves a volume's files, on a plain folder; with a hidden name what is written is in that folder first. */
-export async function openWorkers(hiddenName?: string): Promise<OpenWorkers> {
+export async function openWorkers(hiddenName?: string, limits?: WorkerLimits): Promise<OpenWorkers> {
   const folder = await mkdtemp(join(tmpdir(), 'gpulab-workers-'))
   const root = join(folder, 'data')
   const outside = join(folder, 'outside')
@@ -26,6 +26,7 @@ export async function openWorkers(hiddenName?: string): Promise<OpenWorkers> {
   const workers = createWorkers(
     { folders: async () => ({ root, staging, hiddenName }), teamOf: () => 'team' },
     pino({ enabled: false }),
+    limits,
   )
   return {
     files: createVolumeFiles(workers),

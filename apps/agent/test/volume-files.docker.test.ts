@@ -34,8 +34,12 @@ const read = async (name: string): Promise<string> => {
   const { body } = await (await files()).read({ params: volume, query: { path: base64(name) } })
   return text(body)
 }
-const write = async (name: string, body: AsyncIterable<Uint8Array>) =>
-  (await files()).write({ params: volume, query: { path: base64(name) }, body })
+/** Of a length that is told, the volume's process takes it from the connection itself. */
+const write = async (name: string, body: AsyncIterable<Uint8Array>, size?: number) =>
+  (await files()).write(
+    { params: volume, query: { path: base64(name), ...(size !== undefined && { size }) }, body },
+    { ...(size !== undefined && { headers: { 'content-length': String(size) } }) },
+  )
 async function* repeat(chunk: Buffer, times: number, onPart: (part: number) => void = () => {}) {
   for (let part = 0; part < times; part++) {
     onPart(part)
@@ -44,6 +48,11 @@ async function* repeat(chunk: Buffer, times: number, onPart: (part: number) => v
 }
 const staged = (): Promise<string[]> =>
   readdir(join(volumesFolder(host), enforced ? 'mounts' : 'folders', volume.uuid, 'staging'))
+
+const lengths = [
+  ['is told', true],
+  ['nobody knows', false],
+] as const
 
 describe('the files of a volume', () => {
   it('are the same for its containers and for the control plane', async () => {
@@ -55,39 +64,44 @@ describe('the files of a volume', () => {
     expect(items.map(({ name }) => name)).toEqual(['a', 'b'])
   })
 
-  it.skipIf(!enforced)(
-    'never exceed its size: what does not fit is not there, and what was there is',
-    async () => {
+  it.skipIf(!enforced).each(lengths)(
+    'never exceed its size: what does not fit is not there, and what was there is (of a length that %s)',
+    async (_, isTold) => {
       await write('kept', repeat(Buffer.from('kept'), 1))
       const large = repeat(Buffer.alloc(mib), 400)
-      await expect(write('kept', large)).rejects.toMatchObject({ code: 'space_exhausted' })
+      await expect(write('kept', large, isTold ? 400 * mib : undefined)).rejects.toMatchObject({
+        code: 'space_exhausted',
+      })
       expect(await read('kept')).toBe('kept')
       await eventually(async () => expect(await staged()).toEqual([]))
       await write('kept', repeat(Buffer.alloc(mib), 20))
     },
   )
 
-  it('are whole or as they were when the agent is killed in the middle of an upload', async () => {
-    await write('model', repeat(Buffer.from('old'), 1))
-    const half = Promise.withResolvers<void>()
-    const never = Promise.withResolvers<void>()
-    const body = async function* () {
-      yield* repeat(Buffer.alloc(mib), 20)
-      half.resolve()
-      await never.promise
-    }
-    const upload = write('model', body()).catch((error: unknown) => error)
-    await half.promise
-    await eventually(async () => expect(await staged()).toHaveLength(1))
-    await host.agent.kill('SIGKILL')
-    await upload
-    never.resolve()
-    await host.agent.start()
-    expect((await sh(host, container, 'cat /workspace/model')).stdout).toBe('old')
-    // The next that is asked finds what was left, and removes it.
-    expect(await read('model')).toBe('old')
-    expect(await staged()).toEqual([])
-  })
+  it.each(lengths)(
+    'are whole or as they were when the agent is killed in the middle of an upload (of a length that %s)',
+    async (_, isTold) => {
+      await write('model', repeat(Buffer.from('old'), 1))
+      const half = Promise.withResolvers<void>()
+      const never = Promise.withResolvers<void>()
+      const body = async function* () {
+        yield* repeat(Buffer.alloc(mib), 20)
+        half.resolve()
+        await never.promise
+      }
+      const upload = write('model', body(), isTold ? 30 * mib : undefined).catch((error: unknown) => error)
+      await half.promise
+      await eventually(async () => expect(await staged()).toHaveLength(1))
+      await host.agent.kill('SIGKILL')
+      await upload
+      never.resolve()
+      await host.agent.start()
+      expect((await sh(host, container, 'cat /workspace/model')).stdout).toBe('old')
+      // The next that is asked finds what was left, and removes it.
+      expect(await read('model')).toBe('old')
+      expect(await staged()).toEqual([])
+    },
+  )
 
   it('can be removed by asking again after a kill in the middle', async () => {
     await sh(host, container, 'mkdir -p /workspace/big; cd /workspace/big; seq 1 30000 | xargs touch')

@@ -1,6 +1,8 @@
 import { createClient, GpulabError, parseControl } from '@gpulab/contract'
 import { createHttpTransport } from '@gpulab/transport'
 import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { buffer } from 'node:stream/consumers'
 import type { FastifyRequest } from 'fastify'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createServe, createServer } from './index.ts'
@@ -45,6 +47,32 @@ it('one that does not hear of it is cut', async () => {
   expect(server.mayStay).toHaveBeenCalledOnce()
   await vi.advanceTimersByTimeAsync(5000)
   expect(await frames).toBe(0)
+})
+
+it('bytes that are passed on from elsewhere are cut, whoever holds them up', async () => {
+  const piece = Buffer.alloc(1 << 16)
+  await using source = createServer({ logger: false })
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+  createServe(source, () => Promise.resolve(undefined))(things.download, (_input, { signal }) => {
+    signal.addEventListener('abort', () => leave())
+    return Promise.resolve(
+      (async function* () {
+        for (;;) yield piece
+      })(),
+    )
+  })
+  const transport = createHttpTransport({ url: await source.listen({ host: '127.0.0.1', port: 0 }) })
+  await using app = createServer({ logger: false })
+  const mayStay = () => Promise.reject(new GpulabError('api_key_invalid'))
+  createServe(app, () => Promise.resolve(undefined), { mayStay })(things.download, (_input, { signal }) =>
+    createClient(things, transport).download({ query: { size: 1 } }, { signal }),
+  )
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const [answer] = (await once(get(`${url}/v1/download?size=1`), 'response')) as [IncomingMessage]
+  // Nobody reads yet.
+  await vi.advanceTimersByTimeAsync(15_000)
+  await left
+  await expect(buffer(answer)).rejects.toThrow('aborted')
 })
 
 it('nobody asks about one whose caller has left while it was let in', async () => {

@@ -10,13 +10,17 @@ import {
 } from '@gpulab/contract'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { AnswerBody } from '@gpulab/transport'
+import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { askAgain } from './ask-again.ts'
 import { type EventContext, eventMediaType, refusalOf, streamEvents, throwIfRefused } from './events.ts'
 import { openChannel } from './open-channel.ts'
 import { runAsRequest } from './request-id.ts'
 import type { RequestLogLevel } from './request-log.ts'
 import type { RequestObserver, StreamKind } from './request-observer.ts'
+import { plainConnection, sendElsewhere, SentElsewhere } from './sent-elsewhere.ts'
 
 /** What a handler knows of its caller. */
 export interface Context<P> {
@@ -28,6 +32,8 @@ export interface Context<P> {
   readonly conditions: Readonly<Record<string, string>>
   /** Of a body that is streamed; undefined where the caller has not said. */
   readonly contentLength: number | undefined
+  /** The caller's, where another process can be given it: plain TCP, and for this request alone. */
+  readonly connection: Socket | undefined
   /** Of endpoints that say what a repeated request gets; undefined when the caller gave none. */
   readonly idempotencyKey: string | undefined
   readonly log: FastifyBaseLogger
@@ -114,6 +120,7 @@ export function createServe<P>(
           idempotencyKey: endpoint.idempotency && readIdempotencyKey(request),
           conditions: readConditions(endpoint, request),
           contentLength: readContentLength(request),
+          connection: plainConnection(request),
           log: request.log,
         }
         const input = { params: request.params, query: request.query, body: request.body }
@@ -171,7 +178,7 @@ async function answer<P>(
     case 'bytes': {
       const source = (await handle(input, context)) as AsyncIterable<Uint8Array>
       countUntilClosed(request, reply, 'bytes')
-      return reply.type(result.mediaType).send(toReadable(source))
+      return sendStream(reply.type(result.mediaType), source)
     }
     case 'file': {
       const { status, headers, body } = (await handle(input, context)) as FileAnswer
@@ -179,7 +186,9 @@ async function answer<P>(
       void reply.code(status).type('application/octet-stream').headers(headers)
       // Nothing that a tenant wrote is ever shown as a page of ours.
       void reply.header('x-content-type-options', 'nosniff').header('content-disposition', 'attachment')
-      return reply.send(status === 304 ? undefined : toReadable(body))
+      if (body instanceof SentElsewhere) await sendElsewhere(reply, body)
+      else sendStream(reply, body)
+      return reply
     }
     case 'events': {
       const mediaType = eventMediaType(request.headers.accept)
@@ -200,8 +209,16 @@ async function answer<P>(
 }
 
 /** One that is readable already is passed on as it is: each layer more costs time for each chunk. */
-const toReadable = (source: AsyncIterable<Uint8Array>): Readable =>
-  source instanceof Readable ? source : Readable.from(source, { objectMode: false })
+function sendStream(reply: FastifyReply, source: AsyncIterable<Uint8Array>): FastifyReply {
+  const stream = source instanceof AnswerBody ? source.stream : source
+  if (reply.statusCode === 304) {
+    // Its connection is free only when its end has been read.
+    if (stream instanceof Readable) stream.resume()
+    return reply.send()
+  }
+  reply.raw.once('pipe', (piped: Readable) => piped.on('data', ({ length }: Buffer) => notePassed(length)))
+  return reply.send(stream instanceof Readable ? stream : Readable.from(stream, { objectMode: false }))
+}
 
 async function serveChannel<P>(
   handle: AnyHandler<P>,

@@ -2,6 +2,7 @@ import type { TransportRequest, TransportResponse } from '@gpulab/contract'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { notingPassed } from './collect-as-bytes-pass.ts'
+import { SteadyBody } from './steady-body.ts'
 
 interface Options {
   /** Makes the request without its body. */
@@ -52,7 +53,7 @@ export async function exchange(
     })
     const status = response.statusCode ?? 0
     if (!call.isBodyTimed && status < 400) clearTimeout(timer)
-    return { status, headers: response.headers, body: readBody(response, fail) }
+    return { status, headers: response.headers, body: new AnswerBody(response, fail) }
   } catch (cause) {
     settle()
     return fail(cause)
@@ -64,19 +65,31 @@ function write(outgoing: ClientRequest, body: TransportRequest['body']): void {
     outgoing.end(body)
     return
   }
+  if (body instanceof SteadyBody) {
+    body.pumpTo(outgoing)
+    return
+  }
   const source = Readable.from(body, { objectMode: false })
   source.once('error', (error) => outgoing.destroy(error))
   outgoing.once('close', () => source.destroy())
   source.pipe(outgoing)
 }
 
-async function* readBody(
-  response: IncomingMessage,
-  fail: (cause: unknown) => never,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* notingPassed(response)
-  } catch (cause) {
-    fail(cause)
+/** Of an answer: iterated, it fails with what the caller is told; whoever passes it on has its stream. */
+export class AnswerBody implements AsyncIterable<Uint8Array> {
+  readonly stream: Readable
+  readonly #fail: (cause: unknown) => never
+
+  constructor(stream: Readable, fail: (cause: unknown) => never) {
+    this.stream = stream
+    this.#fail = fail
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      yield* notingPassed(this.stream)
+    } catch (cause) {
+      this.#fail(cause)
+    }
   }
 }

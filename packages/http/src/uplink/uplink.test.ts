@@ -15,6 +15,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { Readable } from 'node:stream'
+import { SteadyBody } from '@gpulab/transport'
 import { z } from 'zod'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createServe, createServer } from '../index.ts'
@@ -93,6 +95,7 @@ async function connect(options: Parameters<typeof connectTestUplink>[2] = {}) {
     release = done
   })
   const heard: number[] = []
+  const stored: number[] = []
   serve(host.ping, async () => {})
   serve(host.fill, async (_call, _context, open) => {
     const channel = await open()
@@ -106,6 +109,7 @@ async function connect(options: Parameters<typeof connectTestUplink>[2] = {}) {
   serve(more.store, async ({ body }) => {
     let count = 0
     for await (const chunk of body) count += chunk.length
+    stored.push(count)
     return { bytes: count }
   })
   serve(more.refuse, async ({ body }) => {
@@ -129,8 +133,10 @@ async function connect(options: Parameters<typeof connectTestUplink>[2] = {}) {
     ...connected,
     laned: createClient({ ...host, ...more }, laned),
     plain: createClient(host, plain),
+    transports: { laned, plain },
     release,
     heard,
+    stored,
   }
 }
 
@@ -288,6 +294,27 @@ describe('lanes', () => {
     const both = [laned.store({ body: slowly() }), down()]
     expect(await Promise.all(both)).toEqual([{ bytes: 2 * content.length }, 2 * content.length])
   })
+
+  it.each(['laned', 'plain'] as const)(
+    'or the uplink take a body of a length that is told (%s)',
+    async (way) => {
+      const connected = await connect()
+      const client = createClient(more, connected.transports[way])
+      const told = (bytes: number) => ({ headers: { 'content-length': String(bytes) } })
+      const whole = new SteadyBody(Readable.from([content, content]))
+      expect(await client.store({ body: whole }, told(2 * content.length))).toEqual({
+        bytes: 2 * content.length,
+      })
+      const cut = Readable.from(
+        (async function* () {
+          yield content
+          throw new Error('cut')
+        })(),
+      )
+      await expect(client.store({ body: new SteadyBody(cut) }, told(2 * content.length))).rejects.toThrow()
+      expect(connected.stored).toEqual([2 * content.length])
+    },
+  )
 
   it('bring the refusal of a host that does not read the rest', async () => {
     const { laned } = await connect()

@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -12,6 +13,8 @@ import { BodyCut, startWorker, type WorkerCall, type WorkerProcess, WorkerSilenc
 export interface Workers {
   /** Does one thing with the files of a volume. Throws what users shall see. */
   call(uuid: string, call: WorkerCall): Promise<IncomingMessage>
+  /** Lets the process of a volume use a connection for a call that has named it. */
+  handOver(uuid: string, id: string, connection: Socket): Promise<void>
   /** Ends the one of a volume, whose mount it would hold. */
   release(uuid: string): Promise<void>
   close(): Promise<void>
@@ -23,6 +26,8 @@ export interface WorkerLimits {
   readonly all: number
   /** Of one team, so that no team keeps the others from their files. */
   readonly team: number
+  /** How long one may say nothing while it takes a body. */
+  readonly silentMs?: number
 }
 
 interface Slot {
@@ -55,7 +60,7 @@ export function createWorkers(
   const start = async (uuid: string): Promise<WorkerProcess> => {
     const folders = await volumes.folders(uuid)
     const folder = await (sockets ??= mkdtemp(join(tmpdir(), 'gpulab-files-')))
-    return startWorker(join(folder, `${count++}.sock`), folders)
+    return startWorker(join(folder, `${count++}.sock`), folders, limits.silentMs)
   }
   const keep = (slot: Slot): void => {
     clearTimeout(slot.idle)
@@ -136,6 +141,11 @@ export function createWorkers(
         drop(uuid, slot)
         return toSilence(error)
       }
+    },
+    handOver: async (uuid, id, connection) => {
+      const worker = await slots.get(uuid)?.worker
+      if (!worker?.isAlive) throw new WorkerSilence('The files of the volume are not served any more.')
+      await worker.handOver(id, connection)
     },
     release: async (uuid) => {
       const slot = slots.get(uuid)

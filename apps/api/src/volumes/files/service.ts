@@ -1,11 +1,11 @@
 import { type FileAnswer, type FileEntry, GpulabError } from '@gpulab/contract'
 import type { AgentClient, Context } from '@gpulab/http'
+import { SteadyBody } from '@gpulab/transport'
 import type { Principal } from '../../auth/authenticate.ts'
 import { isSilent } from '../../containers/view.ts'
 import type { Deps } from '../../deps.ts'
 import { getVolume } from '../service.ts'
 import { volumeStatusOf } from '../status.ts'
-import { steadyBody } from './steady-body.ts'
 
 /** Longer than an agent waits for a volume. */
 const answerMs = 60_000
@@ -80,9 +80,10 @@ export function storeFile(
   { files, params, options: { signal } }: OpenVolume,
   path: string,
   { parents, mode, body }: Stored,
-  { conditions: headers, contentLength: size }: Pick<Context<unknown>, 'conditions' | 'contentLength'>,
+  { conditions, contentLength: size }: Pick<Context<unknown>, 'conditions' | 'contentLength'>,
 ): Promise<FileEntry> {
   const query = { path, mode, parents: toFlag(parents), ...(size !== undefined && { size }) }
   // It takes as long as its body does.
-  return files.write({ params, query, body: steadyBody(body) }, { signal, headers })
+  const headers = { ...conditions, ...(size !== undefined && { 'content-length': String(size) }) }
+  return files.write({ params, query, body: new SteadyBody(body) }, { signal, headers })
 }

@@ -1,23 +1,23 @@
-import { closeSync, createReadStream } from 'node:fs'
-import type { Readable } from 'node:stream'
+import { closeSync } from 'node:fs'
 import { etagOf } from './entry.ts'
 import { type ByteRange, parseRange } from './range.ts'
 import { openPlace, toNames, type Tree, walk, WalkError } from './walk.ts'
 
-export interface Content {
+export interface Content extends Disposable {
+  readonly fd: number
   readonly etag: string
   readonly modifiedAt: Date
   /** Of the whole file. */
   readonly sizeBytes: number
   /** What is sent of it; undefined where that is all. */
   readonly range: ByteRange | undefined
-  readonly body: Readable
+  /** The same in bytes. */
+  readonly start: number
+  readonly length: number
 }
 
-const chunkBytes = 1 << 20
-
-/** A file, or a part of it. It is sent as long as it was when it was opened. */
-export function readContent(
+/** A file, or a part of it, held open. It is sent as long as it was when it was opened. */
+export function openContent(
   tree: Tree,
   { path, range: wanted }: { readonly path: Buffer; readonly range: string | undefined },
   isFresh: (etag: string) => boolean,
@@ -29,16 +29,13 @@ export function readContent(
     const sizeBytes = Number(stat.size)
     const etag = etagOf(stat)
     const range = wanted === undefined || !isFresh(etag) ? undefined : parseRange(wanted, sizeBytes)
-    const { start, end } = range ?? { start: 0, end: sizeBytes - 1 }
-    const body =
-      sizeBytes === 0
-        ? emptyOf(fd)
-        : createReadStream('', { fd, start, end, autoClose: true, highWaterMark: chunkBytes })
-    return { etag, modifiedAt: new Date(Number(stat.mtimeMs)), sizeBytes, range, body }
+    const modifiedAt = new Date(Number(stat.mtimeMs))
+    const start = range?.start ?? 0
+    const length = range ? range.end + 1 - start : sizeBytes
+    const close = (): void => closeSync(fd)
+    return { fd, etag, modifiedAt, sizeBytes, range, start, length, [Symbol.dispose]: close }
   } catch (error) {
     closeSync(fd)
     throw error
   }
 }
-
-const emptyOf = (fd: number): Readable => createReadStream('', { fd, start: 0, autoClose: true })

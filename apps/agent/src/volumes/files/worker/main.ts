@@ -1,6 +1,8 @@
 import { collectAsBytesPass } from '@gpulab/transport/collect-as-bytes-pass'
 import { openSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
+import { createConnections } from './connections.ts'
 import { createHandler } from './serve.ts'
 import { sweepStaging } from './staging.ts'
 import { folderFlags } from './walk.ts'
@@ -17,6 +19,8 @@ sweepStaging(stagingPath)
 
 const hidden = hiddenName === '' ? undefined : Buffer.from(hiddenName)
 const tree = { root: openSync(rootPath, folderFlags), hidden }
-const server = createServer({ requestTimeout: 0 }, createHandler({ tree, stagingPath }))
+const connections = createConnections()
+process.on('message', (id: string, socket: Socket | undefined) => connections.offer(id, socket))
+const server = createServer({ requestTimeout: 0 }, createHandler({ tree, stagingPath, connections }))
 server.listen(socketPath, () => process.stdout.write('ready\n'))
 process.stdin.resume().once('end', () => process.exit())

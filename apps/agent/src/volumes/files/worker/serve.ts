@@ -1,17 +1,22 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { handOverMinBytes, progressEveryMs, sentElsewhereHeader } from '../protocol.ts'
 import { archive } from './archive.ts'
 import { makeFolder, move, remove } from './change.ts'
-import { readContent } from './content.ts'
+import type { Connections } from './connections.ts'
+import { openContent } from './content.ts'
 import { readTarget, toEntry } from './entry.ts'
 import { makeLink } from './link.ts'
 import { list } from './list.ts'
+import { type Receipt, receive } from './receive.ts'
+import { sendFile } from './send-file.ts'
 import { store } from './store.ts'
 import { statPlace, toNames, type Tree, walk, WalkError } from './walk.ts'
 
 export interface ServeOptions {
   readonly tree: Tree
+  readonly connections: Connections
   readonly stagingPath: string
 }
 
@@ -40,28 +45,32 @@ const operations: Readonly<Record<string, Operation>> = {
     const target = place.name ? readTarget(place.folder, place.name, stat) : undefined
     sendJson(response, 200, toEntry(name, stat, target))
   },
-  read: async ({ tree }, { query, request, response }) => {
+  read: async ({ tree, connections }, { query, request, response }) => {
     const { headers } = request
     const isFresh = (etag: string): boolean =>
       headers['if-range'] === undefined || headers['if-range'] === etag
-    const content = readContent(tree, { path: bytesOf(query, 'path'), range: headers.range }, isFresh)
-    const { etag, sizeBytes, range, body } = content
+    using content = openContent(tree, { path: bytesOf(query, 'path'), range: headers.range }, isFresh)
+    const { fd, etag, sizeBytes, range, length } = content
     const isKnown = headers['if-none-match']?.split(',').some((tag) => tag.trim() === etag)
     response.setHeader('etag', etag)
     response.setHeader('last-modified', content.modifiedAt.toUTCString())
     response.setHeader('accept-ranges', 'bytes')
     if (isKnown) {
-      body.destroy()
       response.writeHead(304).end()
       return
     }
     if (range) response.setHeader('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`)
-    response.setHeader('content-length', range ? range.end - range.start + 1 : sizeBytes)
-    response.writeHead(range ? 206 : 200)
-    await pipeline(body, response)
+    const connection = query.get('connection')
+    const isHandedOver = connection !== null && length >= handOverMinBytes
+    response.setHeader(isHandedOver ? sentElsewhereHeader : 'content-length', length)
+    response.writeHead(range ? 206 : 200).flushHeaders()
+    if (isHandedOver) await sendFile(fd, content, await connections.take(connection))
+    else await sendFile(fd, content, response)
+    response.end()
   },
-  store: async ({ tree, stagingPath }, { query, request, response }) => {
+  store: async ({ tree, stagingPath, connections }, { query, request, response }) => {
     const { headers } = request
+    const connection = query.get('connection')
     const entry = await store(
       tree,
       stagingPath,
@@ -73,7 +82,14 @@ const operations: Readonly<Record<string, Operation>> = {
         ifNoneMatch: headers['if-none-match'],
         sizeBytes: query.has('size') ? Number(query.get('size')) : undefined,
       },
-      request,
+      async (fd, receipt) => {
+        await receive(fd, request, receipt)
+        if (connection === null) return
+        using _progress = tellProgress(response, receipt)
+        await receive(fd, await connections.take(connection), receipt, Number(query.get('size')))
+        // From here on it is the disk that is waited for.
+        response.writeContinue()
+      },
     )
     sendJson(response, 200, entry)
   },
@@ -112,10 +128,23 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 }
 
+/** Tells the agent now and then that nothing is wrong: that it waits for whoever sends, or that the volume takes what comes. */
+function tellProgress(response: ServerResponse, receipt: Receipt): Disposable {
+  let known = 0
+  const timer = setInterval(() => {
+    if (!receipt.isWriting || receipt.bytes > known) response.writeProcessing()
+    known = receipt.bytes
+  }, progressEveryMs)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
 export function createHandler(options: ServeOptions): RequestListener {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://worker')
     const operation = operations[pathname.slice(1)]
+    const connection = query.get('connection')
+    // At the latest when the agent has its answer, or waits for it no more.
+    if (connection !== null) response.once('close', () => options.connections.drop(connection))
     try {
       if (!operation) throw new WalkError('ENOSYS', 'There is no such operation.')
       await operation(options, { query, request, response })

@@ -1,4 +1,3 @@
-import { notePassed } from '@gpulab/transport/collect-as-bytes-pass'
 import { randomBytes } from 'node:crypto'
 import {
   type BigIntStats,
@@ -12,12 +11,11 @@ import {
   openSync,
   renameSync,
   unlinkSync,
-  writev,
 } from 'node:fs'
-import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { makeFolder } from './change.ts'
 import { etagOf, type FileEntry, toEntry } from './entry.ts'
+import type { Receipt } from './receive.ts'
 import { openStaging } from './staging.ts'
 import { at, type Place, self, statPlace, toNames, type Tree, walk, WalkError } from './walk.ts'
 
@@ -36,8 +34,6 @@ export interface StoreOptions {
 }
 
 const syncFile = promisify(fsync)
-const writeMany = promisify(writev)
-const bufferBytes = 1 << 20
 
 /**
  * Writes to a file of its own in the staging folder, which a rename puts in its place once it is complete and on disk: nobody sees
@@ -48,7 +44,8 @@ export async function store(
   tree: Tree,
   stagingPath: string,
   options: StoreOptions,
-  body: Readable,
+  /** Writes the body to a file. */
+  receiveBody: (fd: number, receipt: Receipt) => Promise<void>,
 ): Promise<FileEntry> {
   const names = toNames(options.path)
   if (options.parents && names.length > 1) {
@@ -68,10 +65,11 @@ export async function store(
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
     0o600,
   )
+  const receipt: Receipt = { bytes: 0, isWriting: false }
   try {
-    const written = await receive(fd, body)
-    if (options.sizeBytes !== undefined && written !== options.sizeBytes) {
-      throw new WalkError('EPIPE', `Of ${options.sizeBytes} bytes ${written} came.`)
+    await receiveBody(fd, receipt)
+    if (options.sizeBytes !== undefined && receipt.bytes !== options.sizeBytes) {
+      throw new WalkError('EPIPE', `Of ${options.sizeBytes} bytes ${receipt.bytes} came.`)
     }
     await syncFile(fd)
     // From here on nothing else happens in this process.
@@ -96,45 +94,6 @@ export async function store(
 }
 
 const slash = Buffer.from('/')
-
-/** In large writes, as each costs a way to another thread, and while the next bytes come. */
-async function receive(fd: number, body: Readable): Promise<number> {
-  let received = 0
-  let waiting: Uint8Array[] = []
-  let waitingBytes = 0
-  let writing: Promise<void> = Promise.resolve()
-  const flush = async (): Promise<void> => {
-    const [chunks, from] = [waiting, received]
-    received += waitingBytes
-    waiting = []
-    waitingBytes = 0
-    await writing
-    writing = writeAll(fd, chunks, from)
-    writing.catch(() => {})
-  }
-  try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      notePassed(chunk.length)
-      waiting.push(chunk)
-      waitingBytes += chunk.length
-      if (waitingBytes >= bufferBytes) await flush()
-    }
-    if (waitingBytes > 0) await flush()
-  } finally {
-    // Whoever has the file open must not close it before.
-    await writing
-  }
-  return received
-}
-
-/** A full disk takes a part first, and tells why with the next write. */
-async function writeAll(fd: number, chunks: readonly Uint8Array[], from: number): Promise<void> {
-  const { bytesWritten } = await writeMany(fd, chunks, from)
-  const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
-  if (bytesWritten === bytes) return
-  if (bytesWritten === 0) throw new WalkError('EIO', 'Nothing can be written.')
-  await writeAll(fd, [Buffer.concat(chunks).subarray(bytesWritten)], from + bytesWritten)
-}
 
 /** What is there now; throws where that is not what the client expects, or no file. */
 function check(place: Place, { ifMatch, ifNoneMatch }: StoreOptions): BigIntStats | undefined {
