@@ -77,8 +77,7 @@ ${''.padEnd(40)}${['nginx', 'gpulab', 'ratio'].map((title) => title.padStart(12)
 ${rows.join('\n')}
 
 In turn on one machine, to the same services in one container: nginx there for requests and the download, Node for the rest.
-nginx as a proxy has one worker, and goes straight to the container; the gateway goes through the host's uplink, the agent
-and the guest.
+nginx as a proxy has one worker, and goes straight to the container; the gateway goes through a lane and the agent.
 `)
 })
 
